@@ -1,0 +1,32 @@
+# `make report` and `make test` do all the set-up themselves; see the README.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := reports/runs/latest
+
+.PHONY: install report test lint types clean
+
+# Installed again only when what is installed changes.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[keras,test]'
+	touch $@
+
+install: $(VENV)/.installed
+
+report: install
+	rm -rf $(RUN)
+	$(BIN)/epoch-harness run --jobs 2 --out $(RUN)
+
+test: lint types
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/runs

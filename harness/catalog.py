@@ -1,0 +1,152 @@
+"""Finds scenarios: in packages that announce them by entry point (ours does too), and in files given by path."""
+
+import pkgutil
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from harness import scenario_files
+from harness.errors import ScenarioError, UsageError
+from harness.scenario import Claim, Scenario
+
+ENTRY_POINT_GROUP = "epoch_harness.scenarios"
+FRAMEWORK_MODULES = ("torch", "pytorch_lightning", "lightning", "torchmetrics", "tensorflow", "keras")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A scenario file that could not be imported because a framework is missing."""
+
+    locator: str
+    reason: str
+
+    @property
+    def id(self) -> str:
+        """`document/pattern/*`: which variants it holds is not known."""
+        return "/".join([*self.locator.split(".")[-2:], "*"])
+
+
+@dataclass
+class Catalog:
+    """All scenarios and claims that were found, in order of their ids."""
+
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    def add(self, locator: str) -> list[Scenario]:
+        """Import a module or file, and add what it declares.
+
+        Raises:
+            ScenarioError: it does not import, or declares an id that is taken.
+        """
+        try:
+            scenarios, claims = scenario_files.load(locator)
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in FRAMEWORK_MODULES:
+                raise ScenarioError(f"scenario file {locator} does not import: {error}") from error
+            self.unreadable.append(Unreadable(locator, str(error)))
+            return []
+        for scenario in scenarios:
+            taken = self.scenarios.get(scenario.id)
+            if taken is not None and taken is not scenario:
+                raise ScenarioError(
+                    f"{scenario.declared_at}: scenario id {scenario.id} is taken by {taken.declared_at}; "
+                    f"give it another pattern or variant"
+                )
+            self.scenarios[scenario.id] = scenario
+        for claim in claims:
+            if self.claims.setdefault(claim.id, claim) is not claim:
+                raise ScenarioError(f"claim id {claim.id} is declared twice, the second time in {locator}")
+        return scenarios
+
+    def select(self, filters: Sequence[str]) -> list[Scenario]:
+        """Scenarios that match any filter, ordered by id; all of them without a filter.
+
+        A filter is a glob over scenario ids, which may name a workload after an @
+        (``epoch_averaging/*@digits/ragged``), or the path of a scenario file, which is then loaded.
+
+        Raises:
+            UsageError: malformed, or it matches nothing.
+            ScenarioError: the file cannot be used.
+        """
+        if not filters:
+            return sorted(self.scenarios.values(), key=lambda scenario: scenario.id)
+        chosen: dict[str, Scenario] = {}
+        for text in filters:
+            found = self._match(text)
+            chosen.update({scenario.id: scenario for scenario in found})
+        return sorted(chosen.values(), key=lambda scenario: scenario.id)
+
+    def _match(self, text: str) -> list[Scenario]:
+        if is_file(text):
+            return self._file(Path(text))
+        pattern, _ = split_filter(text)
+        found = [scenario for scenario in self.scenarios.values() if fnmatchcase(scenario.id, pattern)]
+        if not found and not any(fnmatchcase(missing.id, pattern) for missing in self.unreadable):
+            raise UsageError(f"no scenario matches {pattern!r}{self._hint(pattern)}; see: epoch-harness list")
+        return found
+
+    def _file(self, path: Path) -> list[Scenario]:
+        if not path.is_file():
+            raise UsageError(f"there is no scenario file {path}")
+        declared = self.add(scenario_files.locator_of(path))
+        if not declared and not any(missing.locator.endswith(str(path)) for missing in self.unreadable):
+            raise ScenarioError(f"scenario file {path} declares no scenario; call harness.scenario(...) in it")
+        return declared
+
+    def _hint(self, pattern: str) -> str:
+        words = {scenario.id for scenario in self.scenarios.values()}
+        words |= {scenario.pattern for scenario in self.scenarios.values()}
+        close = get_close_matches(pattern, sorted(words), n=1, cutoff=0.5)
+        return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def is_file(text: str) -> bool:
+    return text.endswith(".py")
+
+
+def split_filter(text: str) -> tuple[str, str]:
+    """The scenario glob and the workload glob (``*`` if none) of a filter.
+
+    Raises:
+        UsageError: empty, or with a bracket that is never closed.
+    """
+    pattern, at, workload = text.partition("@")
+    if not pattern or (at and not workload):
+        raise UsageError(f"malformed filter {text!r}: write SCENARIO or SCENARIO@WORKLOAD, for example 'epoch_averaging/*@digits/ragged'")
+    if re.search(r"\[[^\]]*$", text):
+        raise UsageError(f"malformed filter {text!r}: a '[' is never closed")
+    return pattern, workload or "*"
+
+
+def find(extra: Iterable[Path] = ()) -> Catalog:
+    """The scenarios of all installed packages that announce some, and of the files in `extra`.
+
+    Raises:
+        ScenarioError: a package or file cannot be used.
+    """
+    catalog = Catalog()
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.value):
+        for locator in _modules_in(entry.value):
+            catalog.add(locator)
+    for path in extra:
+        catalog._file(path)
+    return catalog
+
+
+def _modules_in(package: str) -> list[str]:
+    """The package or module itself, and every module below it."""
+    try:
+        module = import_module(package)
+    except ModuleNotFoundError as error:
+        raise ScenarioError(
+            f"entry point group {ENTRY_POINT_GROUP} names {package}, which cannot be imported: {error}"
+        ) from error
+    below = pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")
+    return [package, *(info.name for info in below)]

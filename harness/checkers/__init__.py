@@ -1,0 +1,33 @@
+"""Pure functions from (trial, history) to findings, one property a file.
+
+`judge` runs them all. A checker that crashes yields `unknown`, never `ok`.
+"""
+
+from collections.abc import Callable
+
+from harness.checkers import aggregates, hooks, metric_state, process, report_step, samples
+from harness.checkers.case import Case
+from harness.findings import Finding
+
+Checker = Callable[[Case], list[Finding]]
+
+CHECKERS: dict[str, Checker] = {
+    "aggregate": aggregates.check,
+    "hook": hooks.check,
+    "samples": samples.check,
+    "report_step": report_step.check,
+    "metric_state": metric_state.check,
+    "process": process.check,
+}
+
+
+def judge(case: Case) -> list[Finding]:
+    """All findings of one trial, in a fixed order."""
+    findings = []
+    for name, checker in CHECKERS.items():
+        try:
+            findings += checker(case)
+        except Exception as error:  # whatever a history may hold, the other checkers go on
+            message = f"the checker itself failed: {type(error).__name__}: {error}"
+            findings.append(case.property_finding(name, "*", "unknown", message=message))
+    return findings

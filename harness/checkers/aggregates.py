@@ -1,0 +1,136 @@
+"""Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.checkers.case import Case
+from harness.findings import EpochVerdict, Finding, gravest
+from harness.history.encoding import decode_array, decode_number
+from harness.history.reader import Operation
+from harness.oracle.predictions import Batch, over_the_epoch
+from harness.scenario import Aggregate
+
+
+@dataclass(frozen=True)
+class Report:
+    """A figure as it was reported, and the history line that says so."""
+
+    value: float
+    line: int
+
+
+def check(case: Case) -> list[Finding]:
+    return [
+        _judge(case, aggregate)
+        for aggregate in case.scenario.aggregates
+        if case.environment.meets(aggregate.needs)
+    ]
+
+
+def _judge(case: Case, aggregate: Aggregate) -> Finding:
+    expect = case.expectation("aggregate", aggregate.name)
+    if not case.completed:
+        return case.raised_finding("aggregate", aggregate.name, otherwise="exact")
+    batches, lines = _batches(case, aggregate.stage)
+    epochs, predicted = [], []
+    for epoch in range(case.planned_epochs):
+        reports = _reports(case, aggregate, epoch)
+        so_far = [batches.get(earlier, []) for earlier in range(epoch + 1)]
+        if epoch < aggregate.from_epoch:
+            if reports:
+                message = f"reported in epoch {epoch}, promised from epoch {aggregate.from_epoch} on only"
+                epochs.append(EpochVerdict(epoch, "wrong", reports[-1].value, evidence=(reports[-1].line,), message=message))
+            continue
+        truth = over_the_epoch(aggregate.of, so_far)
+        prediction = aggregate.predicts(aggregate.of, so_far)
+        coincide = abs(truth.value - prediction.value) <= truth.bound + prediction.bound
+        predicted.append("exact" if aggregate.predicts is over_the_epoch or coincide else "biased")
+        verdict, message = _compare(reports, truth.admits, prediction.admits)
+        epochs.append(
+            EpochVerdict(
+                epoch=epoch,
+                verdict=verdict,
+                observed=reports[-1].value if reports else None,
+                truth=truth.value,
+                prediction=prediction.value,
+                bound=truth.bound,
+                evidence=(*lines.get(epoch, ()), *(report.line for report in reports)),
+                message=message,
+            )
+        )
+    if not epochs:
+        return case.finding("aggregate", aggregate.name, "unknown", "exact", message="no epoch was planned")
+    expected = expect.verdict if expect else gravest(predicted)
+    finding = case.over_epochs("aggregate", aggregate.name, epochs, expected)
+    if expect is None and finding.as_expected:
+        finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted, aggregate.from_epoch)
+    return finding
+
+
+def _hold_each_epoch_to_its_prediction(
+    case: Case, finding: Finding, epochs: list[EpochVerdict], predicted: list[str], first: int
+) -> Finding:
+    """A known bias is an exact expectation: it must be there in just those epochs where it is predicted."""
+    judged = [epoch for epoch in epochs if epoch.epoch >= first]
+    for epoch, expected in zip(judged, predicted, strict=True):
+        if epoch.verdict != expected:
+            message = f"epoch {epoch.epoch} is {epoch.verdict}, predicted {expected}"
+            return case.finding(
+                "aggregate", finding.aggregate, finding.verdict, expected,
+                message=message, evidence=epoch.evidence, as_expected=False, deciding=epoch, per_epoch=epochs,
+            )  # fmt: skip
+    return finding
+
+
+def _compare(reports: list[Report], is_true, is_predicted) -> tuple[str, str]:  # type: ignore[no-untyped-def]
+    if not reports:
+        return "missing", "promised, never reported"
+    if len(reports) > 1:
+        return "wrong", f"reported {len(reports)} times in one epoch"
+    if is_true(reports[0].value):
+        return "exact", ""
+    if is_predicted(reports[0].value):
+        return "biased", "equals what the pattern's arithmetic gives, not the truth"
+    return "wrong", "equals neither the truth nor what the pattern's arithmetic gives"
+
+
+def _batches(case: Case, stage: str) -> tuple[dict[int, list[Batch]], dict[int, list[int]]]:
+    """Per epoch: the batches that steps completed, and their history lines (first and last)."""
+    batches: dict[int, list[Batch]] = {}
+    lines: dict[int, list[int]] = {}
+    targets = case.workload.targets
+    for operation in case.history.select("batch", "ok", stage=stage):
+        epoch = operation.epoch
+        if epoch is None or operation.value["outputs"] is None:
+            continue
+        batches.setdefault(epoch, []).append(_batch(operation, targets))
+        lines.setdefault(epoch, []).append(operation.line)
+    return batches, {epoch: sorted({found[0], found[-1]}) for epoch, found in lines.items()}
+
+
+def _batch(operation: Operation, targets: np.ndarray) -> Batch:  # type: ignore[type-arg]
+    ids = tuple(operation.value["ids"])
+    outputs = operation.value["outputs"]
+    return Batch(
+        ids=ids,
+        outputs=decode_array(outputs).astype(np.float64),
+        targets=targets[list(ids)].astype(np.float64),
+        dtype=outputs["dtype"],
+    )
+
+
+def _reports(case: Case, aggregate: Aggregate, epoch: int) -> list[Report]:
+    """What a user reads as the epoch's figure, at the place the aggregate says it is read."""
+    if aggregate.reported_in == "logger":
+        return [
+            Report(decode_number(operation.value["metrics"][aggregate.name]), operation.line)
+            for operation in case.history.select("logger")
+            if operation.value["epoch"] == epoch and aggregate.name in operation.value["metrics"]
+        ]
+    shown = [
+        Report(decode_number(operation.value[aggregate.name]), operation.line)
+        for operation in case.history.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
+        if aggregate.name in operation.value
+    ]
+    return shown[-1:]

@@ -1,0 +1,121 @@
+"""What a checker looks at: one trial, its scenario, its workload, its history, and where it ran."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.engine.trial import Trial
+from harness.environment import Environment
+from harness.findings import EpochVerdict, Finding, gravest
+from harness.history.reader import History, Operation
+from harness.scenario import Expect, Scenario
+from harness.workloads.workload import Workload
+
+
+@dataclass(frozen=True)
+class Case:
+    trial: Trial
+    scenario: Scenario
+    workload: Workload
+    history: History
+    environment: Environment
+
+    @property
+    def failure(self) -> Operation | None:
+        """The operation that says which exception ended the trial, if one did."""
+        return self.history.first("trial", "fail")
+
+    @property
+    def completed(self) -> bool:
+        return self.history.first("trial", "ok") is not None
+
+    @property
+    def planned_epochs(self) -> int:
+        plan = self.history.first("plan")
+        return 0 if plan is None else int(plan.value["max_epochs"])
+
+    def expectation(self, checker: str, name: str) -> Expect | None:
+        """What the scenario expects other than by default, here, of this finding."""
+        for expect in self.scenario.expects:
+            if (
+                fnmatchcase(checker, expect.checker)
+                and fnmatchcase(name, expect.aggregate)
+                and self.environment.meets(expect.needs)
+            ):
+                return expect
+        return None
+
+    def finding(
+        self,
+        checker: str,
+        aggregate: str,
+        verdict: str,
+        expected: str,
+        *,
+        message: str = "",
+        evidence: Sequence[int] = (),
+        as_expected: bool | None = None,
+        deciding: EpochVerdict | None = None,
+        per_epoch: Sequence[EpochVerdict] = (),
+    ) -> Finding:
+        return Finding(
+            trial=self.trial.id,
+            scenario=self.trial.scenario,
+            workload=self.trial.workload,
+            fault=self.trial.fault,
+            placement=self.trial.placement,
+            checker=checker,
+            aggregate=aggregate,
+            verdict=verdict,
+            expected_verdict=expected,
+            as_expected=verdict == expected if as_expected is None else as_expected,
+            message=message,
+            epoch=deciding.epoch if deciding else None,
+            observed=deciding.observed if deciding else None,
+            truth=deciding.truth if deciding else None,
+            prediction=deciding.prediction if deciding else None,
+            bound=deciding.bound if deciding else None,
+            evidence=tuple(evidence),
+            per_epoch=tuple(per_epoch),
+        )
+
+    def property_finding(
+        self,
+        checker: str,
+        name: str,
+        verdict: str,
+        *,
+        message: str = "",
+        evidence: Sequence[int] = (),
+    ) -> Finding:
+        """A finding on something that is `ok` or `violated`; `ok` is expected by default."""
+        expect = self.expectation(checker, name)
+        return self.finding(
+            checker, name, verdict, expect.verdict if expect else "ok", message=message, evidence=evidence
+        )
+
+    def raised_finding(self, checker: str, name: str, otherwise: str) -> Finding:
+        """The trial did not complete, so what was promised could not be delivered."""
+        expect = self.expectation(checker, name)
+        expected = expect.verdict if expect else otherwise
+        if self.failure is None:
+            message = "the trial's process ended before the trial did"
+            return self.finding(checker, name, "unknown", expected, message=message)
+        exception = self.failure.value["exception"]
+        message = f"{exception}: {self.failure.value['message']} ({self.failure.value['where']})"
+        as_expected = expected == "raised" and (not expect or expect.exception in ("", exception))
+        if expected == "raised" and not as_expected and expect:
+            message = f"expected {expect.exception}, got {message}"
+        return self.finding(
+            checker, name, "raised", expected,
+            message=message, evidence=[self.failure.line], as_expected=as_expected,
+        )  # fmt: skip
+
+    def over_epochs(self, checker: str, name: str, epochs: list[EpochVerdict], expected: str) -> Finding:
+        """The gravest epoch stands for the trial."""
+        verdict = gravest([epoch.verdict for epoch in epochs])
+        deciding = next(epoch for epoch in epochs if epoch.verdict == verdict)
+        return self.finding(
+            checker, name, verdict, expected,
+            message=deciding.message, evidence=deciding.evidence, deciding=deciding, per_epoch=epochs,
+        )  # fmt: skip

@@ -1,0 +1,42 @@
+"""Does the hook that ends an epoch run exactly once for every epoch?"""
+
+from harness.checkers.case import Case
+from harness.findings import Finding
+from harness.scenario import EpochHook
+
+# What Lightning calls on every callback, whatever the module defines
+# (pytorch_lightning.callbacks.Callback, 1.9 to 2.6).
+CALLBACK_HOOKS = (
+    EpochHook("on_train_epoch_start", "train"),
+    EpochHook("on_train_epoch_end", "train"),
+    EpochHook("on_validation_epoch_start", "validation"),
+    EpochHook("on_validation_epoch_end", "validation"),
+)
+
+
+def check(case: Case) -> list[Finding]:
+    """The scenario's own hooks, as its module defines them; and the callbacks' ones, in every trial."""
+    if not case.completed:
+        return [case.raised_finding("hook", _name(hook), otherwise="ok") for hook in case.scenario.hooks]
+    return [
+        *(_once_per_epoch(case, hook, "invoke", _name(hook)) for hook in case.scenario.hooks),
+        *(_once_per_epoch(case, hook, "info", f"Callback.{_name(hook)}") for hook in CALLBACK_HOOKS),
+    ]
+
+
+def _name(hook: EpochHook) -> str:
+    return f"{hook.name} ({hook.stage})"
+
+
+def _once_per_epoch(case: Case, hook: EpochHook, type: str, name: str) -> Finding:
+    calls = list(case.history.select(hook.name, type, stage=hook.stage))
+    wrong = []
+    for epoch in range(case.planned_epochs):
+        count = sum(1 for call in calls if call.epoch == epoch)
+        if count != 1:
+            wrong.append(f"{count} times in epoch {epoch}")
+    return case.property_finding(
+        "hook", name, "violated" if wrong else "ok",
+        message=f"ran {', '.join(wrong)}" if wrong else "",
+        evidence=[call.line for call in calls],
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""Does the logger get an epoch's figure at the step and epoch it belongs to?
+
+Lightning 1.9 to 2.6 reports an epoch's figures at the index of the last optimiser step taken
+(`fit_loop.on_advance_end`: "loggers expect that the same step is used when logging epoch-end metrics").
+"""
+
+from harness.checkers.case import Case
+from harness.findings import Finding
+from harness.scenario import Aggregate
+
+
+def check(case: Case) -> list[Finding]:
+    if not case.completed:
+        return []
+    return [_check(case, aggregate) for aggregate in case.scenario.aggregates if aggregate.reported_in == "logger"]
+
+
+def _check(case: Case, aggregate: Aggregate) -> Finding:
+    problems, evidence = [], []
+    steps = 0
+    for operation in case.history.operations:
+        if operation.f == "batch" and operation.type == "ok" and operation.stage == "train":
+            steps += 1
+        elif operation.f == "logger" and aggregate.name in operation.value["metrics"]:
+            told = operation.value
+            if told["step"] != steps - 1 or told["epoch"] != operation.epoch:
+                problems.append(
+                    f"told as step {told['step']} of epoch {told['epoch']}, "
+                    f"after step {steps - 1} in epoch {operation.epoch}"
+                )
+                evidence.append(operation.line)
+    return case.property_finding(
+        "report_step", aggregate.name, "violated" if problems else "ok",
+        message="; ".join(problems[:3]), evidence=evidence,
+    )  # fmt: skip

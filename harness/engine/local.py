@@ -1,0 +1,206 @@
+"""Runs trials on this machine: one warm parent per job, a fresh process per trial."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import harness
+from harness.engine.trial import Trial
+from harness.environment import Environment
+from harness.errors import HarnessError
+from harness.history.recorder import Recorder
+
+DEFAULT_LIMIT_S = 60.0
+# One thread per trial: results must not depend on how many trials run side by side.
+SINGLE_THREADED = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial and the files that belong to it."""
+
+    trial: Trial
+    workload: Path
+    history: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial's process ended.
+
+    Attributes:
+        status: exit status, negative for a signal; None if the warm parent was lost with it.
+        peak_rss_bytes: as the kernel counted; None if the warm parent was lost.
+        seconds: from fork to end.
+    """
+
+    trial: Trial
+    status: int | None
+    timed_out: bool
+    limit_s: float
+    peak_rss_bytes: int | None
+    seconds: float | None
+    left_behind: int
+
+    def operation(self) -> dict[str, Any]:
+        """As it stands in the history. Time is left out: the same trial has the same operation."""
+        return {
+            "status": self.status,
+            "timed_out": self.timed_out,
+            "limit_s": self.limit_s,
+            "peak_rss_bytes": self.peak_rss_bytes,
+            "left_behind": self.left_behind,
+        }
+
+
+class Parent:
+    """The near end of a warm parent (`harness.engine.warm_parent`)."""
+
+    def __init__(self, framework: str, python: str, log: IO[bytes] | int) -> None:
+        root = str(Path(harness.__file__).parents[1])
+        inherited = os.environ.get("PYTHONPATH", "")
+        self._process = subprocess.Popen(
+            [python, "-m", "harness.engine.warm_parent", framework],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            # Ctrl-C reaches the coordinator alone, which then ends the parents in order.
+            start_new_session=True,
+            env={
+                **os.environ,
+                **SINGLE_THREADED,
+                "PYTHONPATH": os.pathsep.join(filter(None, [root, inherited])),
+                "PYTHONSAFEPATH": "1",
+            },
+        )
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The reply, or None if the parent is gone."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except (BrokenPipeError, ValueError):
+            return None
+        return json.loads(line) if line else None
+
+    def end(self) -> None:
+        """End it, and the trial it may be running."""
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+class LocalEngine:
+    """Use as a context manager; leaving it ends every process it started.
+
+    Args:
+        jobs: how many trials run side by side. Outcomes come in the order of the jobs given, whatever it is.
+        python: the interpreter whose environment is under test.
+    """
+
+    def __init__(
+        self, framework: str, jobs: int = 1, python: str = sys.executable, limit_s: float = DEFAULT_LIMIT_S,
+        log: IO[bytes] | int = subprocess.DEVNULL,
+    ) -> None:  # fmt: skip
+        self._framework = framework
+        self._python = python
+        self._limit_s = limit_s
+        self._log = log
+        self._alive: list[Parent] = []
+        self._idle: queue.SimpleQueue[Parent] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(jobs)
+        for _ in range(jobs):
+            self._idle.put(self._start())
+
+    def __enter__(self) -> "LocalEngine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for parent in self._alive:
+            parent.end()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _start(self) -> Parent:
+        parent = Parent(self._framework, self._python, self._log)
+        self._alive.append(parent)
+        return parent
+
+    def environment(self) -> Environment:
+        """What is installed there.
+
+        Raises:
+            HarnessError: the interpreter does not run the harness.
+        """
+        parent = self._idle.get()
+        reply = parent.ask({"environment": True})
+        self._idle.put(parent)
+        if reply is None:
+            raise HarnessError(f"{self._python} could not be started as a warm parent; does it run Python 3.11 or newer?")
+        return Environment(reply)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Run trials, and yield their outcomes in the order given. Closing the iterator early cancels the rest."""
+        futures: list[Future[Outcome]] = [self._threads.submit(self._run_one, job) for job in jobs]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _run_one(self, job: Job) -> Outcome:
+        parent = self._idle.get()
+        reply = parent.ask(
+            {
+                "trial": asdict(job.trial),
+                "workload": str(job.workload),
+                "history": str(job.history),
+                "output": str(job.output),
+                "limit_s": self._limit_s,
+            }
+        )
+        if reply is None:
+            # The trial took its parent with it. The next trial gets a new one.
+            self._alive.remove(parent)
+            parent.end()
+            parent = self._start()
+            reply = {
+                "status": None, "timed_out": False, "limit_s": self._limit_s,
+                "peak_rss_bytes": None, "seconds": None, "left_behind": 0,
+            }  # fmt: skip
+        self._idle.put(parent)
+        outcome = Outcome(trial=job.trial, **reply)
+        _close_history(job.history, outcome)
+        return outcome
+
+
+def _close_history(path: Path, outcome: Outcome) -> None:
+    """Drop a line that was cut off in the middle, and append how the process ended."""
+    if path.exists():
+        with path.open("r+b") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+    recorder = Recorder(path)
+    recorder.write("exit", "info", outcome.operation())
+    recorder.close()

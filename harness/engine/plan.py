@@ -1,0 +1,81 @@
+"""Which trials a request amounts to, and which cannot run here, each with its reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.catalog import Catalog, is_file, split_filter
+from harness.engine.trial import Trial
+from harness.environment import Environment
+from harness.errors import UsageError
+from harness.scenario import Scenario
+from harness.workloads import library
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A trial that was asked for and cannot run here."""
+
+    scenario: str
+    workload: str
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    trials: tuple[Trial, ...]
+    unavailable: tuple[Unavailable, ...]
+
+
+def make(
+    catalog: Catalog, filters: Sequence[str], device: str, seed: int, environments: dict[str, Environment]
+) -> Plan:
+    """Expand filters to trials, ordered by scenario and workload.
+
+    Args:
+        device: `cpu`, `cuda`, or `auto` (cuda where there is one).
+        environments: by framework.
+
+    Raises:
+        UsageError: a filter is malformed or matches nothing.
+    """
+    trials, unavailable = [], []
+    selected = catalog.select(filters)
+    for scenario in selected:
+        environment = environments[scenario.framework]
+        placed = resolve_device(device, environment)
+        reason = environment.unavailable(scenario.framework, placed) or environment.unmet(scenario.needs)
+        for workload in workloads_of(scenario, filters):
+            if reason:
+                unavailable.append(Unavailable(scenario.id, workload, placed, reason))
+            else:
+                trials.append(
+                    Trial(scenario.id, scenario.locator, scenario.framework, workload, placed, seed)
+                )
+    wanted = [split_filter(text)[0] for text in filters if not is_file(text)]
+    for missing in catalog.unreadable:
+        if not filters or any(fnmatchcase(missing.id, pattern) for pattern in wanted):
+            unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
+    if not trials and not unavailable:
+        raise UsageError(
+            f"no workload matches {' '.join(filters)}; the workloads are: {', '.join(library.NAMES)}"
+        )
+    return Plan(tuple(trials), tuple(unavailable))
+
+
+def resolve_device(device: str, environment: Environment) -> str:
+    if device != "auto":
+        return device
+    return "cuda" if environment.found["cuda"]["available"] else "cpu"
+
+
+def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
+    """The workloads that a scenario declares, narrowed by those filters that name it and a workload."""
+    declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
+    globs = [
+        workload
+        for pattern, workload in (split_filter(text) for text in filters if not is_file(text))
+        if fnmatchcase(scenario.id, pattern)
+    ] or ["*"]
+    return [name for name in declared if any(fnmatchcase(name, glob) for glob in globs)]

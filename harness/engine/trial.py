@@ -1,0 +1,100 @@
+"""What a trial is, and how it runs inside its own process.
+
+Imported by the warm parent, in whatever environment is under test: standard library and NumPy only, until
+the framework's adapter is loaded.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import scenario_files
+from harness.history.recorder import Recorder
+from harness.workloads.workload import Workload
+
+ADAPTERS = {"lightning": "harness.frameworks.lightning"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One scenario on one workload, under one fault, in one placement.
+
+    Attributes:
+        locator: the module or file that declares the scenario.
+        prelude: `FILE.py:FUNCTION`, called in the trial's process before anything else; it is how the
+            harness's own tests plant bugs. Empty for none.
+    """
+
+    scenario: str
+    locator: str
+    framework: str
+    workload: str
+    device: str
+    seed: int
+    fault: str = "none"
+    prelude: str = ""
+
+    @property
+    def placement(self) -> str:
+        return f"{self.device},ranks=1,float32"
+
+    @property
+    def id(self) -> str:
+        """Fit for a file name, and the same in every run."""
+        parts = [self.scenario, self.workload, self.fault, self.device]
+        return "--".join(part.replace("/", ".") for part in parts)
+
+
+def run(trial: Trial, workload: str, history: str) -> bool:
+    """Run in this process; return whether it ended without an exception.
+
+    Args:
+        workload: path of the workload's arrays.
+        history: path of the history to append to.
+    """
+    recorder = Recorder(history)
+    recorder.write("trial", "invoke", asdict(trial))
+    try:
+        _run_prelude(trial.prelude)
+        adapter = importlib.import_module(ADAPTERS[trial.framework])
+        scenarios, _ = scenario_files.load(trial.locator)
+        scenario = next(candidate for candidate in scenarios if candidate.id == trial.scenario)
+        adapter.run(scenario, Workload.load(workload), trial.device, trial.seed, recorder)
+    except BaseException as error:
+        recorder.write("trial", "fail", describe(error))
+        traceback.print_exc()
+        return False
+    recorder.write("trial", "ok")
+    return True
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """Type, message and innermost place of an exception, for a history."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return {"exception": type(error).__name__, "message": str(error), "where": where}
+
+
+def _run_prelude(prelude: str) -> None:
+    if not prelude:
+        return
+    path, _, function = prelude.rpartition(":")
+    namespace: dict[str, Any] = {"__name__": "prelude", "__file__": path}
+    exec(compile(Path(path).read_text(encoding="utf-8"), path, "exec"), namespace)
+    namespace[function]()
+
+
+def main() -> None:
+    """`python -m harness.engine.trial '{"trial": …, "workload": …, "history": …}'`: one trial, nothing warm."""
+    request = json.loads(sys.argv[1])
+    ok = run(Trial(**request["trial"]), request["workload"], request["history"])
+    os._exit(0 if ok else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""A process that has the framework imported already, and forks a fresh child for every trial.
+
+Started once per job, in the environment under test (`python -m harness.engine.warm_parent lightning`), it
+reads one request a line from standard input and answers with one line on standard output. It handles one
+trial at a time, and nothing is shared between parents: a trial that kills its own parent disturbs no other.
+
+Why not the standard library's forkserver or a pool: both reap the children themselves, so the kernel's own
+account of a child (exit status and peak memory, from `wait4`, there even after SIGKILL) is lost; both import
+the coordinator's `__main__` in every child; and neither can work in another interpreter, as a comparison of
+two environments needs. Standard library and NumPy only.
+"""
+
+import ctypes
+import faulthandler
+import gc
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from harness.engine.trial import ADAPTERS, Trial, run
+
+PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
+PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 1.0
+KIBIBYTE = 1 if sys.platform == "darwin" else 1024
+
+
+def environment(framework: str) -> dict[str, Any]:
+    """What is installed here, and whether the framework can be used; runs in a child, because asking for a
+    GPU starts the CUDA runtime, which does not survive a fork."""
+    packages = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            packages[name] = importlib.metadata.version(name)
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": packages,
+        "framework": framework,
+        "module": "",
+        "unavailable": "",
+        "cuda": {"available": False, "reason": "", "device": ""},
+    }
+    try:
+        importlib.import_module(ADAPTERS[framework])
+        if framework == "lightning":
+            found["module"] = importlib.import_module("harness.frameworks.lightning_package").NAME
+        found["cuda"] = _cuda()
+    except Exception as error:
+        found["unavailable"] = f"{type(error).__name__}: {error}"
+        found["cuda"]["reason"] = f"{framework} cannot be imported"
+    return found
+
+
+def _cuda() -> dict[str, Any]:
+    torch = importlib.import_module("torch")
+    if torch.version.cuda is None:
+        return {"available": False, "reason": f"torch {torch.__version__} is built without CUDA", "device": ""}
+    if not torch.cuda.is_available():
+        return {"available": False, "reason": "torch finds no CUDA device", "device": ""}
+    return {"available": True, "reason": "", "device": torch.cuda.get_device_name(0)}
+
+
+class WarmParent:
+    """Reads requests and answers them; see the module's docstring."""
+
+    def __init__(self, framework: str) -> None:
+        self.framework = framework
+        self.child = 0
+        self.timed_out = False
+        # Replies go to a copy of standard output; whatever else prints, prints to standard error.
+        self.replies = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+
+    def warm_up(self) -> None:
+        with suppress(Exception):  # reported by `environment`, with its reason
+            importlib.import_module(ADAPTERS[self.framework]).warm_up()
+        if sys.platform == "linux":
+            # Orphaned grandchildren come to us, so that a trial cannot leave a process behind.
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGALRM, self._out_of_time)
+        gc.collect()
+        gc.freeze()
+
+    def serve(self) -> None:
+        for line in sys.stdin:
+            request = json.loads(line)
+            reply = self._environment() if "environment" in request else self._trial(request)
+            self.replies.write(json.dumps(reply) + "\n")
+            self.replies.flush()
+
+    def _environment(self) -> dict[str, Any]:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with os.fdopen(writer, "w") as pipe:
+                json.dump(environment(self.framework), pipe)
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as pipe:
+            found: dict[str, Any] = json.load(pipe)
+        os.waitpid(child, 0)
+        return found
+
+    def _trial(self, request: dict[str, Any]) -> dict[str, Any]:
+        folder = tempfile.mkdtemp(prefix="epoch-harness-")
+        started = time.perf_counter()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.child = os.fork()
+        if self.child == 0:
+            self._be_the_trial(request, folder)
+        self.timed_out = False
+        signal.setitimer(signal.ITIMER_REAL, request["limit_s"] + GRACE_S)
+        _, status, usage = os.wait4(self.child, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        seconds = time.perf_counter() - started
+        left_behind = self._end_group_and_orphans()
+        shutil.rmtree(folder, ignore_errors=True)
+        return {
+            "status": os.waitstatus_to_exitcode(status),
+            "timed_out": self.timed_out,
+            "limit_s": request["limit_s"],
+            "peak_rss_bytes": usage.ru_maxrss * KIBIBYTE,
+            "seconds": seconds,
+            "left_behind": left_behind,
+        }
+
+    def _be_the_trial(self, request: dict[str, Any], folder: str) -> None:
+        """Never returns. A session of its own keeps signals to process groups inside the trial."""
+        code = 1
+        try:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            # The protocol's pipes are the parent's alone.
+            os.close(self.replies.fileno())
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.chdir(folder)
+            os.environ["TMPDIR"] = folder
+            tempfile.tempdir = folder
+            # A trial that hangs says where, before it is killed.
+            faulthandler.dump_traceback_later(request["limit_s"], exit=False)
+            gc.unfreeze()
+            code = 0 if run(Trial(**request["trial"]), request["workload"], request["history"]) else 1
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+
+    def _end_group_and_orphans(self) -> int:
+        """Kill what the trial started and left running; return how many processes that were."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.child, signal.SIGKILL)
+        self.child = 0
+        ended = 0
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return ended
+            if pid:
+                ended += 1
+                continue
+            for orphan in _children():
+                with suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGKILL)
+                with suppress(ChildProcessError):
+                    os.waitpid(orphan, 0)
+                ended += 1
+
+    def _out_of_time(self, signum: int, frame: FrameType | None) -> None:
+        """The wait in `_trial` goes on by itself, and finds the child killed."""
+        with suppress(ProcessLookupError):
+            os.kill(self.child, signal.SIGKILL)
+            self.timed_out = True
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        if self.child:
+            with suppress(ProcessLookupError):
+                os.kill(self.child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(self.child, 0)
+            self._end_group_and_orphans()
+        os._exit(0)
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    parent = WarmParent(sys.argv[1])
+    parent.warm_up()
+    parent.serve()

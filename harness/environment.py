@@ -1,0 +1,72 @@
+"""What an environment holds, and whether a requirement is met there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from harness.errors import ScenarioError
+
+# The same code, published under two names.
+SAME_CODE = {"pytorch-lightning": ("pytorch-lightning", "lightning"), "tensorflow": ("tensorflow", "tensorflow-cpu")}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """As a warm parent reports it (`harness.engine.warm_parent.environment`)."""
+
+    found: dict[str, Any]
+
+    def version(self, package: str) -> Version | None:
+        name = canonicalize_name(package)
+        packages = self.found["packages"]
+        for candidate in SAME_CODE.get(name, (name,)):
+            if candidate in packages:
+                return Version(packages[candidate])
+        return None
+
+    def meets(self, needs: str) -> bool:
+        """Whether a requirement such as ``"pytorch_lightning>=2.0"`` is met; an empty one always is.
+
+        Raises:
+            ScenarioError: not a requirement.
+        """
+        if not needs:
+            return True
+        requirement = _parse(needs)
+        if canonicalize_name(requirement.name) == "python":
+            return requirement.specifier.contains(self.found["python"], prereleases=True)
+        version = self.version(requirement.name)
+        return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+    def unmet(self, needs: str) -> str:
+        """Why a requirement is not met here; empty if it is."""
+        if self.meets(needs):
+            return ""
+        version = self.version(_parse(needs).name)
+        return f"needs {needs}, and {'it is not installed' if version is None else f'{version} is installed'}"
+
+    def unavailable(self, framework: str, device: str) -> str:
+        """Why no trial of this framework can run here on this device; empty if it can."""
+        if self.found["unavailable"]:
+            return f"{framework} cannot be imported: {self.found['unavailable']}"
+        if device == "cuda" and not self.found["cuda"]["available"]:
+            return f"no CUDA device: {self.found['cuda']['reason']}"
+        return ""
+
+    @property
+    def title(self) -> str:
+        """In one line: which framework, which versions."""
+        packages = self.found["packages"]
+        shown = [f"{name} {packages[name]}" for name in packages]
+        module = f" (imported as {self.found['module']})" if self.found["module"] else ""
+        return f"Python {self.found['python']}, {', '.join(shown)}{module}"
+
+
+def _parse(needs: str) -> Requirement:
+    try:
+        return Requirement(needs)
+    except InvalidRequirement as error:
+        raise ScenarioError(f"{needs!r} is not a requirement such as 'pytorch_lightning>=2.0': {error}") from error

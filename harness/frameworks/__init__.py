@@ -1,0 +1,1 @@
+"""Adapters: each runs one trial in one framework and writes its history."""

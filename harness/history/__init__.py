@@ -1,0 +1,1 @@
+"""The ordered operations of a trial, appended to disk as they happen."""

@@ -1,0 +1,69 @@
+"""Writes a history: one JSON object a line, each with one unbuffered append, so a SIGKILL leaves a prefix."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+class Recorder:
+    """Appends operations to one file. Cheap enough to sit inside a training step (`harness/bench/recording.py`).
+
+    Several processes may append to the same file (ranks): each line is one `write` to a file opened with
+    O_APPEND, which the kernel keeps whole.
+    """
+
+    def __init__(self, path: str | Path, rank: int = 0) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._index = 0
+        self._rank = rank
+        self._process = os.getpid()
+
+    def write(
+        self,
+        f: str,
+        type: str,
+        value: Any = None,
+        *,
+        stage: str | None = None,
+        epoch: int | None = None,
+        step: int | None = None,
+        batch: int | None = None,
+        fault: str | None = None,
+    ) -> None:
+        """Append one operation.
+
+        Args:
+            f: a hook's name, or `batch`, `log`, `logger`, `callback_metrics`, `exit`, …
+            type: `invoke`, `ok`, `fail`, or `info` (something seen, or an outcome that is not known).
+            value: anything JSON can hold, numbers and arrays by `harness.history.encoding`.
+
+        Raises:
+            OSError: the line could not be written whole; no space is left, for example.
+        """
+        line = _encode(
+            {
+                "i": self._index,
+                "t_ns": time.monotonic_ns(),
+                "process": self._process,
+                "rank": self._rank,
+                "f": f,
+                "type": type,
+                "stage": stage,
+                "epoch": epoch,
+                "step": step,
+                "batch": batch,
+                "value": value,
+                "fault": fault,
+            }
+        )
+        data = line.encode("ascii") + b"\n"
+        if os.write(self._file, data) != len(data):
+            raise OSError(28, "No space left on device: an operation was written in part")
+        self._index += 1
+
+    def close(self) -> None:
+        os.close(self._file)

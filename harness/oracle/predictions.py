@@ -1,0 +1,89 @@
+"""The arithmetic that documented patterns perform, redone in float64: what each *must* report, right or not.
+
+A prediction maps a quantity and the batches of all epochs so far (the last entry is the epoch judged) to the
+value that the pattern's arithmetic gives. The reference for truth is :func:`over_the_epoch`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.oracle.measured import Measured, mean, weighted_mean
+from harness.oracle.quantities import Quantity
+
+UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch as a step saw it: sample ids, what the model gave for them, and their targets (float64)."""
+
+    ids: tuple[int, ...]
+    outputs: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    dtype: str = "float32"
+
+    @property
+    def unit_roundoff(self) -> float:
+        """Of the precision figures are accumulated in: the outputs' own, and float32 at the most, because
+        that is what Lightning and torchmetrics keep their sums in by default, even over float64 outputs."""
+        return max(UNIT_ROUNDOFF[self.dtype], UNIT_ROUNDOFF["float32"])
+
+
+Epochs = Sequence[Sequence[Batch]]
+Prediction = Callable[[Quantity, Epochs], Measured]
+
+
+def _measure(quantity: Quantity, batches: Sequence[Batch]) -> Measured:
+    if not batches:
+        return Measured(float("nan"), 0.0)
+    outputs = np.concatenate([batch.outputs for batch in batches])
+    targets = np.concatenate([batch.targets for batch in batches])
+    return quantity(outputs, targets, max(batch.unit_roundoff for batch in batches))
+
+
+def _each(quantity: Quantity, batches: Sequence[Batch]) -> list[Measured]:
+    return [_measure(quantity, [batch]) for batch in batches]
+
+
+def _roundoff(batches: Sequence[Batch]) -> float:
+    return max((batch.unit_roundoff for batch in batches), default=0.0)
+
+
+def over_the_epoch(quantity: Quantity, epochs: Epochs) -> Measured:
+    """The truth: the quantity over all samples of the epoch."""
+    return _measure(quantity, epochs[-1])
+
+
+def mean_of_batch_means(quantity: Quantity, epochs: Epochs) -> Measured:
+    """Every batch counts the same, whatever its size."""
+    parts = _each(quantity, epochs[-1])
+    return mean([part.value for part in parts], [part.bound for part in parts], _roundoff(epochs[-1]))
+
+
+def weighted_by_batch_size(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What `self.log(on_epoch=True)` does: batch values weighted by the number of samples."""
+    batches = epochs[-1]
+    return weighted_mean(
+        _each(quantity, batches), [len(batch.ids) for batch in batches], _roundoff(batches)
+    )
+
+
+def last_batch(quantity: Quantity, epochs: Epochs) -> Measured:
+    """The value of the epoch's last batch alone."""
+    return _measure(quantity, epochs[-1][-1:])
+
+
+def all_epochs_so_far(quantity: Quantity, epochs: Epochs) -> Measured:
+    """A metric that is never reset: the quantity over the samples of every epoch up to this one."""
+    return _measure(quantity, [batch for batches in epochs for batch in batches])
+
+
+def mean_of_last_20_batches(quantity: Quantity, epochs: Epochs) -> Measured:
+    """The loss in Lightning 1.x's progress bar: the mean of a window of 20 training batches, which spans
+    epochs (`TensorRunningAccum(window_length=20)`, Lightning 1.9 `training_epoch_loop.py`)."""
+    window = [batch for batches in epochs for batch in batches][-20:]
+    parts = _each(quantity, window)
+    return mean([part.value for part in parts], [part.bound for part in parts], _roundoff(window))

@@ -1,0 +1,152 @@
+"""A run on disk: what was run, where, all histories, findings and timings. See `docs/architecture.md`."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+
+from harness.errors import UsageError
+from harness.findings import Finding
+
+SCHEMA_VERSION = 1
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of one kind of record: `manifest`, `finding`, `operation`, `timing` or `claims`."""
+    text = resources.files("harness.schemas").joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
+    return cast("dict[str, Any]", json.loads(text))
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run, and how its parts are written: appended line by line, or replaced as a whole."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def findings(self) -> Path:
+        return self.path / "findings.jsonl"
+
+    @property
+    def timings(self) -> Path:
+        return self.path / "timings.jsonl"
+
+    @property
+    def claims(self) -> Path:
+        return self.path / "claims.json"
+
+    def history(self, trial: str) -> Path:
+        return self.path / "histories" / f"{trial}.jsonl"
+
+    def output(self, trial: str) -> Path:
+        """What the trial printed."""
+        return self.path / "output" / f"{trial}.txt"
+
+    def workload(self, name: str) -> Path:
+        return self.path / "workloads" / f"{name.replace('/', '.')}.npz"
+
+    @staticmethod
+    def create(path: Path) -> "RunDirectory":
+        """Make a new run directory.
+
+        Raises:
+            UsageError: there is something in that place already, or it cannot be written.
+        """
+        try:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise UsageError(f"{path} is not an empty folder; name another with --out, or remove it first")
+            for folder in ("histories", "output", "workloads"):
+                (path / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the run directory {path}: {error.strerror}; name another with --out") from error
+        return RunDirectory(path)
+
+    @staticmethod
+    def open(path: Path) -> "RunDirectory":
+        """A run directory made earlier, complete or interrupted.
+
+        Raises:
+            UsageError: it is not one, or its parts do not follow the schema.
+        """
+        directory = RunDirectory(path)
+        if not path.is_dir():
+            raise UsageError(f"{path} is not a folder; give the run directory that `epoch-harness run` printed")
+        if not directory.manifest.is_file():
+            raise UsageError(f"{path} is not a run directory: it holds no manifest.json")
+        version = directory.read_manifest().get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise UsageError(f"{path} has schema version {version}; this harness reads {SCHEMA_VERSION}: run it again")
+        directory._validate([directory.read_manifest()], "manifest", directory.manifest)
+        return directory
+
+    def read_manifest(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", _parse(self.manifest, _read(self.manifest)))
+
+    def read_findings(self) -> list[Finding]:
+        return [Finding.from_json(record) for record in self._read_lines(self.findings, "finding")]
+
+    def read_timings(self) -> list[dict[str, Any]]:
+        return self._read_lines(self.timings, "timing")
+
+    def read_claims(self) -> list[dict[str, Any]]:
+        """Empty if the run was interrupted before claims were decided."""
+        if not self.claims.exists():
+            return []
+        claims = _parse(self.claims, _read(self.claims))
+        self._validate([claims], "claims", self.claims)
+        return cast("list[dict[str, Any]]", claims)
+
+    def _read_lines(self, path: Path, kind: str) -> list[dict[str, Any]]:
+        if not path.exists():
+            return []
+        lines = _read(path).split("\n")
+        records = [_parse(path, line) for line in lines[:-1]]
+        self._validate(records, kind, path)
+        return records
+
+    def _validate(self, records: Iterable[Any], kind: str, path: Path) -> None:
+        validator = jsonschema.Draft202012Validator(schema(kind))
+        for number, record in enumerate(records, 1):
+            problem = jsonschema.exceptions.best_match(validator.iter_errors(record))
+            if problem is not None:
+                raise UsageError(f"{path}, record {number}, at {problem.json_path}: {problem.message}")
+
+    def append(self, path: Path, record: dict[str, Any]) -> None:
+        """Add one line, whole."""
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n")
+
+    def replace(self, path: Path, text: str) -> None:
+        """Write a file so that it is there whole, or as it was before."""
+        beside = path.with_name(f".{path.name}.new")
+        try:
+            beside.write_text(text, encoding="utf-8")
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def replace_json(self, path: Path, data: Any) -> None:
+        self.replace(path, json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+
+
+def _parse(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from error

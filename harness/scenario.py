@@ -1,0 +1,256 @@
+"""What a scenario is, and how one is declared.
+
+A scenario file holds a plain LightningModule and, below it, one call of :func:`scenario`. This module is
+imported inside every trial, so it needs nothing but the standard library.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.errors import ScenarioError
+from harness.oracle.predictions import Prediction, over_the_epoch
+from harness.oracle.quantities import Quantity
+
+Stage = Literal["train", "validation"]
+Source = Literal["logger", "callback_metrics", "progress_bar"]
+
+VARIANTS = ("as_documented", "migrated", "recommended", "control")
+
+AGGREGATE_VERDICTS = ("exact", "biased", "wrong", "missing", "raised", "unknown")
+PROPERTY_VERDICTS = ("ok", "violated", "raised", "unknown")
+CLAIM_VERDICTS = ("holds", "holds in part", "refuted", "undecided")
+
+
+@dataclass(frozen=True)
+class Expect:
+    """A verdict that is expected other than by default. Of several, the first that applies counts.
+
+    Attributes:
+        verdict: one of the verdicts of aggregates, properties or claims.
+        aggregate: a glob over what it is expected of: the key of a figure, the name of a hook or metric.
+        checker: a glob over the checkers it holds for.
+        needs: where it holds: a requirement such as ``"pytorch_lightning<2.0"``; empty for everywhere.
+            ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
+        exception: for the verdict `raised`, the class name of what is raised; empty for any.
+    """
+
+    verdict: str
+    aggregate: str = "*"
+    checker: str = "*"
+    needs: str = ""
+    exception: str = ""
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One figure that a scenario promises once per epoch.
+
+    By default the verdict that is expected of it is the one its predicted value would get: `exact` where the
+    documented arithmetic gives the truth, `biased` where it does not, epoch by epoch.
+
+    Attributes:
+        name: the key under which the framework reports it.
+        of: what it measures, with its float64 reference (`harness.oracle.quantities`).
+        predicts: what the documented arithmetic must give (`harness.oracle.predictions`).
+        reported_in: where a user reads it: `logger` (what the logger is told), `callback_metrics` (as a
+            callback sees it at the end of the epoch), or `progress_bar` (as shown after the last batch).
+        from_epoch: the first epoch for which it is promised; reported before that, it is `wrong`.
+        needs: where it is promised at all, as in `Expect`.
+    """
+
+    name: str
+    of: Quantity
+    stage: Stage
+    predicts: Prediction = over_the_epoch
+    reported_in: Source = "logger"
+    from_epoch: int = 0
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class EpochHook:
+    """A hook that a scenario relies on to run exactly once per epoch of `stage`, sanity checking aside."""
+
+    name: str
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class When:
+    """Selects findings by glob, and says which verdict they need for a claim to hold."""
+
+    verdict: str
+    scenario: str
+    aggregate: str = "*"
+    checker: str = "*"
+    workload: str = "*"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that a document makes, and the findings that decide it.
+
+    It *holds* if all selected findings have the verdicts asked for, is *refuted* if at least one of
+    `holds_when` is met by none of its findings, and *holds in part* otherwise; without findings it is
+    *undecided*.
+    """
+
+    id: str
+    statement: str
+    source: str
+    holds_when: tuple[When, ...]
+    expects: tuple[Expect, ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One runnable implementation of a documented pattern. Declare it with :func:`scenario`."""
+
+    pattern: str
+    variant: str
+    source: str
+    module: Callable[[Any], Any]
+    workloads: tuple[str, ...]
+    aggregates: tuple[Aggregate, ...]
+    framework: str
+    hooks: tuple[EpochHook, ...]
+    expects: tuple[Expect, ...]
+    needs: str
+    predictions_from: str
+    trainer: Mapping[str, Any]
+    locator: str
+    declared_at: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.pattern}/{self.variant}"
+
+    @property
+    def document(self) -> str:
+        return self.pattern.split("/")[0]
+
+
+@dataclass
+class Declarations:
+    """What the files imported so far have declared, in order."""
+
+    scenarios: list[Scenario] = field(default_factory=list)
+    claims: list[tuple[str, Claim]] = field(default_factory=list)
+
+    def declared_by(self, locator: str) -> tuple[list[Scenario], list[Claim]]:
+        return (
+            [scenario for scenario in self.scenarios if scenario.locator == locator],
+            [claim for origin, claim in self.claims if origin == locator],
+        )
+
+    def forget(self, locator: str) -> None:
+        """Drop what a file declared, before it is imported afresh."""
+        self.scenarios = [scenario for scenario in self.scenarios if scenario.locator != locator]
+        self.claims = [(origin, claim) for origin, claim in self.claims if origin != locator]
+
+
+DECLARED = Declarations()
+
+
+def scenario(
+    *,
+    pattern: str,
+    variant: str,
+    module: Callable[[Any], Any],
+    aggregates: Sequence[Aggregate],
+    source: str = "",
+    workloads: Sequence[str] | str = "digits/*",
+    framework: str = "lightning",
+    hooks: Sequence[EpochHook] = (),
+    expects: Sequence[Expect] = (),
+    needs: str = "",
+    predictions_from: str = "",
+    trainer: Mapping[str, Any] | None = None,
+) -> Scenario:
+    """Declare one scenario, below the module it runs.
+
+    Args:
+        pattern: `document/pattern`; together with `variant` it is the scenario's id.
+        variant: `as_documented`, `migrated` (today's API, same arithmetic), `recommended` (exact wherever it
+            can be) or `control` (a step left out on purpose, to show that it matters).
+        module: called with the workload's `DataShape`, returns the module to train.
+        aggregates: what is promised once per epoch; at least one.
+        source: the document, paper or page that describes the pattern.
+        workloads: globs over workload names (`epoch-harness list` shows them).
+        hooks: hooks the pattern relies on.
+        expects: verdicts expected other than by default, for example `raised` from a version on.
+        needs: the environment that the scenario can run in, such as ``"pytorch_lightning>=2.0"``; elsewhere
+            it is listed as unavailable.
+        predictions_from: dotted name of the submodule whose forward pass returns the per-sample predictions;
+            empty for the module itself.
+        trainer: further arguments for the Trainer.
+
+    Raises:
+        ScenarioError: no aggregate, an unknown variant, or a pattern that is not `document/pattern`.
+
+    Example::
+
+        scenario(
+            pattern="mine/accuracy", variant="recommended", module=lambda data: MyModule(data.classes),
+            aggregates=[Aggregate("val_acc", of=accuracy, stage="validation")],
+        )
+    """
+    caller = sys._getframe(1)
+    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    if not aggregates:
+        raise ScenarioError(
+            f"{place}: scenario {pattern}/{variant} declares no aggregate; "
+            f"name at least one figure that it reports once per epoch: aggregates=[Aggregate(...)]"
+        )
+    if variant not in VARIANTS:
+        raise ScenarioError(f"{place}: variant {variant!r} is not one of {', '.join(VARIANTS)}")
+    if len(pattern.split("/")) != 2 or not all(pattern.split("/")):
+        raise ScenarioError(f"{place}: pattern {pattern!r} should read 'document/pattern'")
+    for expect in expects:
+        if expect.verdict not in (*AGGREGATE_VERDICTS, *PROPERTY_VERDICTS):
+            raise ScenarioError(f"{place}: {expect.verdict!r} is not a verdict")
+    declared = Scenario(
+        pattern=pattern,
+        variant=variant,
+        source=source,
+        module=module,
+        workloads=(workloads,) if isinstance(workloads, str) else tuple(workloads),
+        aggregates=tuple(aggregates),
+        framework=framework,
+        hooks=tuple(hooks),
+        expects=tuple(expects),
+        needs=needs,
+        predictions_from=predictions_from,
+        trainer=dict(trainer or {}),
+        locator=caller.f_globals.get("__name__", ""),
+        declared_at=place,
+    )
+    DECLARED.scenarios.append(declared)
+    return declared
+
+
+def claim(
+    id: str,
+    statement: str,
+    *,
+    source: str,
+    holds_when: Sequence[When],
+    expects: Sequence[Expect],
+) -> Claim:
+    """Declare a claim of a document; see :class:`Claim`.
+
+    Raises:
+        ScenarioError: no condition, or an expected verdict that claims do not have.
+    """
+    caller = sys._getframe(1)
+    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    if not holds_when:
+        raise ScenarioError(f"{place}: claim {id} names no finding that could decide it")
+    for expect in expects:
+        if expect.verdict not in CLAIM_VERDICTS:
+            raise ScenarioError(f"{place}: {expect.verdict!r} is not one of {', '.join(CLAIM_VERDICTS)}")
+    declared = Claim(id, statement, source, tuple(holds_when), tuple(expects))
+    DECLARED.claims.append((caller.f_globals.get("__name__", ""), declared))
+    return declared
