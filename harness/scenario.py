@@ -57,6 +57,7 @@ class Aggregate:
         reported_in: where a user reads it: `logger` (what the logger is told), `callback_metrics` (as a
             callback sees it at the end of the epoch), or `progress_bar` (as shown after the last batch).
         from_epoch: the first epoch for which it is promised; reported before that, it is `wrong`.
+        digits: how many significant digits are shown where it is read; 0 for all.
         needs: where it is promised at all, as in `Expect`.
     """
 
@@ -66,7 +67,13 @@ class Aggregate:
     predicts: Prediction = over_the_epoch
     reported_in: Source = "logger"
     from_epoch: int = 0
+    digits: int = 0
     needs: str = ""
+
+    @property
+    def label(self) -> str:
+        """What findings call it: its name, and where it is read if that is not the logger."""
+        return self.name if self.reported_in == "logger" else f"{self.name} ({self.reported_in})"
 
 
 @dataclass(frozen=True)

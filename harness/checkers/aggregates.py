@@ -8,6 +8,7 @@ from harness.checkers.case import Case
 from harness.findings import EpochVerdict, Finding, gravest
 from harness.history.encoding import decode_array, decode_number
 from harness.history.reader import Operation
+from harness.oracle.measured import Measured
 from harness.oracle.predictions import Batch, over_the_epoch
 from harness.scenario import Aggregate
 
@@ -29,9 +30,9 @@ def check(case: Case) -> list[Finding]:
 
 
 def _judge(case: Case, aggregate: Aggregate) -> Finding:
-    expect = case.expectation("aggregate", aggregate.name)
+    expect = case.expectation("aggregate", aggregate.label)
     if not case.completed:
-        return case.raised_finding("aggregate", aggregate.name, otherwise="exact")
+        return case.raised_finding("aggregate", aggregate.label, otherwise="exact")
     batches, lines = _batches(case, aggregate.stage)
     epochs, predicted = [], []
     for epoch in range(case.planned_epochs):
@@ -42,11 +43,10 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 message = f"reported in epoch {epoch}, promised from epoch {aggregate.from_epoch} on only"
                 epochs.append(EpochVerdict(epoch, "wrong", reports[-1].value, evidence=(reports[-1].line,), message=message))
             continue
-        truth = over_the_epoch(aggregate.of, so_far)
-        prediction = aggregate.predicts(aggregate.of, so_far)
-        coincide = abs(truth.value - prediction.value) <= truth.bound + prediction.bound
-        predicted.append("exact" if aggregate.predicts is over_the_epoch or coincide else "biased")
-        verdict, message = _compare(reports, truth.admits, prediction.admits)
+        truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
+        prediction = aggregate.predicts(aggregate.of, so_far).shown(aggregate.digits)
+        verdict, message = _compare(reports, truth, prediction)
+        predicted.append(_expected(verdict, truth, prediction))
         epochs.append(
             EpochVerdict(
                 epoch=epoch,
@@ -60,9 +60,9 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
             )
         )
     if not epochs:
-        return case.finding("aggregate", aggregate.name, "unknown", "exact", message="no epoch was planned")
+        return case.finding("aggregate", aggregate.label, "unknown", "exact", message="no epoch was planned")
     expected = expect.verdict if expect else gravest(predicted)
-    finding = case.over_epochs("aggregate", aggregate.name, epochs, expected)
+    finding = case.over_epochs("aggregate", aggregate.label, epochs, expected)
     if expect is None and finding.as_expected:
         finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted, aggregate.from_epoch)
     return finding
@@ -83,14 +83,22 @@ def _hold_each_epoch_to_its_prediction(
     return finding
 
 
-def _compare(reports: list[Report], is_true, is_predicted) -> tuple[str, str]:  # type: ignore[no-untyped-def]
+def _expected(verdict: str, truth: Measured, prediction: Measured) -> str:
+    """The verdict that the predicted value gets. Where the two intervals overlap, either is right."""
+    if prediction.value == truth.value:
+        return "exact"
+    apart = abs(truth.value - prediction.value) > truth.bound + prediction.bound
+    return "biased" if apart else ("biased" if verdict == "biased" else "exact")
+
+
+def _compare(reports: list[Report], truth: Measured, prediction: Measured) -> tuple[str, str]:
     if not reports:
         return "missing", "promised, never reported"
     if len(reports) > 1:
         return "wrong", f"reported {len(reports)} times in one epoch"
-    if is_true(reports[0].value):
+    if truth.admits(reports[0].value):
         return "exact", ""
-    if is_predicted(reports[0].value):
+    if prediction.admits(reports[0].value):
         return "biased", "equals what the pattern's arithmetic gives, not the truth"
     return "wrong", "equals neither the truth nor what the pattern's arithmetic gives"
 

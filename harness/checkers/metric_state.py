@@ -1,28 +1,44 @@
-"""Does a metric object start every epoch empty? What is left in it leaks into the next epoch's figure."""
+"""Does a metric object start every epoch empty? What is left in it leaks into that epoch's figure.
+
+The history holds the number of updates in each torchmetrics object before and after the first batch of every
+epoch, when all hooks that may reset it at the start have run. An object belongs to those stages in which the
+first batch adds to it.
+"""
 
 from harness.checkers.case import Case
 from harness.findings import Finding
+from harness.history.reader import Operation
+
+STAGES = ("train", "validation")
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding per torchmetrics object of the module, by its attribute name."""
+    """One finding per torchmetrics object of the module and stage that updates it, by its attribute name."""
     if not case.completed:
         return []
-    states = list(case.history.select("metric_state"))
-    names = list(dict.fromkeys(name for state in states for name in state.value))
     findings = []
-    for name in names:
-        leaks, evidence = [], []
-        for state in states:
-            held = state.value.get(name, 0)
-            if held:
-                at = f"when epoch {state.epoch} started" if state.epoch in range(case.planned_epochs) else "at the end"
-                leaks.append(f"{held} updates of earlier epochs {at}")
-                evidence.append(state.line)
-        findings.append(
-            case.property_finding(
-                "metric_state", name, "violated" if leaks else "ok",
-                message="holds " + ", ".join(leaks) if leaks else "", evidence=evidence,
-            )  # fmt: skip
-        )
+    for stage in STAGES:
+        before, after = _moments(case, stage, "before"), _moments(case, stage, "after")
+        names = dict.fromkeys(name for state in after.values() for name in state.value["updates"])
+        for name in names:
+            held = {epoch: state.value["updates"][name] for epoch, state in before.items()}
+            if any(after[epoch].value["updates"][name] > held[epoch] for epoch in after if epoch in held):
+                findings.append(_judge(case, f"{name} ({stage})", held, before))
     return findings
+
+
+def _moments(case: Case, stage: str, moment: str) -> dict[int, Operation]:
+    return {
+        operation.epoch: operation
+        for operation in case.history.select("metric_state", stage=stage)
+        if operation.epoch is not None and operation.value["moment"] == moment
+    }
+
+
+def _judge(case: Case, name: str, held: dict[int, int], before: dict[int, Operation]) -> Finding:
+    leaks = {epoch: updates for epoch, updates in held.items() if updates}
+    return case.property_finding(
+        "metric_state", name, "violated" if leaks else "ok",
+        message="; ".join(f"epoch {epoch} starts with {updates} updates of earlier ones" for epoch, updates in leaks.items()),
+        evidence=[before[epoch].line for epoch in leaks],
+    )  # fmt: skip

@@ -67,6 +67,7 @@ class Position:
     def __init__(self) -> None:
         self.trainer: Any = None
         self.batch: int | None = None
+        self.in_step = False
 
     def stage(self) -> str | None:
         if self.trainer is None:
@@ -114,11 +115,11 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         value = {name: number(metric) for name, metric in trainer.callback_metrics.items()}
         self._recorder.write("callback_metrics", "ok", value, **self._position.stamp())
 
-    def _note_metric_states(self) -> None:
-        """How many updates each torchmetrics object holds; nothing is computed."""
-        value = {name: metric._update_count for name, metric in self._metrics.items()}
-        if value:
-            self._recorder.write("metric_state", "ok", value, **self._position.stamp())
+    def _note_metric_states(self, moment: str) -> None:
+        """How many updates each torchmetrics object holds around an epoch's first batch; nothing is computed."""
+        if self._metrics:
+            updates = {name: metric._update_count for name, metric in self._metrics.items()}
+            self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.trainer = trainer
@@ -127,10 +128,9 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
         self._note("on_train_epoch_start")
-        self._note_metric_states()
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self._position.batch = batch_idx
+        self._batch_starts(batch_idx)
 
     def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
@@ -139,7 +139,24 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
     def on_validation_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._position.batch = batch_idx
+        self._batch_starts(batch_idx)
+
+    def _batch_starts(self, index: int) -> None:
+        self._position.batch = index
+        if index == 0:
+            self._note_metric_states("before")
+
+    def _batch_ends(self, index: int) -> None:
+        if index == 0:
+            self._note_metric_states("after")
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._batch_ends(batch_idx)
+
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._batch_ends(batch_idx)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
@@ -155,7 +172,6 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         self._note("on_train_end")
-        self._note_metric_states()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         self._note("on_exception")
@@ -275,6 +291,9 @@ def _record_step(
     sampler = samplers["train" if name == "training_step" else "validation"]
 
     def step(*args: Any, **kwargs: Any) -> Any:
+        if position.in_step:  # a step that calls another step is one step
+            return inner(*args, **kwargs)
+        position.in_step = True
         stamp = position.stamp()
         index = stamp["batch"]
         ids = sampler.given[index] if index is not None and index < len(sampler.given) else ()
@@ -285,6 +304,8 @@ def _record_step(
         except BaseException as error:
             recorder.write("batch", "fail", _failure(error), **stamp)
             raise
+        finally:
+            position.in_step = False
         recorder.write("batch", "ok", {"ids": ids, "outputs": predictions.latest}, **stamp)
         return result
 

@@ -26,6 +26,14 @@ class Measured:
         return abs(observed - self.value) <= self.bound
 
 
+    def shown(self, digits: int) -> "Measured":
+        """As read where only so many significant digits are shown: half a unit of the last one may be lost."""
+        if digits == 0 or self.value == 0 or not math.isfinite(self.value):
+            return self
+        unit = 10.0 ** (math.floor(math.log10(abs(self.value))) - digits + 1)
+        return Measured(self.value, self.bound + unit / 2)
+
+
 def gamma(operations: int, u: float) -> float:
     """Higham's gamma(n); infinite where n u >= 1, where no bound exists."""
     nu = operations * u
