@@ -83,6 +83,14 @@ class Catalog:
             chosen.update({scenario.id: scenario for scenario in found})
         return sorted(chosen.values(), key=lambda scenario: scenario.id)
 
+    def claims_about(self, scenario: str) -> list[str]:
+        """Ids of the claims that a scenario's findings help to decide."""
+        return [
+            claim.id
+            for claim in self.claims.values()
+            if any(fnmatchcase(scenario, when.scenario) for when in claim.holds_when)
+        ]
+
     def _match(self, text: str) -> list[Scenario]:
         if is_file(text):
             return self._file(Path(text))

@@ -1,7 +1,7 @@
 """Decides what documents claim, from the findings of a run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -34,11 +34,24 @@ class Decision:
         }
 
 
-def decide(claim: Claim, findings: Sequence[Finding], environment: Environment) -> Decision:
-    """A claim without findings to decide it is `undecided`, which is as expected: they were not asked for."""
+def decide(
+    claim: Claim, findings: Sequence[Finding], environment: Environment, possible: Collection[tuple[str, str]]
+) -> Decision:
+    """A claim is `undecided`, which is as expected, unless all trials that could bear on it here were run.
+
+    Args:
+        possible: (scenario, workload) of every trial that can run here, asked for or not.
+    """
+    ran = {(finding.scenario, finding.workload) for finding in findings}
+    needed = {
+        (scenario, workload)
+        for scenario, workload in possible
+        for when in claim.holds_when
+        if fnmatchcase(scenario, when.scenario) and fnmatchcase(workload, when.workload)
+    }
     conditions = [(when, [finding for finding in findings if _selects(when, finding)]) for when in claim.holds_when]
     expected = next((expect.verdict for expect in claim.expects if environment.meets(expect.needs)), "holds")
-    if any(not selected for _, selected in conditions):
+    if not needed <= ran or any(not selected for _, selected in conditions):
         verdict = "undecided"
     else:
         met = [[finding.verdict == when.verdict for finding in selected] for when, selected in conditions]

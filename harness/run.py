@@ -136,7 +136,9 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
         except KeyboardInterrupt:
             interrupted = True
     if not interrupted:
-        decisions = [claims.decide(claim, findings, environment) for claim in catalog.claims.values()]
+        everything = plan.make(catalog, (), request.device, request.seed, {"lightning": environment})
+        possible = {(trial.scenario, trial.workload) for trial in everything.trials}
+        decisions = [claims.decide(claim, findings, environment, possible) for claim in catalog.claims.values()]
         directory.replace_json(directory.claims, [decision.to_json() for decision in decisions])
     manifest["status"] = "interrupted" if interrupted else "complete"
     manifest["seconds"] = round(time.monotonic() - started, 3)

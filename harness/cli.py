@@ -1,0 +1,196 @@
+"""The command line: parse, call, print; nothing else.
+
+Exit codes: 0 as expected, 1 a finding or a change, 2 bad usage, 3 could not decide, 4 the harness failed.
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import harness
+from harness import catalog as catalogs
+from harness.engine import plan
+from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
+from harness.errors import HarnessError
+from harness.progress import ConsoleProgress
+from harness.run_directory import RunDirectory
+
+FAILED = 4
+DEVICE = click.Choice(["auto", "cpu", "cuda"])
+FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(harness.__version__, prog_name="epoch-harness")
+def cli() -> None:
+    """Run the documented ways of aggregating metrics over an epoch, and judge them against ground truth.
+
+    A FILTER is a glob over scenario ids ('epoch_averaging/*'), which may name workloads after an @
+    ('epoch_averaging/*@digits/ragged'), or the path of a scenario file of your own ('my_scenario.py').
+    """
+
+
+@cli.command("list")
+@FILTERS
+@click.option("--device", type=DEVICE, default="auto", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None:
+    """Show scenarios, their document and claims, and whether they can run here, or why not."""
+    catalog = catalogs.find()
+    catalog.select(filters)
+    with LocalEngine("lightning") as engine:
+        environment = engine.environment()
+    planned = plan.make(catalog, filters, device, 0, {"lightning": environment})
+    reasons = {item.scenario: item.reason for item in planned.unavailable}
+    workloads: dict[str, list[str]] = {}
+    for entry in (*planned.trials, *planned.unavailable):
+        workloads.setdefault(entry.scenario, []).append(entry.workload)
+    rows = [
+        {
+            "scenario": id,
+            "source": catalog.scenarios[id].source if id in catalog.scenarios else "",
+            "workloads": names,
+            "claims": catalog.claims_about(id),
+            "available": id not in reasons,
+            "reason": reasons.get(id, ""),
+        }
+        for id, names in workloads.items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        _print_list(rows, environment.title)
+
+
+def _print_list(rows: list[dict[str, Any]], environment: str) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = 240
+    table = Table("scenario", "source", "workloads", "claims", "available", box=None, pad_edge=False)
+    for row in rows:
+        available = "yes" if row["available"] else f"no: {row['reason']}"
+        cells = [row["scenario"], row["source"], str(len(row["workloads"])), str(len(row["claims"])), available]
+        table.add_row(*map(escape, cells))
+    console.print(table)
+    console.print(escape(f"{len(rows)} scenarios; {environment}"), soft_wrap=True, highlight=False)
+
+
+@cli.command("run")
+@FILTERS
+@click.option("--device", type=DEVICE, default="auto", show_default=True, help="cuda trials need a GPU.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials run side by side.")
+@click.option(
+    "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
+    help="Seconds that one trial may take.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
+def run_trials(
+    filters: tuple[str, ...], device: str, seed: int, jobs: int, limit_s: float, out: Path | None
+) -> None:
+    """Run scenarios, judge them, and write a run directory with a report."""
+    from harness.run import Request, execute
+
+    request = Request(filters=filters, device=device, seed=seed, jobs=jobs, limit_s=limit_s)
+    out = out or Path("reports/runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
+    console = Console()
+    catalog = catalogs.find()
+    with ConsoleProgress(console) as progress:
+        result = execute(catalog, request, out, progress)
+    click.echo(_summary(result))
+    sys.exit(result.exit_code)
+
+
+def _summary(result: Any) -> str:
+    verdicts = Counter(finding.verdict for finding in result.findings if finding.checker == "aggregate")
+    figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
+    claims = Counter(decision.verdict for decision in result.decisions)
+    unexpected = sum(not finding.as_expected for finding in result.findings)
+    lines = [f"figures: {figures}"]
+    if claims:
+        lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
+    for reason, count in Counter(item.reason for item in result.unavailable).items():
+        lines.append(f"unavailable: {count} trials: {reason}")
+    if not result.findings:
+        lines.append("nothing ran, so nothing is decided")
+    elif unexpected:
+        lines.append(f"{unexpected} findings are not as expected")
+    else:
+        lines.append("every finding is as expected")
+    if result.interrupted:
+        lines.append("interrupted; what had run by then is kept")
+    lines += [
+        f"unexpected: claim {decision.claim.id}: {decision.verdict}, expected: {decision.expected_verdict}"
+        for decision in result.decisions
+        if not decision.as_expected
+    ]
+    lines.append(f"report:  {result.directory.path / 'report.html'}")
+    return "\n".join(lines)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: the first RUN]")
+def report(runs: tuple[Path, ...], out: Path | None) -> None:
+    """Write report.html, report.md and junit.xml of one run, or of several side by side."""
+    from harness.report import write_reports
+
+    directories = [RunDirectory.open(path) for path in runs]
+    out = out or runs[0]
+    out.mkdir(parents=True, exist_ok=True)
+    write_reports(directories, out)
+    click.echo(f"report: {out / 'report.html'}")
+
+
+@cli.command()
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and compare.md.")
+def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
+    """Say which findings of RUN_B differ from those of RUN_A."""
+    from harness.compare import compare as compare_runs
+
+    comparison = compare_runs(RunDirectory.open(run_a), RunDirectory.open(run_b))
+    if out is not None:
+        comparison.write(out)
+    click.echo(comparison.summary())
+    sys.exit(comparison.exit_code)
+
+
+def main() -> NoReturn:
+    """The console script. What goes wrong is told in one line on standard error, never by a traceback."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _complain("interrupted before anything ran", 3)
+    except HarnessError as error:
+        code = _complain(str(error), error.exit_code)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        code = _complain(f"cannot write or read{where}: {error.strerror or error}; what was written before is kept", FAILED)
+    except Exception as error:
+        if os.environ.get("EPOCH_HARNESS_TRACEBACK"):
+            raise
+        code = _complain(
+            f"the harness itself failed: {type(error).__name__}: {error} (EPOCH_HARNESS_TRACEBACK=1 shows where)", FAILED
+        )
+    sys.exit(code or 0)
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"epoch-harness: {message}", err=True)
+    return code
