@@ -4,7 +4,7 @@ The names below are what a scenario file needs; they import nothing but the stan
 """
 
 from harness.oracle import predictions, quantities
-from harness.scenario import Aggregate, Claim, EpochHook, Expect, Scenario, When, claim, scenario
+from harness.scenario import Aggregate, Claim, EpochHook, Expect, Fewer, Scenario, When, claim, scenario
 
 __version__ = "0.1.0"
 
@@ -13,6 +13,7 @@ __all__ = [
     "Claim",
     "EpochHook",
     "Expect",
+    "Fewer",
     "Scenario",
     "When",
     "__version__",

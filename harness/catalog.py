@@ -127,7 +127,10 @@ def split_filter(text: str) -> tuple[str, str]:
     """
     pattern, at, workload = text.partition("@")
     if not pattern or (at and not workload):
-        raise UsageError(f"malformed filter {text!r}: write SCENARIO or SCENARIO@WORKLOAD, for example 'epoch_averaging/*@digits/ragged'")
+        raise UsageError(
+            f"malformed filter {text!r}: write SCENARIO or SCENARIO@WORKLOAD, "
+            f"for example 'epoch_averaging/*@digits/ragged'"
+        )
     if re.search(r"\[[^\]]*$", text):
         raise UsageError(f"malformed filter {text!r}: a '[' is never closed")
     return pattern, workload or "*"

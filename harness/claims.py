@@ -1,7 +1,7 @@
-"""Decides what documents claim, from the findings of a run."""
+"""Decides what documents claim, from the findings and exact counters of a run."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,7 +9,10 @@ from typing import Any
 from harness.environment import Environment
 from harness.findings import Finding
 from harness.history.encoding import encode_number
-from harness.scenario import Claim, When
+from harness.scenario import Claim, Condition, Fewer, When
+
+# (scenario, workload) → counter → integer
+Tallies = dict[tuple[str, str], dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -34,59 +37,109 @@ class Decision:
         }
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What one condition asked for, and what it found.
+
+    Attributes:
+        met: whether it is met, by trial; empty if nothing bears on it.
+        numbers: what was counted or measured, for people.
+    """
+
+    asked: str
+    met: list[tuple[str, str, bool]]
+    numbers: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "asked": self.asked,
+            "met_on": sorted({workload for _, workload, met in self.met if met}),
+            "not_met_on": sorted({workload for _, workload, met in self.met if not met}),
+            "numbers": self.numbers,
+            "trials": sorted({trial for trial, _, _ in self.met}),
+        }
+
+
 def decide(
-    claim: Claim, findings: Sequence[Finding], environment: Environment, possible: Collection[tuple[str, str]]
+    claim: Claim,
+    findings: Sequence[Finding],
+    tallies: Mapping[tuple[str, str], dict[str, int]],
+    environment: Environment,
+    possible: Collection[tuple[str, str]],
 ) -> Decision:
     """A claim is `undecided`, which is as expected, unless all trials that could bear on it here were run.
 
     Args:
+        tallies: the exact counters by scenario and workload.
         possible: (scenario, workload) of every trial that can run here, asked for or not.
     """
-    ran = {(finding.scenario, finding.workload) for finding in findings}
-    needed = {
-        (scenario, workload)
-        for scenario, workload in possible
-        for when in claim.holds_when
-        if fnmatchcase(scenario, when.scenario) and fnmatchcase(workload, when.workload)
-    }
-    conditions = [(when, [finding for finding in findings if _selects(when, finding)]) for when in claim.holds_when]
-    expected = next((expect.verdict for expect in claim.expects if environment.meets(expect.needs)), "holds")
-    if not needed <= ran or any(not selected for _, selected in conditions):
+    evidence = [_gather(condition, findings, tallies) for condition in claim.holds_when]
+    needed = {trial for trial in possible if any(_bears_on(condition, *trial) for condition in claim.holds_when)}
+    met = [[met for _, _, met in each.met] for each in evidence]
+    if not needed <= set(tallies) or not all(met):
         verdict = "undecided"
+    elif all(all(each) for each in met):
+        verdict = "holds"
+    elif any(not any(each) for each in met):
+        verdict = "refuted"
     else:
-        met = [[finding.verdict == when.verdict for finding in selected] for when, selected in conditions]
-        if all(all(each) for each in met):
-            verdict = "holds"
-        elif any(not any(each) for each in met):
-            verdict = "refuted"
-        else:
-            verdict = "holds in part"
+        verdict = "holds in part"
+    expected = next((expect.verdict for expect in claim.expects if environment.meets(expect.needs)), "holds")
     return Decision(
         claim=claim,
         verdict=verdict,
         expected_verdict=expected,
         as_expected=verdict in (expected, "undecided"),
-        conditions=tuple(_numbers(when, selected) for when, selected in conditions),
+        conditions=tuple(each.to_json() for each in evidence),
     )
 
 
-def _selects(when: When, finding: Finding) -> bool:
-    return (
-        fnmatchcase(finding.scenario, when.scenario)
+def _bears_on(condition: Condition, scenario: str, workload: str) -> bool:
+    patterns = [condition.scenario, *([condition.than] if isinstance(condition, Fewer) else [])]
+    return fnmatchcase(workload, condition.workload) and any(fnmatchcase(scenario, pattern) for pattern in patterns)
+
+
+def _gather(
+    condition: Condition, findings: Sequence[Finding], tallies: Mapping[tuple[str, str], dict[str, int]]
+) -> Evidence:
+    if isinstance(condition, Fewer):
+        return _compare_counters(condition, tallies)
+    return _collect_verdicts(condition, findings)
+
+
+def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
+    selected = [
+        finding
+        for finding in findings
+        if _bears_on(when, finding.scenario, finding.workload)
         and fnmatchcase(finding.aggregate, when.aggregate)
         and fnmatchcase(finding.checker, when.checker)
-        and fnmatchcase(finding.workload, when.workload)
+    ]
+    biases = [abs(finding.bias) for finding in selected if finding.bias is not None]
+    return Evidence(
+        asked=f"{when.aggregate} ({when.checker}) of {when.scenario} on {when.workload} is {when.verdict}",
+        met=[(finding.trial, finding.workload, finding.verdict == when.verdict) for finding in selected],
+        numbers={
+            "verdicts": dict(sorted(Counter(finding.verdict for finding in selected).items())),
+            "largest_bias": encode_number(max(biases)) if biases else None,
+        },
     )
 
 
-def _numbers(when: When, findings: Sequence[Finding]) -> dict[str, Any]:
-    biases = [abs(finding.bias) for finding in findings if finding.bias is not None]
-    return {
-        "needs": when.verdict,
-        "of": f"{when.scenario}@{when.workload} {when.checker}: {when.aggregate}",
-        "verdicts": dict(sorted(Counter(finding.verdict for finding in findings).items())),
-        "largest_bias": encode_number(max(biases)) if biases else None,
-        "met_on": sorted({finding.workload for finding in findings if finding.verdict == when.verdict}),
-        "not_met_on": sorted({finding.workload for finding in findings if finding.verdict != when.verdict}),
-        "trials": sorted({finding.trial for finding in findings}),
-    }
+def _compare_counters(fewer: Fewer, tallies: Mapping[tuple[str, str], dict[str, int]]) -> Evidence:
+    met, numbers = [], {}
+    for (scenario, workload), counters in tallies.items():
+        other = tallies.get((fewer.than, workload), {})
+        if (
+            scenario == fewer.scenario
+            and fnmatchcase(workload, fewer.workload)
+            and {fewer.counter} <= {*counters} & {*other}
+        ):
+            mine, theirs = counters[fewer.counter], other[fewer.counter]
+            met.append((f"{scenario}@{workload}", workload, mine < theirs))
+            numbers[workload] = f"{mine} against {theirs}"
+    return Evidence(
+        asked=f"{fewer.counter} of {fewer.scenario} on {fewer.workload} is less than of {fewer.than}",
+        met=met,
+        numbers=numbers,
+    )

@@ -52,8 +52,10 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     planned = plan.make(catalog, filters, device, 0, {"lightning": environment})
     reasons = {item.scenario: item.reason for item in planned.unavailable}
     workloads: dict[str, list[str]] = {}
-    for entry in (*planned.trials, *planned.unavailable):
-        workloads.setdefault(entry.scenario, []).append(entry.workload)
+    for id, workload in [(entry.scenario, entry.workload) for entry in planned.trials] + [
+        (entry.scenario, entry.workload) for entry in planned.unavailable
+    ]:
+        workloads.setdefault(id, []).append(workload)
     rows = [
         {
             "scenario": id,
@@ -94,9 +96,7 @@ def _print_list(rows: list[dict[str, Any]], environment: str) -> None:
     help="Seconds that one trial may take.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
-def run_trials(
-    filters: tuple[str, ...], device: str, seed: int, jobs: int, limit_s: float, out: Path | None
-) -> None:
+def run_trials(filters: tuple[str, ...], device: str, seed: int, jobs: int, limit_s: float, out: Path | None) -> None:
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
 
@@ -181,12 +181,15 @@ def main() -> NoReturn:
         code = _complain(str(error), error.exit_code)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        code = _complain(f"cannot write or read{where}: {error.strerror or error}; what was written before is kept", FAILED)
+        code = _complain(
+            f"cannot write or read{where}: {error.strerror or error}; what was written before is kept", FAILED
+        )
     except Exception as error:
         if os.environ.get("EPOCH_HARNESS_TRACEBACK"):
             raise
         code = _complain(
-            f"the harness itself failed: {type(error).__name__}: {error} (EPOCH_HARNESS_TRACEBACK=1 shows where)", FAILED
+            f"the harness itself failed: {type(error).__name__}: {error} (EPOCH_HARNESS_TRACEBACK=1 shows where)",
+            FAILED,
         )
     sys.exit(code or 0)
 

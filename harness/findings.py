@@ -84,22 +84,9 @@ class Finding:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Finding":
-        kept = {key: value for key, value in data.items() if key not in ("bias", "per_epoch", "evidence")}
-        figures = {key: _decoded(kept.pop(key)) for key in FIGURES}
-        return Finding(
-            **kept,
-            **figures,
-            evidence=tuple(data["evidence"]),
-            per_epoch=tuple(
-                EpochVerdict(
-                    epoch=epoch["epoch"],
-                    verdict=epoch["verdict"],
-                    **{key: _decoded(epoch[key]) for key in FIGURES},
-                    evidence=tuple(epoch["evidence"]),
-                )
-                for epoch in data["per_epoch"]
-            ),
-        )
+        kept = {key: value for key, value in data.items() if key != "bias"}
+        epochs = tuple(EpochVerdict(**_decoded(epoch)) for epoch in data["per_epoch"])
+        return Finding(**{**_decoded(kept), "per_epoch": epochs})
 
 
 FIGURES = ("observed", "truth", "prediction", "bound")
@@ -113,8 +100,9 @@ def _number(value: float | None) -> float | str | None:
     return None if value is None else encode_number(value)
 
 
-def _decoded(value: float | str | None) -> float | None:
-    return None if value is None else decode_number(value)
+def _decoded(data: dict[str, Any]) -> dict[str, Any]:
+    figures = {name: None if data[name] is None else decode_number(data[name]) for name in FIGURES}
+    return {**data, **figures, "evidence": tuple(data["evidence"])}
 
 
 def gravest(verdicts: list[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import harness
-from harness import claims
+from harness import claims, counters
 from harness.catalog import Catalog
 from harness.checkers import judge
 from harness.checkers.case import Case
@@ -108,6 +108,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     }
     directory.replace_json(directory.manifest, manifest)
     findings: list[Finding] = []
+    tallies: claims.Tallies = {}
     decisions: list[claims.Decision] = []
     interrupted = False
     engine_log = (directory.path / "output" / "engine.txt").open("wb")
@@ -130,15 +131,19 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
         try:
             for job, outcome in zip(jobs, engine.run(jobs), strict=True):
                 found = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
-                _store(directory, outcome, found, environment)
+                counted = counters.count(reader.read(job.history))
+                _store(directory, outcome, found, counted, environment)
                 findings += found
+                tallies[job.trial.scenario, job.trial.workload] = counted
                 progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
         except KeyboardInterrupt:
             interrupted = True
     if not interrupted:
         everything = plan.make(catalog, (), request.device, request.seed, {"lightning": environment})
         possible = {(trial.scenario, trial.workload) for trial in everything.trials}
-        decisions = [claims.decide(claim, findings, environment, possible) for claim in catalog.claims.values()]
+        decisions = [
+            claims.decide(claim, findings, tallies, environment, possible) for claim in catalog.claims.values()
+        ]
         directory.replace_json(directory.claims, [decision.to_json() for decision in decisions])
     manifest["status"] = "interrupted" if interrupted else "complete"
     manifest["seconds"] = round(time.monotonic() - started, 3)
@@ -156,11 +161,15 @@ def _materialise(directory: RunDirectory, trials: Sequence[Trial], seed: int) ->
     return workloads
 
 
-def _store(directory: RunDirectory, outcome: Outcome, findings: list[Finding], environment: Environment) -> None:
+def _store(
+    directory: RunDirectory,
+    outcome: Outcome,
+    findings: list[Finding],
+    counters: dict[str, int],
+    environment: Environment,
+) -> None:
     for finding in findings:
         directory.append(directory.findings, finding.to_json())
-    history = reader.read(directory.history(outcome.trial.id))
-    counters = Counter(operation.f for operation in history.operations if operation.type in ("ok", "info"))
     directory.append(
         directory.timings,
         {
@@ -168,12 +177,7 @@ def _store(directory: RunDirectory, outcome: Outcome, findings: list[Finding], e
             "trial": outcome.trial.id,
             "environment": environment.title,
             "samples": [] if outcome.seconds is None else [outcome.seconds],
-            "counters": {
-                "operations": len(history.operations),
-                "batches": counters["batch"],
-                "log_calls": counters["log"],
-                "logger_writes": counters["logger"],
-            },
+            "counters": counters,
             "peak_rss_bytes": outcome.peak_rss_bytes,
         },
     )

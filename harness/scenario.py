@@ -96,18 +96,30 @@ class When:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A statement that a document makes, and the findings that decide it.
+class Fewer:
+    """Asks that one scenario has less of an exact counter (`harness.counters`) than another, on each workload."""
 
-    It *holds* if all selected findings have the verdicts asked for, is *refuted* if at least one of
-    `holds_when` is met by none of its findings, and *holds in part* otherwise; without findings it is
-    *undecided*.
+    counter: str
+    scenario: str
+    than: str
+    workload: str = "*"
+
+
+Condition = When | Fewer
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that a document makes, and what decides it: verdicts of findings, or exact counters.
+
+    It *holds* if every condition is met by all that it selects, is *refuted* if a condition is met by none of
+    what it selects, and *holds in part* otherwise; where a condition selects nothing it is *undecided*.
     """
 
     id: str
     statement: str
     source: str
-    holds_when: tuple[When, ...]
+    holds_when: tuple[Condition, ...]
     expects: tuple[Expect, ...]
 
 
@@ -243,7 +255,7 @@ def claim(
     statement: str,
     *,
     source: str,
-    holds_when: Sequence[When],
+    holds_when: Sequence[Condition],
     expects: Sequence[Expect],
 ) -> Claim:
     """Declare a claim of a document; see :class:`Claim`.

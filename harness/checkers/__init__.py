@@ -27,7 +27,7 @@ def judge(case: Case) -> list[Finding]:
     for name, checker in CHECKERS.items():
         try:
             findings += checker(case)
-        except Exception as error:  # whatever a history may hold, the other checkers go on
+        except Exception as error:  # noqa: BLE001  # whatever a history may hold, the other checkers go on
             message = f"the checker itself failed: {type(error).__name__}: {error}"
             findings.append(case.property_finding(name, "*", "unknown", message=message))
     return findings

@@ -1,8 +1,10 @@
 """Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.checkers.case import Case
 from harness.findings import EpochVerdict, Finding, gravest
@@ -23,9 +25,7 @@ class Report:
 
 def check(case: Case) -> list[Finding]:
     return [
-        _judge(case, aggregate)
-        for aggregate in case.scenario.aggregates
-        if case.environment.meets(aggregate.needs)
+        _judge(case, aggregate) for aggregate in case.scenario.aggregates if case.environment.meets(aggregate.needs)
     ]
 
 
@@ -41,7 +41,9 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         if epoch < aggregate.from_epoch:
             if reports:
                 message = f"reported in epoch {epoch}, promised from epoch {aggregate.from_epoch} on only"
-                epochs.append(EpochVerdict(epoch, "wrong", reports[-1].value, evidence=(reports[-1].line,), message=message))
+                epochs.append(
+                    EpochVerdict(epoch, "wrong", reports[-1].value, evidence=(reports[-1].line,), message=message)
+                )
             continue
         truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
         prediction = aggregate.predicts(aggregate.of, so_far).shown(aggregate.digits)
@@ -117,7 +119,7 @@ def _batches(case: Case, stage: str) -> tuple[dict[int, list[Batch]], dict[int, 
     return batches, {epoch: sorted({found[0], found[-1]}) for epoch, found in lines.items()}
 
 
-def _batch(operation: Operation, targets: np.ndarray) -> Batch:  # type: ignore[type-arg]
+def _batch(operation: Operation, targets: NDArray[Any]) -> Batch:
     ids = tuple(operation.value["ids"])
     outputs = operation.value["outputs"]
     return Batch(

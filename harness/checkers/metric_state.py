@@ -37,8 +37,8 @@ def _moments(case: Case, stage: str, moment: str) -> dict[int, Operation]:
 
 def _judge(case: Case, name: str, held: dict[int, int], before: dict[int, Operation]) -> Finding:
     leaks = {epoch: updates for epoch, updates in held.items() if updates}
+    told = [f"epoch {epoch} starts with {updates} updates of earlier ones" for epoch, updates in leaks.items()]
     return case.property_finding(
         "metric_state", name, "violated" if leaks else "ok",
-        message="; ".join(f"epoch {epoch} starts with {updates} updates of earlier ones" for epoch, updates in leaks.items()),
-        evidence=[before[epoch].line for epoch in leaks],
+        message="; ".join(told), evidence=[before[epoch].line for epoch in leaks],
     )  # fmt: skip

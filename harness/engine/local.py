@@ -21,7 +21,7 @@ from harness.history.recorder import Recorder
 
 DEFAULT_LIMIT_S = 60.0
 # One thread per trial: results must not depend on how many trials run side by side.
-SINGLE_THREADED = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class Parent:
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """The reply, or None if the parent is gone."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -156,7 +157,9 @@ class LocalEngine:
         reply = parent.ask({"environment": True})
         self._idle.put(parent)
         if reply is None:
-            raise HarnessError(f"{self._python} could not be started as a warm parent; does it run Python 3.11 or newer?")
+            raise HarnessError(
+                f"{self._python} could not be started as a warm parent; does it run Python 3.11 or newer?"
+            )
         return Environment(reply)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:

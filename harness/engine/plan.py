@@ -50,17 +50,13 @@ def make(
             if reason:
                 unavailable.append(Unavailable(scenario.id, workload, placed, reason))
             else:
-                trials.append(
-                    Trial(scenario.id, scenario.locator, scenario.framework, workload, placed, seed)
-                )
+                trials.append(Trial(scenario.id, scenario.locator, scenario.framework, workload, placed, seed))
     wanted = [split_filter(text)[0] for text in filters if not is_file(text)]
     for missing in catalog.unreadable:
         if not filters or any(fnmatchcase(missing.id, pattern) for pattern in wanted):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
     if not trials and not unavailable:
-        raise UsageError(
-            f"no workload matches {' '.join(filters)}; the workloads are: {', '.join(library.NAMES)}"
-        )
+        raise UsageError(f"no workload matches {' '.join(filters)}; the workloads are: {', '.join(library.NAMES)}")
     return Plan(tuple(trials), tuple(unavailable))
 
 

@@ -65,7 +65,7 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         scenarios, _ = scenario_files.load(trial.locator)
         scenario = next(candidate for candidate in scenarios if candidate.id == trial.scenario)
         adapter.run(scenario, Workload.load(workload), trial.device, trial.seed, recorder)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # also SystemExit and Ctrl-C: what ends a trial is its result
         recorder.write("trial", "fail", describe(error))
         traceback.print_exc()
         return False

@@ -56,7 +56,7 @@ def environment(framework: str) -> dict[str, Any]:
         if framework == "lightning":
             found["module"] = importlib.import_module("harness.frameworks.lightning_package").NAME
         found["cuda"] = _cuda()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # an import may fail in any way; the reason is reported
         found["unavailable"] = f"{type(error).__name__}: {error}"
         found["cuda"]["reason"] = f"{framework} cannot be imported"
     return found

@@ -50,15 +50,14 @@ class Workload:
         """Write to an uncompressed .npz file."""
         np.savez(
             path,
-            name=self.name,
-            task=self.task,
+            name=np.array(self.name),
+            task=np.array(self.task),
             features=self.features,
             targets=self.targets,
-            **{f"{stage}_ids": np.concatenate(self.batches(stage)) for stage in ("train", "validation")},
-            **{
-                f"{stage}_sizes": np.array([len(batch) for batch in self.batches(stage)])
-                for stage in ("train", "validation")
-            },
+            train_ids=np.concatenate(self.train),
+            train_sizes=np.array([len(batch) for batch in self.train]),
+            validation_ids=np.concatenate(self.validation),
+            validation_sizes=np.array([len(batch) for batch in self.validation]),
         )
 
     @staticmethod

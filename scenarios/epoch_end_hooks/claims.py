@@ -1,6 +1,6 @@
 """What document 000 states about `epoch_end` and `validation_epoch_end`, and what decides it."""
 
-from harness import Expect, When, claim
+from harness import Expect, Fewer, When, claim
 
 BASIC = "epoch_end_hooks/basic_metric"
 OUTPUTS = "epoch_end_hooks/custom_outputs"
@@ -82,6 +82,26 @@ claim(
         When("exact", f"{OUTPUTS}/recommended", "*", "aggregate"),
     ],
     expects=[Expect("holds")],
+)
+claim(
+    "000.metric-state-takes-less-memory",
+    "Metric state is cheaper than collected outputs: it holds less memory.",
+    source=SOURCE,
+    holds_when=[
+        Fewer("held_bytes_train", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
+        Fewer("held_bytes_validation", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
+    ],
+    expects=[Expect("holds")],
+)
+claim(
+    "000.metric-state-takes-less-time",
+    "Metric state is cheaper than collected outputs: it makes a step do less.",
+    source=SOURCE,
+    holds_when=[
+        Fewer("python_calls_per_train_step", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
+        Fewer("python_calls_per_validation_step", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
+    ],
+    expects=[Expect("refuted")],
 )
 claim(
     "000.logged-only-from-a-given-epoch-on",

@@ -1,0 +1,30 @@
+"""The exact counters of a trial, from its history: integers that do not depend on the machine."""
+
+from collections import Counter
+
+from harness.history.reader import History
+
+
+def count(history: History) -> dict[str, int]:
+    """Counters of one trial.
+
+    `operations`, `batches`, `log_calls`, `logger_writes`: how many the history holds;
+    `python_calls_per_train_step`, `python_calls_per_validation_step`: Python functions called by one step;
+    `held_bytes_train`, `held_bytes_validation`: the most that the module held in tensors, besides parameters
+    and buffers, when an epoch ended.
+    """
+    kinds = Counter(operation.f for operation in history.operations if operation.type in ("ok", "info"))
+    counters = {
+        "operations": len(history.operations),
+        "batches": kinds["batch"],
+        "log_calls": kinds["log"],
+        "logger_writes": kinds["logger"],
+    }
+    for operation in history.select("counters"):
+        for name, value in operation.value.items():
+            if name == "held_bytes" and operation.stage != "sanity":
+                key = f"held_bytes_{operation.stage}"
+                counters[key] = max(value, counters.get(key, 0))
+            elif name == "python_calls_per_step":
+                counters[f"python_calls_per_{operation.stage}_step"] = value
+    return counters

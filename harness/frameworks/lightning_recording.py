@@ -1,0 +1,319 @@
+"""Attaches recording to a LightningModule and a Trainer, from outside and by public means only.
+
+A callback, a logger and a progress bar of our own; a forward hook; and, on the module *instance*, wrappers
+around `log`, the steps and those hooks that its class overrides. Lightning looks at whether a hook is
+overridden, and takes other paths if so, hence two rules: no hook is defined that the module did not define,
+and no wrapper carries ``__wrapped__`` (set by `functools.wraps`), which Lightning from 2.2 on follows and then
+believes the hook is the base class's. `tests/scenarios/test_recording_changes_nothing.py` holds on every
+supported version.
+"""
+
+import inspect
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from harness.frameworks.counters import PythonCalls, held_bytes
+from harness.frameworks.lightning_package import pl
+from harness.frameworks.partition import Partition
+from harness.history.encoding import encode_array, encode_number
+from harness.history.recorder import Recorder
+
+STEPS = ("training_step", "validation_step")
+# Hooks of older and of imagined APIs: a document's module may define them, whether anything calls them or not.
+UNOFFICIAL_HOOKS = ("epoch_end", "training_epoch_end", "validation_epoch_end", "test_epoch_end")
+COUNTED_EPOCH = 1  # of the first epoch's calls, some only fill caches
+
+
+class Position:
+    """Where training stands: what every operation is stamped with."""
+
+    def __init__(self) -> None:
+        self.trainer: Any = None
+        self.batch: int | None = None
+        self.in_step = False
+        self.counted: set[str] = set()
+
+    def stage(self) -> str | None:
+        if self.trainer is None:
+            return None
+        if self.trainer.sanity_checking:
+            return "sanity"
+        if self.trainer.validating or getattr(self.trainer.state, "stage", None) == "validate":
+            return "validation"
+        return "train" if self.trainer.training else None
+
+    def stamp(self) -> dict[str, Any]:
+        if self.trainer is None:
+            return {}
+        return {
+            "stage": self.stage(),
+            "epoch": self.trainer.current_epoch,
+            "step": self.trainer.global_step,
+            "batch": self.batch,
+        }
+
+
+def number(value: Any) -> Any:
+    """A scalar as JSON holds it; anything else by the name of its type."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            return {"tensor": list(value.shape)}
+        value = value.item()
+    if isinstance(value, (bool, int, float, np.integer, np.floating)):
+        return encode_number(float(value))
+    return {"object": type(value).__name__}
+
+
+class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
+    """Notes the trainer's progress and the figures that callbacks see."""
+
+    def __init__(self, recorder: Recorder, position: Position, metrics: dict[str, Any]) -> None:
+        self._recorder = recorder
+        self._position = position
+        self._metrics = metrics
+
+    def _note(self, hook: str) -> None:
+        self._recorder.write(hook, "info", **self._position.stamp())
+
+    def _note_callback_metrics(self, trainer: Any) -> None:
+        value = {name: number(metric) for name, metric in trainer.callback_metrics.items()}
+        self._recorder.write("callback_metrics", "ok", value, **self._position.stamp())
+
+    def _note_metric_states(self, moment: str) -> None:
+        """How many updates each torchmetrics object holds around an epoch's first batch; nothing is computed."""
+        if self._metrics:
+            updates = {name: metric._update_count for name, metric in self._metrics.items()}
+            self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
+
+    def _note_held_bytes(self, module: Any) -> None:
+        """Before the module's own hook gives them up."""
+        self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module)}, **self._position.stamp())
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        self._position.trainer = trainer
+        self._note("on_fit_start")
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._position.batch = None
+        self._note("on_train_epoch_start")
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self._batch_starts(batch_idx)
+
+    def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._position.batch = None
+        self._note("on_validation_epoch_start")
+
+    def on_validation_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._batch_starts(batch_idx)
+
+    def _batch_starts(self, index: int) -> None:
+        self._position.batch = index
+        if index == 0:
+            self._note_metric_states("before")
+
+    def _batch_ends(self, index: int) -> None:
+        if index == 0:
+            self._note_metric_states("after")
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._batch_ends(batch_idx)
+
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._batch_ends(batch_idx)
+
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self._position.batch = None
+        self._note("on_validation_epoch_end")
+        self._note_held_bytes(pl_module)
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        self._note_callback_metrics(trainer)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self._position.batch = None
+        self._note("on_train_epoch_end")
+        self._note_held_bytes(pl_module)
+        self._note_callback_metrics(trainer)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self._note("on_train_end")
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        self._note("on_exception")
+
+
+class RecordingLogger(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # as above
+    """Notes what the logger is told, with the step and epoch it is told."""
+
+    def __init__(self, recorder: Recorder, position: Position) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._position = position
+
+    @property
+    def name(self) -> str:
+        return "history"
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        value = {
+            "step": step,
+            "epoch": metrics.get("epoch"),
+            "metrics": {name: number(metric) for name, metric in metrics.items() if name != "epoch"},
+        }
+        self._recorder.write("logger", "ok", value, **self._position.stamp())
+
+
+def progress_bar(recorder: Recorder, position: Position) -> Any:
+    base = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase
+
+    class RecordingProgressBar(base):  # type: ignore[misc,valid-type]  # 1.9 calls it ProgressBarBase
+        """Shows nothing, and notes what a bar would show after each training batch."""
+
+        def disable(self) -> None:
+            pass
+
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+            super().on_train_batch_end(trainer, pl_module, *args, **kwargs)
+            shown = self.get_metrics(trainer, pl_module)
+            value = {name: number(_as_number(metric)) for name, metric in shown.items()}
+            recorder.write("progress_bar", "ok", value, **position.stamp())
+
+    return RecordingProgressBar()
+
+
+def _as_number(shown: Any) -> Any:
+    """Lightning 1.9 formats the loss for display before it hands it over."""
+    if isinstance(shown, str):
+        with suppress(ValueError):
+            return float(shown)
+    return shown
+
+
+class Predictions:
+    """What the observed forward pass returned since the last step began, encoded at once, before anything
+    can change it in place."""
+
+    def __init__(self, module: Any) -> None:
+        self.latest: dict[str, Any] | None = None
+        module.register_forward_hook(self._keep)
+
+    def _keep(self, module: Any, args: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            held = output.detach()
+            name = str(held.dtype).removeprefix("torch.")
+            self.latest = encode_array((held.float() if name == "bfloat16" else held).cpu().numpy(), name)
+
+
+def instrument(
+    module: Any, predictions_from: str, samplers: dict[str, Partition], recorder: Recorder, position: Position
+) -> None:
+    """Attach recording to a module instance; its class stays as it is."""
+    predictions = Predictions(module.get_submodule(predictions_from))
+    for name in STEPS:
+        _record_step(module, name, samplers, predictions, recorder, position)
+    for name in _overridden_hooks(module):
+        _record_hook(module, name, recorder, position)
+    _record_log(module, recorder, position)
+
+
+def _overridden_hooks(module: Any) -> list[str]:
+    """Hooks that the module's own classes define: a Lightning hook, or one of the unofficial ones."""
+    official = {name for name in dir(pl.LightningModule) if name.startswith("on_")}
+    official |= {"setup", "teardown"}
+    return [
+        name
+        for name in sorted(official.union(UNOFFICIAL_HOOKS))
+        if getattr(type(module), name, None) is not getattr(pl.LightningModule, name, None)
+    ]
+
+
+def _replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
+    """Lightning reads the signatures of steps and hooks to decide which arguments to pass."""
+    wrapper.__signature__ = inspect.signature(getattr(module, name))  # type: ignore[attr-defined]
+    setattr(module, name, wrapper)
+
+
+def _failure(error: BaseException) -> dict[str, str]:
+    return {"exception": type(error).__name__, "message": str(error)}
+
+
+def _record_step(
+    module: Any,
+    name: str,
+    samplers: dict[str, Partition],
+    predictions: Predictions,
+    recorder: Recorder,
+    position: Position,
+) -> None:
+    inner = getattr(module, name)
+    sampler = samplers["train" if name == "training_step" else "validation"]
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        if position.in_step:  # a step that calls another step is one step
+            return inner(*args, **kwargs)
+        position.in_step = True
+        stamp = position.stamp()
+        index = stamp["batch"]
+        ids = sampler.given[index] if index is not None and index < len(sampler.given) else ()
+        predictions.latest = None
+        recorder.write("batch", "invoke", {"ids": ids}, **stamp)
+        counting = stamp["epoch"] == COUNTED_EPOCH and stamp["stage"] not in position.counted
+        position.counted.update([stamp["stage"]] if counting else [])
+        try:
+            with PythonCalls() if counting else nullcontext() as calls:
+                result = inner(*args, **kwargs)
+        except BaseException as error:
+            recorder.write("batch", "fail", _failure(error), **stamp)
+            raise
+        finally:
+            position.in_step = False
+        recorder.write("batch", "ok", {"ids": ids, "outputs": predictions.latest}, **stamp)
+        if calls is not None:
+            recorder.write("counters", "ok", {"python_calls_per_step": calls.count}, **stamp)
+        return result
+
+    _replace(module, name, step)
+
+
+def _record_hook(module: Any, name: str, recorder: Recorder, position: Position) -> None:
+    inner = getattr(module, name)
+
+    def hook(*args: Any, **kwargs: Any) -> Any:
+        stamp = position.stamp()
+        recorder.write(name, "invoke", **stamp)
+        try:
+            result = inner(*args, **kwargs)
+        except BaseException as error:
+            recorder.write(name, "fail", _failure(error), **stamp)
+            raise
+        recorder.write(name, "ok", **stamp)
+        return result
+
+    _replace(module, name, hook)
+
+
+def _record_log(module: Any, recorder: Recorder, position: Position) -> None:
+    inner = module.log
+
+    def log(name: str, value: Any, *args: Any, **kwargs: Any) -> None:
+        options = {key: option for key, option in kwargs.items() if isinstance(option, (bool, int, str))}
+        recorder.write("log", "info", {"name": name, "value": number(value), **options}, **position.stamp())
+        inner(name, value, *args, **kwargs)
+
+    _replace(module, "log", log)
