@@ -27,8 +27,15 @@ class Unreadable:
 
     @property
     def id(self) -> str:
-        """`document/pattern/*`: which variants it holds is not known."""
-        return "/".join([*self.locator.split(".")[-2:], "*"])
+        """`document/pattern/*`, since it is not known which variants it holds; or the path it was given by."""
+        return scenario_files.path_of(self.locator) or "/".join([*self.locator.split(".")[-2:], "*"])
+
+    def may_hold(self, text: str) -> bool:
+        """Whether what a filter asks for may be in it."""
+        if is_file(text):
+            return self.locator == scenario_files.locator_of(Path(text))
+        pattern, _ = split_filter(text)
+        return fnmatchcase(self.id, pattern) or fnmatchcase(pattern, self.id)
 
 
 @dataclass
@@ -50,18 +57,20 @@ class Catalog:
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] not in FRAMEWORK_MODULES:
                 raise ScenarioError(f"scenario file {locator} does not import: {error}") from error
-            self.unreadable.append(Unreadable(locator, str(error)))
+            missing = Unreadable(locator, str(error))
+            self.unreadable += [missing] if missing not in self.unreadable else []
             return []
         for scenario in scenarios:
             taken = self.scenarios.get(scenario.id)
-            if taken is not None and taken is not scenario:
+            same_file = taken is not None and taken.locator != scenario.locator
+            if taken not in (None, scenario) and not (same_file and taken.declared_at == scenario.declared_at):
                 raise ScenarioError(
                     f"{scenario.declared_at}: scenario id {scenario.id} is taken by {taken.declared_at}; "
                     f"give it another pattern or variant"
                 )
             self.scenarios[scenario.id] = scenario
         for claim in claims:
-            if self.claims.setdefault(claim.id, claim) is not claim:
+            if self.claims.setdefault(claim.id, claim) != claim:
                 raise ScenarioError(f"claim id {claim.id} is declared twice, the second time in {locator}")
         return scenarios
 
@@ -96,7 +105,7 @@ class Catalog:
             return self._file(Path(text))
         pattern, _ = split_filter(text)
         found = [scenario for scenario in self.scenarios.values() if fnmatchcase(scenario.id, pattern)]
-        if not found and not any(fnmatchcase(missing.id, pattern) for missing in self.unreadable):
+        if not found and not any(missing.may_hold(text) for missing in self.unreadable):
             raise UsageError(f"no scenario matches {pattern!r}{self._hint(pattern)}; see: epoch-harness list")
         return found
 
@@ -104,7 +113,7 @@ class Catalog:
         if not path.is_file():
             raise UsageError(f"there is no scenario file {path}")
         declared = self.add(scenario_files.locator_of(path))
-        if not declared and not any(missing.locator.endswith(str(path)) for missing in self.unreadable):
+        if not declared and not any(missing.may_hold(str(path)) for missing in self.unreadable):
             raise ScenarioError(f"scenario file {path} declares no scenario; call harness.scenario(...) in it")
         return declared
 
@@ -155,9 +164,10 @@ def _modules_in(package: str) -> list[str]:
     """The package or module itself, and every module below it."""
     try:
         module = import_module(package)
-    except ModuleNotFoundError as error:
+    except Exception as error:
         raise ScenarioError(
-            f"entry point group {ENTRY_POINT_GROUP} names {package}, which cannot be imported: {error}"
+            f"entry point group {ENTRY_POINT_GROUP} names {package}, which cannot be imported: "
+            f"{type(error).__name__}: {error}"
         ) from error
     below = pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")
     return [package, *(info.name for info in below)]

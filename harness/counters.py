@@ -10,8 +10,8 @@ def count(history: History) -> dict[str, int]:
 
     `operations`, `batches`, `log_calls`, `logger_writes`: how many the history holds;
     `python_calls_per_train_step`, `python_calls_per_validation_step`: Python functions called by one step;
-    `held_bytes_train`, `held_bytes_validation`: the most that the module held in tensors, besides parameters
-    and buffers, when an epoch ended.
+    `held_bytes_train`, `held_bytes_validation`: what the module held in tensors, besides parameters and
+    buffers, when an epoch's batches were over.
     """
     kinds = Counter(operation.f for operation in history.operations if operation.type in ("ok", "info"))
     counters = {
@@ -22,9 +22,8 @@ def count(history: History) -> dict[str, int]:
     }
     for operation in history.select("counters"):
         for name, value in operation.value.items():
-            if name == "held_bytes" and operation.stage != "sanity":
-                key = f"held_bytes_{operation.stage}"
-                counters[key] = max(value, counters.get(key, 0))
+            if name == "held_bytes":
+                counters[f"held_bytes_{operation.stage}"] = value
             elif name == "python_calls_per_step":
                 counters[f"python_calls_per_{operation.stage}_step"] = value
     return counters

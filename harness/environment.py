@@ -20,8 +20,9 @@ class Environment:
     found: dict[str, Any]
 
     def version(self, package: str) -> Version | None:
+        """Of an installed package, or of Python itself; None if it is not installed."""
         name = canonicalize_name(package)
-        packages = self.found["packages"]
+        packages = {**self.found["packages"], "python": self.found["python"]}
         for candidate in SAME_CODE.get(name, (name,)):
             if candidate in packages:
                 return Version(packages[candidate])
@@ -36,8 +37,6 @@ class Environment:
         if not needs:
             return True
         requirement = _parse(needs)
-        if canonicalize_name(requirement.name) == "python":
-            return requirement.specifier.contains(self.found["python"], prereleases=True)
         version = self.version(requirement.name)
         return version is not None and requirement.specifier.contains(version, prereleases=True)
 

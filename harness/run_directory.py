@@ -67,7 +67,9 @@ class RunDirectory:
             for folder in ("histories", "output", "workloads"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot make the run directory {path}: {error.strerror}; name another with --out") from error
+            raise UsageError(
+                f"cannot make the run directory {path}: {error.strerror}; name another with --out"
+            ) from error
         return RunDirectory(path)
 
     @staticmethod
@@ -89,7 +91,10 @@ class RunDirectory:
         return directory
 
     def read_manifest(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", _parse(self.manifest, _read(self.manifest)))
+        manifest = _parse(self.manifest, _read(self.manifest))
+        if not isinstance(manifest, dict):
+            raise UsageError(f"{self.manifest} is not the manifest of a run")
+        return manifest
 
     def read_findings(self) -> list[Finding]:
         return [Finding.from_json(record) for record in self._read_lines(self.findings, "finding")]
@@ -122,8 +127,9 @@ class RunDirectory:
 
     def append(self, path: Path, record: dict[str, Any]) -> None:
         """Add one line, whole."""
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n")
+        # In ASCII, a line cut off anywhere can still be decoded, and so can any exception's message be written.
+        with path.open("a", encoding="ascii") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
 
     def replace(self, path: Path, text: str) -> None:
         """Write a file so that it is there whole, or as it was before."""
@@ -135,7 +141,7 @@ class RunDirectory:
             beside.unlink(missing_ok=True)
 
     def replace_json(self, path: Path, data: Any) -> None:
-        self.replace(path, json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        self.replace(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
 def _read(path: Path) -> str:

@@ -17,6 +17,11 @@ def locator_of(path: Path) -> str:
     return f"{_FILE_PREFIX}{path.resolve()}"
 
 
+def path_of(locator: str) -> str:
+    """The path that a locator of a file stands for; empty for a module."""
+    return locator.removeprefix(_FILE_PREFIX) if locator.startswith(_FILE_PREFIX) else ""
+
+
 def load(locator: str) -> tuple[list[Scenario], list[Claim]]:
     """Import a module (by name) or a file (by `locator_of`) and return what it declares.
 

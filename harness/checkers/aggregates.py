@@ -61,6 +61,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 message=message,
             )
         )
+    epochs += _reported_beyond_the_plan(case, aggregate)
     if not epochs:
         return case.finding("aggregate", aggregate.label, "unknown", "exact", message="no epoch was planned")
     expected = expect.verdict if expect else gravest(predicted)
@@ -128,6 +129,16 @@ def _batch(operation: Operation, targets: NDArray[Any]) -> Batch:
         targets=targets[list(ids)].astype(np.float64),
         dtype=outputs["dtype"],
     )
+
+
+def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVerdict]:
+    told = {operation.value["epoch"] for operation in case.history.select("logger")}
+    beyond = sorted(epoch for epoch in told if epoch is not None and epoch >= case.planned_epochs)
+    return [
+        EpochVerdict(epoch, "wrong", report.value, evidence=(report.line,), message="reported for an epoch not planned")
+        for epoch in beyond
+        for report in _reports(case, aggregate, epoch)
+    ]
 
 
 def _reports(case: Case, aggregate: Aggregate, epoch: int) -> list[Report]:

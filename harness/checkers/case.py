@@ -34,6 +34,12 @@ class Case:
         plan = self.history.first("plan")
         return 0 if plan is None else int(plan.value["max_epochs"])
 
+    @property
+    def stages(self) -> list[str]:
+        """The stages that the module has a step for."""
+        plan = self.history.first("plan")
+        return [] if plan is None else list(plan.value["stages"])
+
     def expectation(self, checker: str, name: str) -> Expect | None:
         """What the scenario expects other than by default, here, of this finding."""
         for expect in self.scenario.expects:

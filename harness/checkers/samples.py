@@ -11,7 +11,7 @@ SHOWN = 8
 def check(case: Case) -> list[Finding]:
     if not case.completed:
         return []
-    return [_check_stage(case, stage) for stage in ("train", "validation")]
+    return [_check_stage(case, stage) for stage in case.stages]
 
 
 def _check_stage(case: Case, stage: str) -> Finding:
@@ -27,6 +27,10 @@ def _check_stage(case: Case, stage: str) -> Finding:
             problems.append(f"epoch {epoch}: doubled {_name(doubled)}")
         if dropped or doubled:
             evidence += [operation.line for operation in operations]
+    for epoch in case.history.epochs(stage):
+        if epoch >= case.planned_epochs:
+            problems.append(f"epoch {epoch}: ran, and was not planned")
+            evidence += [operation.line for operation in case.history.select("batch", "ok", stage=stage, epoch=epoch)]
     return case.property_finding(
         "samples", stage, "violated" if problems else "ok", message="; ".join(problems), evidence=evidence
     )

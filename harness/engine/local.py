@@ -127,6 +127,7 @@ class LocalEngine:
         self._limit_s = limit_s
         self._log = log
         self._alive: list[Parent] = []
+        self._ending = False
         self._idle: queue.SimpleQueue[Parent] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(jobs)
         for _ in range(jobs):
@@ -138,6 +139,7 @@ class LocalEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ending = True
         for parent in self._alive:
             parent.end()
         self._threads.shutdown(cancel_futures=True)
@@ -177,17 +179,19 @@ class LocalEngine:
         reply = parent.ask(
             {
                 "trial": asdict(job.trial),
-                "workload": str(job.workload),
-                "history": str(job.history),
-                "output": str(job.output),
+                # The trial works in a folder of its own.
+                "workload": str(job.workload.resolve()),
+                "history": str(job.history.resolve()),
+                "output": str(job.output.resolve()),
                 "limit_s": self._limit_s,
             }
         )
-        if reply is None:
+        if reply is None and not self._ending:
             # The trial took its parent with it. The next trial gets a new one.
             self._alive.remove(parent)
             parent.end()
             parent = self._start()
+        if reply is None:
             reply = {
                 "status": None, "timed_out": False, "limit_s": self._limit_s,
                 "peak_rss_bytes": None, "seconds": None, "left_behind": 0,

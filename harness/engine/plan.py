@@ -51,9 +51,8 @@ def make(
                 unavailable.append(Unavailable(scenario.id, workload, placed, reason))
             else:
                 trials.append(Trial(scenario.id, scenario.locator, scenario.framework, workload, placed, seed))
-    wanted = [split_filter(text)[0] for text in filters if not is_file(text)]
     for missing in catalog.unreadable:
-        if not filters or any(fnmatchcase(missing.id, pattern) for pattern in wanted):
+        if not filters or any(missing.may_hold(text) for text in filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
     if not trials and not unavailable:
         raise UsageError(f"no workload matches {' '.join(filters)}; the workloads are: {', '.join(library.NAMES)}")

@@ -11,10 +11,12 @@ from torch.utils.data import DataLoader
 
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_recording import (
+    STEPS,
     Position,
     RecordingCallback,
     RecordingLogger,
     instrument,
+    overrides,
     progress_bar,
 )
 from harness.frameworks.partition import Partition, Samples
@@ -30,7 +32,7 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
 
     Args:
         device: `cpu` or `cuda`.
-        recorder: where the history goes; None runs the same training without recording anything.
+        recorder: where the history goes; None runs the same training, and tells a logger that drops it.
     """
     torch.manual_seed(seed)
     np.random.seed(seed)
@@ -43,7 +45,7 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         "max_epochs": MAX_EPOCHS,
         "accelerator": "gpu" if device == "cuda" else "cpu",
         "devices": 1,
-        "logger": False,
+        "logger": pl.loggers.logger.DummyLogger(),
         "log_every_n_steps": 1,
         "enable_checkpointing": False,
         "enable_model_summary": False,
@@ -53,8 +55,9 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         position = Position()
         instrument(module, scenario.predictions_from, samplers, recorder, position)
         metrics = _torchmetrics_in(module)
-        callbacks = [RecordingCallback(recorder, position, metrics)]
-        if any(aggregate.reported_in == "progress_bar" for aggregate in scenario.aggregates):
+        read_in = {aggregate.reported_in for aggregate in scenario.aggregates}
+        callbacks = [RecordingCallback(recorder, position, metrics, "callback_metrics" in read_in)]
+        if "progress_bar" in read_in:
             callbacks.append(progress_bar(recorder, position))
             arguments["enable_progress_bar"] = True
         arguments.update(callbacks=callbacks, logger=RecordingLogger(recorder, position))
@@ -62,7 +65,8 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
     arguments["callbacks"] = [*asked.pop("callbacks", ()), *arguments.get("callbacks", ())]
     arguments.update(asked)
     if recorder is not None:
-        recorder.write("plan", "info", {"max_epochs": arguments["max_epochs"]})
+        stages = [stage for stage, step in STEPS.items() if overrides(module, step)]
+        recorder.write("plan", "info", {"max_epochs": arguments["max_epochs"], "stages": stages})
     trainer = pl.Trainer(**arguments)
     trainer.fit(module, loaders["train"], loaders["validation"])
 

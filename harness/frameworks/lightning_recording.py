@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from harness.frameworks.counters import PythonCalls, held_bytes
@@ -22,9 +23,13 @@ from harness.frameworks.partition import Partition
 from harness.history.encoding import encode_array, encode_number
 from harness.history.recorder import Recorder
 
-STEPS = ("training_step", "validation_step")
-# Hooks of older and of imagined APIs: a document's module may define them, whether anything calls them or not.
-UNOFFICIAL_HOOKS = ("epoch_end", "training_epoch_end", "validation_epoch_end", "test_epoch_end")
+STEPS = {"train": "training_step", "validation": "validation_step"}
+# Lightning's own, and those of older and of imagined APIs: a document's module may define them, whether
+# anything calls them or not.
+HOOKS = sorted(
+    {name for name in dir(pl.LightningModule) if name.startswith("on_")}
+    | {"setup", "teardown", "epoch_end", "training_epoch_end", "validation_epoch_end", "test_epoch_end"}
+)
 COUNTED_EPOCH = 1  # of the first epoch's calls, some only fill caches
 
 
@@ -34,7 +39,7 @@ class Position:
     def __init__(self) -> None:
         self.trainer: Any = None
         self.batch: int | None = None
-        self.in_step = False
+        self.of_step: dict[str, Any] | None = None
         self.counted: set[str] = set()
 
     def stage(self) -> str | None:
@@ -47,9 +52,10 @@ class Position:
         return "train" if self.trainer.training else None
 
     def stamp(self) -> dict[str, Any]:
+        """Within a step nothing of it changes, and it is read from the trainer once."""
         if self.trainer is None:
             return {}
-        return {
+        return self.of_step or {
             "stage": self.stage(),
             "epoch": self.trainer.current_epoch,
             "step": self.trainer.global_step,
@@ -71,15 +77,19 @@ def number(value: Any) -> Any:
 class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
     """Notes the trainer's progress and the figures that callbacks see."""
 
-    def __init__(self, recorder: Recorder, position: Position, metrics: dict[str, Any]) -> None:
+    def __init__(self, recorder: Recorder, position: Position, metrics: dict[str, Any], callback_metrics: bool) -> None:
         self._recorder = recorder
         self._position = position
         self._metrics = metrics
+        self._callback_metrics = callback_metrics
 
     def _note(self, hook: str) -> None:
         self._recorder.write(hook, "info", **self._position.stamp())
 
     def _note_callback_metrics(self, trainer: Any) -> None:
+        """Only where a scenario reads them: Lightning computes them anew whenever they are asked for."""
+        if not self._callback_metrics:
+            return
         value = {name: number(metric) for name, metric in trainer.callback_metrics.items()}
         self._recorder.write("callback_metrics", "ok", value, **self._position.stamp())
 
@@ -91,6 +101,8 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
 
     def _note_held_bytes(self, module: Any) -> None:
         """Before the module's own hook gives them up."""
+        if self._position.trainer.current_epoch != COUNTED_EPOCH:
+            return
         self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module)}, **self._position.stamp())
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -214,10 +226,13 @@ class Predictions:
         module.register_forward_hook(self._keep)
 
     def _keep(self, module: Any, args: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            held = output.detach()
-            name = str(held.dtype).removeprefix("torch.")
-            self.latest = encode_array((held.float() if name == "bfloat16" else held).cpu().numpy(), name)
+        if not isinstance(output, Tensor):
+            return
+        held = output.detach().cpu()
+        if held.dtype is torch.bfloat16:
+            self.latest = encode_array(held.float().numpy(), "bfloat16")
+        else:
+            self.latest = encode_array(held.numpy())
 
 
 def instrument(
@@ -225,22 +240,18 @@ def instrument(
 ) -> None:
     """Attach recording to a module instance; its class stays as it is."""
     predictions = Predictions(module.get_submodule(predictions_from))
-    for name in STEPS:
-        _record_step(module, name, samplers, predictions, recorder, position)
-    for name in _overridden_hooks(module):
-        _record_hook(module, name, recorder, position)
+    for stage, name in STEPS.items():
+        if overrides(module, name):
+            _record_step(module, name, samplers[stage], predictions, recorder, position)
+    for name in HOOKS:
+        if overrides(module, name):
+            _record_hook(module, name, recorder, position)
     _record_log(module, recorder, position)
 
 
-def _overridden_hooks(module: Any) -> list[str]:
-    """Hooks that the module's own classes define: a Lightning hook, or one of the unofficial ones."""
-    official = {name for name in dir(pl.LightningModule) if name.startswith("on_")}
-    official |= {"setup", "teardown"}
-    return [
-        name
-        for name in sorted(official.union(UNOFFICIAL_HOOKS))
-        if getattr(type(module), name, None) is not getattr(pl.LightningModule, name, None)
-    ]
+def overrides(module: Any, name: str) -> bool:
+    """Whether the module's own classes define a method, as Lightning asks before it runs a stage or a hook."""
+    return getattr(type(module), name, None) is not getattr(pl.LightningModule, name, None)
 
 
 def _replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
@@ -256,35 +267,33 @@ def _failure(error: BaseException) -> dict[str, str]:
 def _record_step(
     module: Any,
     name: str,
-    samplers: dict[str, Partition],
+    sampler: Partition,
     predictions: Predictions,
     recorder: Recorder,
     position: Position,
 ) -> None:
     inner = getattr(module, name)
-    sampler = samplers["train" if name == "training_step" else "validation"]
 
     def step(*args: Any, **kwargs: Any) -> Any:
-        if position.in_step:  # a step that calls another step is one step
+        if position.of_step is not None:  # a step that calls another step is one step
             return inner(*args, **kwargs)
-        position.in_step = True
-        stamp = position.stamp()
-        index = stamp["batch"]
+        position.of_step = stamp = position.stamp()
+        index, stage = stamp["batch"], stamp["stage"]
         ids = sampler.given[index] if index is not None and index < len(sampler.given) else ()
         predictions.latest = None
-        recorder.write("batch", "invoke", {"ids": ids}, **stamp)
-        counting = stamp["epoch"] == COUNTED_EPOCH and stamp["stage"] not in position.counted
-        position.counted.update([stamp["stage"]] if counting else [])
+        recorder.write("batch", "invoke", **stamp)
+        counting = stamp["epoch"] == COUNTED_EPOCH and stage not in position.counted
         try:
             with PythonCalls() if counting else nullcontext() as calls:
                 result = inner(*args, **kwargs)
         except BaseException as error:
-            recorder.write("batch", "fail", _failure(error), **stamp)
+            recorder.write("batch", "fail", {"ids": ids, **_failure(error)}, **stamp)
             raise
         finally:
-            position.in_step = False
+            position.of_step = None
         recorder.write("batch", "ok", {"ids": ids, "outputs": predictions.latest}, **stamp)
         if calls is not None:
+            position.counted.add(stage)
             recorder.write("counters", "ok", {"python_calls_per_step": calls.count}, **stamp)
         return result
 

@@ -6,11 +6,15 @@ little-endian order. Writing numbers as text would cost a hundred times as much 
 """
 
 import base64
+import binascii
 import math
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NAMES: dict[np.dtype[Any], str] = {}  # NumPy builds a type's name anew whenever it is asked for it
 
 
 def encode_number(value: float) -> float | str:
@@ -26,12 +30,14 @@ def decode_number(value: float | str) -> float:
 def encode_array(array: NDArray[Any], dtype: str = "") -> dict[str, Any]:
     """`dtype` names the precision that the numbers had, where NumPy has no such type (bfloat16, kept as
     float32, which holds every bfloat16 exactly)."""
-    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    if sys.byteorder == "big":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    stored = _NAMES.get(array.dtype) or _NAMES.setdefault(array.dtype, array.dtype.name)
     return {
-        "dtype": dtype or array.dtype.name,
-        "stored": array.dtype.name,
-        "shape": list(array.shape),
-        "base64": base64.b64encode(little.tobytes()).decode("ascii"),
+        "dtype": dtype or stored,
+        "stored": stored,
+        "shape": array.shape,
+        "base64": binascii.b2a_base64(array.tobytes(), newline=False).decode("ascii"),
     }
 
 

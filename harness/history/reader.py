@@ -99,7 +99,7 @@ def abridged(path: str | Path, lines: Sequence[int], width: int = 200) -> list[t
             for number, line in enumerate(file, 1):
                 if number in wanted:
                     shown.append((number, _abridge(line)[:width]))
-    except OSError:
+    except (OSError, ValueError):  # gone, or damaged: then there is nothing to show
         return []
     return shown
 

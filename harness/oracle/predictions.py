@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.oracle.measured import Measured, mean, weighted_mean
+from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, mean, weighted_mean
 from harness.oracle.quantities import Quantity
 
-UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bfloat16": BFLOAT16}
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Batch:
 
     @property
     def unit_roundoff(self) -> float:
-        """Of the precision figures are accumulated in: the outputs' own, and float32 at the most, because
-        that is what Lightning and torchmetrics keep their sums in by default, even over float64 outputs."""
-        return max(UNIT_ROUNDOFF[self.dtype], UNIT_ROUNDOFF["float32"])
+        """Of the precision that a sample's and a batch's figures are computed in: the outputs' own, but no
+        finer than float32, in which Lightning and torchmetrics keep their sums, even over float64 outputs."""
+        return max(UNIT_ROUNDOFF[self.dtype], FLOAT32)
 
 
 Epochs = Sequence[Sequence[Batch]]
@@ -66,9 +66,7 @@ def mean_of_batch_means(quantity: Quantity, epochs: Epochs) -> Measured:
 def weighted_by_batch_size(quantity: Quantity, epochs: Epochs) -> Measured:
     """What `self.log(on_epoch=True)` does: batch values weighted by the number of samples."""
     batches = epochs[-1]
-    return weighted_mean(
-        _each(quantity, batches), [len(batch.ids) for batch in batches], _roundoff(batches)
-    )
+    return weighted_mean(_each(quantity, batches), [len(batch.ids) for batch in batches], _roundoff(batches))
 
 
 def last_batch(quantity: Quantity, epochs: Epochs) -> Measured:

@@ -1,8 +1,12 @@
 """What can be aggregated: each quantity maps predictions and targets of a set of samples to its true value.
 
 `outputs` are the numbers the model really gave (recorded in its own precision, exact in float64), `targets`
-those of the workload. SciPy and scikit-learn are imported where they are used, because scenario files import
-this module inside trials, where only NumPy is at hand.
+those of the workload. NumPy only, because scenario files import this module inside trials; the tests hold
+every quantity against SciPy and scikit-learn, and against torch and torchmetrics.
+
+Elementary functions (exp, log) are taken to err by 2 units in the last place, 4 u, at most, which is what
+Sleef (torch on CPUs, 1 ulp), CUDA's math library (*CUDA C++ Programming Guide*, "Mathematical functions":
+expf 1 ulp, logf 1 ulp) and Eigen promise.
 """
 
 import math
@@ -12,9 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.oracle.measured import Measured, gamma, mean
+from harness.oracle.measured import FLOAT32, FLOAT64, Measured, accumulation, gamma, mean, root, total, underflow
 
 Array = NDArray[np.float64]
+
+# torchmetrics divides counts in float32, whatever precision the outputs have.
+COUNTS = FLOAT32 + FLOAT64
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class Quantity:
 
     Attributes:
         measure: `(outputs, targets, u) -> Measured`, with `outputs` of shape (n, ...) and `targets` of shape
-            (n, ...), both float64, and `u` the unit roundoff of the precision the framework computes in.
+            (n, ...), both float64, and `u` the unit roundoff to allow for. Where they hold NaN or infinities,
+            the value is what the definition gives, without a warning; of no samples it is NaN.
 
     Example::
 
@@ -38,58 +46,93 @@ class Quantity:
     measure: Callable[[Array, Array, float], Measured]
 
     def __call__(self, outputs: Array, targets: Array, u: float) -> Measured:
-        return self.measure(outputs, targets, u)
+        """Measure in float64, with a bound on the error of a framework that computes with unit roundoff `u`.
+
+        The reference errs too: a bound for u + 2**-53 covers both.
+        """
+        if len(outputs) == 0:
+            return Measured(math.nan, 0.0)
+        with np.errstate(all="ignore"):
+            return self.measure(outputs, targets, u + FLOAT64)
+
+
+def _below_largest(logits: Array) -> Array:
+    """z - max(z) per sample, as every softmax and log-softmax begins, so that no exponential overflows."""
+    below: Array = logits - logits.max(axis=1, keepdims=True)
+    return below
 
 
 def _cross_entropy(logits: Array, targets: Array, u: float) -> Measured:
-    """logsumexp(z) - z[target] per sample.
+    """log S - d[target] per sample, with d = z - max(z) <= 0 and S = sum(exp(d)) >= 1, over K classes.
 
-    Per sample, with m = max|z| and K classes: shifting by the maximum errs by u each (at most 2 m u in an
-    exponent, the same again relative in the sum), the K exponentials and their sum by (K + 2) u relative,
-    the logarithm and the last two subtractions by u of at most 2 m + log K each.
+    The rounding of d is worth at most exp(d) abs(d) u <= u / e in each exponential but the largest's, which
+    is exact; with 4 u for each exponential and K - 1 additions, S errs by less than (2 K + 4) u, relative,
+    and log S by as much, absolute, plus its own 4 u. d[target] and the last subtraction add u each. Both
+    log S and abs(d[target]) are at most the loss. torch subtracts in this order, on CPUs and on GPUs
+    (`aten/src/ATen/native/cpu/SoftMaxKernel.cpp` says why; `cuda/PersistentSoftmax.cuh`). In half precision
+    it adds up S in float32, and may round the exponentials, S, log S, d[target] and the result to half.
     """
-    from scipy.special import logsumexp
-
     classes = logits.shape[1]
-    losses = logsumexp(logits, axis=1) - logits[np.arange(len(logits)), targets.astype(np.int64)]
-    largest = np.abs(logits).max(axis=1, initial=0.0)
-    errors = u * ((classes + 2) + 3 * (2 * largest + math.log(classes)) + 2 * largest)
+    below = _below_largest(logits)
+    losses = np.log(np.exp(below).sum(axis=1)) - below[np.arange(len(below)), targets.astype(np.int64)]
+    inner = accumulation(u)
+    errors = gamma(2 * classes + 4, inner) + 2 * u + (gamma(8, inner) + 3 * u) * losses
     return mean(losses.tolist(), errors.tolist(), u)
 
 
 def _accuracy(logits: Array, targets: Array, u: float) -> Measured:
-    """Counts are exact; one division rounds."""
-    if len(logits) == 0:
-        return Measured(math.nan, 0.0)
-    value = int((logits.argmax(axis=1) == targets).sum()) / len(logits)
-    return Measured(value, 2 * u * value)
+    """The share of samples whose largest logit, the first of equal ones, is their class's. NaN counts as the
+    largest, as for torch and NumPy. Hits are exact: only their mean rounds."""
+    hits = (logits.argmax(axis=1) == targets).astype(np.float64)
+    return mean(hits.tolist(), [0.0] * len(hits), COUNTS)
 
 
 def _f1_macro(logits: Array, targets: Array, u: float) -> Measured:
-    """Mean over the classes that occur in targets or predictions; counts are exact, each class rounds 3 times."""
-    from sklearn.metrics import f1_score
+    """Mean of 2 tp / (2 tp + fp + fn) over the classes that occur in targets or predictions (so do
+    scikit-learn, and torchmetrics from 0.11 on; others have no F1).
 
-    if len(logits) == 0:
-        return Measured(math.nan, 0.0)
-    value = float(f1_score(targets, logits.argmax(axis=1), average="macro", zero_division=0))
-    return Measured(value, gamma(logits.shape[1] + 4, u) * value)
+    Counts are exact, each class rounds once, K - 1 additions and a division follow, and 2 roundings if the
+    result is logged as a mean.
+    """
+    predicted, true = logits.argmax(axis=1), targets.astype(np.int64)
+    classes = logits.shape[1]
+    hits = np.bincount(true[predicted == true], minlength=classes)
+    occurrences = np.bincount(predicted, minlength=classes) + np.bincount(true, minlength=classes)
+    occurs = occurrences > 0
+    scores = 2 * hits[occurs] / occurrences[occurs]
+    value = total(scores.tolist()) / len(scores)
+    return Measured(value, gamma(classes + 3, COUNTS) * value)
 
 
 def _auroc_macro(logits: Array, targets: Array, u: float) -> Measured:
-    """Mean over classes of the one-versus-rest area under the ROC curve of the softmax scores.
+    """Mean over classes of the one-versus-rest area under the ROC curve of the softmax scores: the share of
+    (positive, negative) pairs in the right order, ties counting half.
 
-    A class without a positive (or without a negative) sample counts as 0, which is what torchmetrics 0.11 to
-    1.9 does, with a warning. The area is a share of (positive, negative) pairs in the right order, so its
-    error is the share of pairs whose scores lie closer than the softmax's rounding, plus that of adding up a
-    curve of at most n + 1 points.
+    As torchmetrics 0.11 to 1.9 define it: a class without a positive or without a negative sample counts
+    as 0, and outputs that all lie in [0, 1] are taken for scores as they are. It looks at each update alone:
+    where some batches of logits happen to lie in [0, 1] and others do not, it mixes logits with scores, and
+    its figure is not this one. The area of scores that are NaN is NaN.
+
+    The error is the share of pairs whose scores, as rounded, may come in another order, plus that of a
+    trapezoidal sum: coordinates rounded to u, monotone and at most 1, move the area by u each, each of at
+    most n terms is rounded 3 times and added up. A score exp(d) / S errs by expm1(u abs(d)) for the rounding
+    of d, by less than (2 K + 10) u for the rest as in the cross-entropy, relative, and by an underflow;
+    equal rows have equal scores.
     """
-    from scipy.special import softmax
-    from scipy.stats import rankdata
-
     n, classes = logits.shape
-    scores = softmax(logits, axis=1)
-    largest = np.abs(logits).max(initial=0.0)
-    softmax_error = u * (classes + 4 + 4 * largest)
+    if logits.min() >= 0 and logits.max() <= 1:
+        scores, errors = logits, np.zeros_like(logits)
+    else:
+        below = _below_largest(logits)
+        scores = np.exp(below) / np.exp(below).sum(axis=1, keepdims=True)
+        inner = accumulation(u)
+        relative = np.expm1(inner * -below) + gamma(2 * classes + 10, inner) + 3 * u
+        errors = np.where(scores > 0, scores * relative, 0.0) + underflow(u)
+    if np.isnan(scores).any():
+        return Measured(math.nan, 0.0)
+    _, row = np.unique(logits, axis=0, return_inverse=True)
+    row = row.reshape(-1)  # NumPy 2.0 alone gives it another shape
+    rounding = gamma(n + 8, COUNTS)
     areas, bounds = [], []
     for label in range(classes):
         positive = targets == label
@@ -98,55 +141,61 @@ def _auroc_macro(logits: Array, targets: Array, u: float) -> Measured:
             areas.append(0.0)
             bounds.append(0.0)
             continue
-        ranks = rankdata(scores[:, label])
-        count = int(positive.sum())
-        area = (math.fsum(ranks[positive].tolist()) - count * (count + 1) / 2) / pairs
-        p, q = scores[positive, label][:, None], scores[~positive, label][None, :]
-        doubtful = int((np.abs(p - q) <= softmax_error * (p + q)).sum())
-        areas.append(area)
-        bounds.append(doubtful / pairs + gamma(2 * n + 4, u))
-    return mean(areas, bounds, u)
+        p, q = scores[positive, label], scores[~positive, label]
+        above = _pairs_above(p, q)
+        p_error, q_error = errors[positive, label], errors[~positive, label]
+        surely_above = _pairs_above(p - p_error, q + q_error, ties=0.0)
+        perhaps_above = _pairs_above(p + p_error, q - q_error, ties=1.0)
+        same_row = int((np.bincount(row[positive], minlength=n) * np.bincount(row[~positive], minlength=n)).sum())
+        # Without errors the pairs in doubt are the ties, which are no doubt at all.
+        doubtful = perhaps_above - surely_above - same_row if errors.any() else 0.0
+        areas.append(above / pairs)
+        bounds.append(doubtful / pairs + rounding)
+    return mean(areas, bounds, COUNTS)
 
 
-def _squared_errors(outputs: Array, targets: Array, u: float) -> tuple[list[float], list[float]]:
-    """Per element: one subtraction and one product, 3 roundings relative."""
-    squares = np.square(outputs.reshape(-1) - targets.reshape(-1))
-    return squares.tolist(), (3 * u * squares).tolist()
+def _pairs_above(p: Array, q: Array, ties: float = 0.5) -> float:
+    """The number of pairs with p > q; one with p == q counts as `ties`."""
+    q = np.sort(q)
+    above, not_below = np.searchsorted(q, p, side="left").sum(), np.searchsorted(q, p, side="right").sum()
+    return float(above + ties * (not_below - above))
 
 
 def _mean_squared_error(outputs: Array, targets: Array, u: float) -> Measured:
-    terms, errors = _squared_errors(outputs, targets, u)
-    return mean(terms, errors, u)
+    """Per element one subtraction, relative u twice in the square, and one product."""
+    squares = np.square(outputs.reshape(-1) - targets.reshape(-1))
+    return mean(squares.tolist(), (gamma(3, u) * squares).tolist(), u)
 
 
 def _root_mean_squared_error(outputs: Array, targets: Array, u: float) -> Measured:
-    """The root halves a relative error, and rounds once."""
-    square = _mean_squared_error(outputs, targets, u)
-    value = math.sqrt(square.value) if square.value >= 0 else math.nan
-    carried = square.bound / (2 * value) if value else math.sqrt(square.bound)
-    return Measured(value, carried * (1 + u) + 2 * u * value)
+    return root(_mean_squared_error(outputs, targets, u), u)
 
 
 def _mean_of_outputs(outputs: Array, targets: Array, u: float) -> Measured:
+    """Over all elements. The bound is relative to the mean of abs(outputs), because terms may cancel."""
     terms = outputs.reshape(-1).tolist()
     return mean(terms, [0.0] * len(terms), u)
 
 
 def _std_of_outputs(outputs: Array, targets: Array, u: float) -> Measured:
-    """Sample standard deviation (n - 1). The bound on the variance is n u kappa, relative, for an updating
-    formula, kappa = sqrt(1 + mean^2 / variance) (Chan, Golub & LeVeque, *The American Statistician* 37, 1983);
-    the root halves it."""
+    """Sample standard deviation s (n - 1) over all elements; NaN of fewer than two.
+
+    With r the root of the mean square: a two-pass computation takes deviations from a mean that errs by
+    gamma(n) r at most, which adds its square to the variance, and a sum of squares errs by gamma(n + 3)
+    relative. An updating one (Welford's, as torch's, and merged in any order) lets the running mean's error,
+    below 0.65 n u r, into both factors of every term: 2 gamma(n) s r on the variance, which is the bound
+    n u kappa, kappa = r / s, of Chan, Golub & LeVeque (*The American Statistician* 37, 1983, table 1) with
+    its constant. The bound below, 2 gamma s r + (gamma r)^2, covers either. The textbook formula (mean of
+    squares less square of the mean) is covered in float64 only: in float32 it cancels.
+    """
     flat = outputs.reshape(-1)
     n = len(flat)
-    if n < 2:
+    if n < 2 or not np.isfinite(flat).all():
         return Measured(math.nan, 0.0)
-    centre = math.fsum(flat.tolist()) / n
-    variance = math.fsum(np.square(flat - centre).tolist()) / (n - 1)
-    value = math.sqrt(variance)
-    if variance == 0:
-        return Measured(0.0, gamma(n, u) * abs(centre))
-    kappa = math.sqrt(1 + centre**2 / variance)
-    return Measured(value, value * (gamma(n, u) * kappa / 2 + 2 * u))
+    centre = total(flat.tolist()) / n
+    variance = total(np.square(flat - centre).tolist()) / (n - 1)
+    carried = gamma(n + 5, accumulation(u)) * math.sqrt(centre**2 + variance)
+    return root(Measured(variance, 2 * carried * math.sqrt(variance) + carried**2 + underflow(u)), u)
 
 
 cross_entropy = Quantity("cross-entropy", _cross_entropy)

@@ -1,0 +1,167 @@
+"""Runs the trials of a pytest session, and says in words what was unexpected. Heavy; imported with the first item."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from harness.engine import plan
+from harness.engine.local import Job, LocalEngine, Outcome
+from harness.engine.trial import Trial
+from harness.environment import Environment
+from harness.findings import FIGURES, Finding
+from harness.history import reader
+from harness.history.reader import History
+from harness.pytest_scenarios import Selection
+from harness.run import judge_outcome
+from harness.run_directory import RunDirectory
+from harness.workloads import library
+from harness.workloads.workload import Workload
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One trial that has ended, with its verdicts."""
+
+    outcome: Outcome
+    findings: list[Finding]
+    job: Job
+    environment: Environment
+    declared_at: str
+
+    @cached_property
+    def history(self) -> History:
+        return reader.read(self.job.history)
+
+    @property
+    def seconds(self) -> float:
+        return self.outcome.seconds or 0.0
+
+    @property
+    def completed(self) -> bool:
+        return self.history.first("trial", "ok") is not None
+
+    @property
+    def unexpected(self) -> list[Finding]:
+        return [finding for finding in self.findings if not finding.as_expected]
+
+    @property
+    def properties(self) -> list[tuple[str, str]]:
+        """For junit.xml."""
+        verdicts = [(f"verdict:{finding.checker}:{finding.aggregate}", finding.verdict) for finding in self.findings]
+        return [("environment", self.environment.title), ("device", self.outcome.trial.device), *verdicts]
+
+    @cached_property
+    def batches(self) -> int:
+        """How many batches were completed, of all epochs and stages."""
+        return sum(1 for _ in self.history.select("batch", "ok"))
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a round consists of, to stand beside its time."""
+        trial = self.outcome.trial
+        return {
+            "scenario": trial.scenario,
+            "workload": trial.workload,
+            "device": trial.device,
+            "environment": self.environment.title,
+            "batches": self.batches,
+            "samples": sum(len(batch.value["ids"]) for batch in self.history.select("batch", "ok")),
+        }
+
+    @property
+    def explanation(self) -> str:
+        """What was unexpected, and the history lines that show it."""
+        trial = self.outcome.trial
+        return "\n".join(
+            [
+                *(line for finding in self.unexpected for line in self._explain(finding)),
+                f"scenario:    {trial.scenario}, declared at {self.declared_at}",
+                f"workload:    {trial.workload}, on {trial.device}",
+                f"environment: {self.environment.title}",
+                f"history:     {self.job.history}",
+                f"output:      {self.job.output}",
+            ]
+        )
+
+    def _explain(self, finding: Finding) -> Iterator[str]:
+        yield f"{finding.checker} {finding.aggregate}: {finding.verdict}, expected {finding.expected_verdict}"
+        if finding.message:
+            yield f"  {finding.message}"
+        if finding.epoch is not None:
+            yield f"  epoch       {finding.epoch}"
+        for name in (*FIGURES, "bias"):
+            value = getattr(finding, name)
+            if value is not None:
+                yield f"  {name:<11} {value:.10g}"
+        lines = reader.abridged(self.job.history, finding.evidence)
+        if lines:
+            yield "  lines of the history that show it:"
+        for number, text in lines:
+            yield f"  {number:>6}  {text}"
+        yield ""
+
+
+@dataclass
+class Trials:
+    """What can run here, and how; made by :func:`started`."""
+
+    selection: Selection
+    directory: RunDirectory
+    engines: Mapping[str, LocalEngine]
+    environments: Mapping[str, Environment]
+    planned: plan.Plan
+    _workloads: dict[str, Workload] = field(default_factory=dict)
+    _rounds: Counter[str] = field(default_factory=Counter)
+
+    def unavailable(self, scenario: str, workload: str) -> str:
+        """Why it cannot run here; empty if it can."""
+        for item in self.planned.unavailable:
+            if (item.scenario, item.workload) == (scenario, workload):
+                return item.reason
+        return ""
+
+    def run(self, scenario: str, workload: str) -> Judged:
+        """Run it once more, and judge it. Every round has a history of its own."""
+        trial = self._trial(scenario, workload)
+        self._rounds[trial.id] += 1
+        round_id = f"{trial.id}--round-{self._rounds[trial.id]}"
+        arrays, history = self.directory.workload(workload), self.directory.history(round_id)
+        job = Job(trial, arrays, history, self.directory.output(round_id))
+        samples = self._materialise(workload, arrays)
+        [outcome] = self.engines[trial.framework].run([job])
+        environment = self.environments[trial.framework]
+        findings = judge_outcome(outcome, self.selection.catalog, samples, history, environment)
+        declared_at = self.selection.catalog.scenarios[scenario].declared_at
+        return Judged(outcome, findings, job, environment, declared_at)
+
+    def _trial(self, scenario: str, workload: str) -> Trial:
+        return next(trial for trial in self.planned.trials if (trial.scenario, trial.workload) == (scenario, workload))
+
+    def _materialise(self, name: str, path: Path) -> Workload:
+        if name not in self._workloads:
+            self._workloads[name] = library.build(name, SEED)
+            self._workloads[name].save(path)
+        return self._workloads[name]
+
+
+@contextmanager
+def started(selection: Selection, folder: Path) -> Iterator[Trials]:
+    """Start an engine for every framework that is needed; leaving ends whatever it started.
+
+    Raises:
+        HarnessError: no engine can be started here.
+    """
+    directory = RunDirectory.create(folder)
+    with ExitStack() as stack:
+        log = stack.enter_context((directory.path / "output" / "engine.txt").open("wb"))
+        engines = {
+            framework: stack.enter_context(LocalEngine(framework, log=log)) for framework in selection.frameworks
+        }
+        environments = {framework: engine.environment() for framework, engine in engines.items()}
+        planned = plan.make(selection.catalog, selection.filters, selection.device, SEED, environments)
+        yield Trials(selection, directory, engines, environments, planned)

@@ -1,0 +1,105 @@
+"""What the templates of the report are filled with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.findings import Finding
+from harness.history.reader import abridged
+from harness.report import tables
+from harness.report.runs import Headline, Run, headline
+from harness.report.text import figure
+
+MOST_LINES = 12
+
+# (verdict, sign that tells it without colour, meaning)
+VERDICTS = {
+    "exact": ("✓", "the figure equals the truth, within a derived error bound"),
+    "biased": ("≈", "it equals what the documented arithmetic gives, which is not the truth; the bias is shown"),
+    "wrong": ("✗", "it equals neither"),
+    "missing": ("∅", "it was promised and never reported"),
+    "raised": ("!", "the documented code ends with an exception"),
+    "ok": ("✓", "the property that was checked holds"),
+    "violated": ("✗", "it does not"),
+    "unknown": ("?", "it could not be decided"),
+}
+
+
+@dataclass(frozen=True)
+class Unexpected:
+    """A finding that is not what its scenario states, with the history behind it."""
+
+    run: str
+    finding: Finding
+    history: str
+    lines: tuple[tuple[int, str], ...]
+    more: int
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a claim needs in order to hold, and what was found."""
+
+    asked: str
+    numbers: tuple[str, ...]
+    not_met_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DecidedClaim:
+    run: str
+    claim: Mapping[str, Any]
+    conditions: tuple[Condition, ...]
+
+
+def context(runs: Sequence[Run]) -> dict[str, Any]:
+    """Everything that `report.html.jinja` and `report.md.jinja` show."""
+    findings = tables.frame(runs)
+    claims = [_claim(run, claim) for run in runs for claim in run.claims]
+    heads: list[tuple[Run, Headline]] = [(run, headline(run)) for run in runs]
+    return {
+        "heads": heads,
+        "several": len(runs) > 1,
+        "verdicts": VERDICTS,
+        "matrices": tables.matrices(findings),
+        "unexpected": [_unexpected(run, finding) for run in runs for finding in run.unexpected],
+        "claims": [claim for claim in claims if claim.claim["verdict"] != "undecided"],
+        "undecided": [claim for claim in claims if claim.claim["verdict"] == "undecided"],
+        "deviations": tables.deviations(findings),
+        "checked": tables.checked(findings),
+        "absences": tables.absences(runs),
+        "facts": tables.facts(runs),
+    }
+
+
+def _unexpected(run: Run, finding: Finding) -> Unexpected:
+    path = run.directory.history(finding.trial)
+    wanted = sorted(set(finding.evidence))
+    return Unexpected(
+        run=run.label,
+        finding=finding,
+        history=f"{path.parent.name}/{path.name}",
+        lines=tuple(abridged(path, wanted[:MOST_LINES])),
+        more=max(0, len(wanted) - MOST_LINES),
+    )
+
+
+def _claim(run: Run, claim: Mapping[str, Any]) -> DecidedClaim:
+    conditions = tuple(
+        Condition(condition["asked"], _in_words(condition["numbers"]), tuple(condition["not_met_on"]))
+        for condition in claim["conditions"]
+    )
+    return DecidedClaim(run.label, claim, conditions)
+
+
+def _in_words(numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was counted or measured; what there is nothing of is left out."""
+    shown = []
+    for name, value in numbers.items():
+        if isinstance(value, Mapping):
+            shown.append(", ".join(f"{count} {verdict}" for verdict, count in value.items()))
+        elif isinstance(value, str):
+            shown.append(f"{name}: {value}")
+        elif value:
+            shown.append(f"{name.replace('_', ' ')} {figure(value)}")
+    return tuple(filter(None, shown))

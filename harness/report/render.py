@@ -1,0 +1,54 @@
+"""Templates to text, and text to files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.errors import UsageError
+from harness.report import text
+from harness.run_directory import RunDirectory
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {
+        "figure": text.figure,
+        "bias": text.bias,
+        "md": text.markdown,
+        "code": text.markdown_code,
+        "block": text.markdown_block,
+        "plural": _plural,
+    }
+    return templates
+
+
+def render(template: str, **context: Any) -> str:
+    """A template of `harness/report/templates`, filled in; HTML is escaped by the template's name."""
+    return text.printable(_templates().get_template(template).render(**context))
+
+
+def save(out: Path, files: Mapping[str, str]) -> None:
+    """Write files into a folder, made if need be; each is there whole, or as it was before.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            RunDirectory(out).replace(out / name, content)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error.strerror}; name another folder with --out") from error

@@ -1,0 +1,155 @@
+"""Run directories as the reports see them, and the headline of each."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.environment import Environment
+from harness.findings import DECIDED, Finding, gravest
+from harness.run_directory import RunDirectory
+
+FIGURES = "aggregate"
+FINE = ("exact", "ok")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run directory holds. `label` tells it from the others in the same report."""
+
+    label: str
+    directory: RunDirectory
+    manifest: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    claims: tuple[Mapping[str, Any], ...]
+    timings: tuple[Mapping[str, Any], ...]
+
+    @property
+    def environment(self) -> str:
+        return environment_title(self.manifest)
+
+    @cached_property
+    def unexpected(self) -> list[Finding]:
+        return [finding for finding in self.findings if not finding.as_expected]
+
+    @cached_property
+    def by_trial(self) -> dict[str, list[Finding]]:
+        trials: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            trials.setdefault(finding.trial, []).append(finding)
+        return trials
+
+    @property
+    def planned(self) -> int | None:
+        """How many trials were planned; None if the run ended before it wrote that down."""
+        trials: int | None = self.manifest["counts"].get("trials")
+        return trials
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.manifest["status"] == "complete")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a run comes to, in ten seconds.
+
+    Attributes:
+        tone: `good` (all as expected), `bad` (something is not), or `open` (not decided).
+        ways: per documented way, controls aside, the gravest verdict of its figures on any workload;
+            verdict → number of ways.
+        figures: verdict → number of figures.
+    """
+
+    tone: str
+    title: str
+    unfinished: str
+    ways: Mapping[str, int]
+    figures: Mapping[str, int]
+    trials: int
+    unexpected_claims: int
+
+
+def read(directories: Sequence[RunDirectory]) -> list[Run]:
+    """Raises:
+    UsageError: a part of a run directory does not follow its schema.
+    """
+    return [
+        Run(
+            label=label,
+            directory=directory,
+            manifest=directory.read_manifest(),
+            findings=tuple(directory.read_findings()),
+            claims=tuple(directory.read_claims()),
+            timings=tuple(directory.read_timings()),
+        )
+        for label, directory in zip(labels([directory.path for directory in directories]), directories, strict=True)
+    ]
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """The folders' names, numbered where they would not tell the runs apart."""
+    names = [path.resolve().name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{number}: {name}" for number, name in enumerate(names, 1)]
+
+
+def environment_title(manifest: Mapping[str, Any]) -> str:
+    found = manifest["environment"]
+    return Environment(found).title if found else "environment not known: the run ended before it was asked"
+
+
+def headline(run: Run) -> Headline:
+    unexpected_claims = sum(not claim["as_expected"] for claim in run.claims)
+    decided = sum(finding.verdict in DECIDED for finding in run.unexpected)
+    undecided = len(run.unexpected) - decided
+    if decided or unexpected_claims:
+        parts = [
+            f"{count} {noun}{'' if count == 1 else 's'}"
+            for count, noun in ((len(run.unexpected), "finding"), (unexpected_claims, "claim"))
+            if count
+        ]
+        one = len(run.unexpected) + unexpected_claims == 1
+        tone, title = "bad", f"{' and '.join(parts)} {'is' if one else 'are'} not as expected"
+    elif undecided:
+        tone, title = "open", f"{undecided} finding{'' if undecided == 1 else 's'} could not be decided"
+    elif not run.findings:
+        tone, title = "open", "Nothing ran"
+    else:
+        tone, title = ("good" if run.complete else "open"), "Everything found is as expected"
+    figures = [finding for finding in run.findings if finding.checker == FIGURES]
+    return Headline(
+        tone=tone,
+        title=title,
+        unfinished=unfinished(run),
+        ways=Counter(_ways(figures).values()),
+        figures=Counter(finding.verdict for finding in figures),
+        trials=len(run.by_trial),
+        unexpected_claims=unexpected_claims,
+    )
+
+
+def unfinished(run: Run) -> str:
+    """Why the run does not tell all it was asked for; empty if it does."""
+    if run.complete:
+        return ""
+    word = {
+        "interrupted": "The run was interrupted",
+        "failed": "The harness failed during the run",
+        "running": "The run has not ended, or was killed",
+    }[run.manifest["status"]]
+    of = "" if run.planned is None else f" of {run.planned}"
+    claims = "" if run.claims else "; claims were not decided"
+    return f"{word}: {len(run.by_trial)}{of} trials were judged{claims}."
+
+
+def _ways(figures: Sequence[Finding]) -> dict[str, str]:
+    verdicts: dict[str, list[str]] = {}
+    for finding in figures:
+        # A control leaves a step out on purpose; no document recommends it.
+        if not finding.scenario.endswith("/control"):
+            verdicts.setdefault(finding.scenario, []).append(finding.verdict)
+    return {scenario: gravest(found) for scenario, found in verdicts.items()}

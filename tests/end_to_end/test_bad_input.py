@@ -1,0 +1,115 @@
+"""Bad input: one clear message that says what to do, the documented exit code, nothing lost, no traceback."""
+
+import resource
+
+import pytest
+
+from harness.run_directory import RunDirectory
+
+BROKEN = {
+    "does not import": ("import there_is_no_such_module\n", "there_is_no_such_module"),
+    "raises": ("raise RuntimeError('half finished')\n", "half finished"),
+    "is not Python": ("def (:\n", "line 1"),
+    "declares nothing": ("x = 1\n", "declares no scenario"),
+    "has no aggregate": (
+        "from harness import scenario\n"
+        "scenario(pattern='a/b', variant='migrated', module=lambda data: None, aggregates=[])\n",
+        "declares no aggregate",
+    ),
+    "has an id twice": (
+        "from harness import Aggregate, quantities, scenario\n"
+        "for _ in range(2):\n"
+        "    scenario(pattern='a/b', variant='migrated', module=lambda data: None,\n"
+        "             aggregates=[Aggregate('x', of=quantities.accuracy, stage='train')])\n",
+        "a/b/migrated is taken",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_scenario_file(epoch_harness, tmp_path, text, told):
+    (tmp_path / "broken.py").write_text(text)
+    ran = epoch_harness("run", "broken.py", "--out", "run", cwd=tmp_path)
+    assert ran.code == 2
+    assert told in ran.err
+    assert "broken.py" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("filter", "told"),
+    [
+        ("epoch_avergaing/*", "did you mean 'epoch_averaging"),
+        ("epoch_averaging/[a", "never closed"),
+        ("epoch_averaging/*@", "malformed filter"),
+        ("epoch_averaging/*@iris", "the workloads are"),
+        ("missing.py", "no scenario file"),
+    ],
+)
+def test_a_filter_that_cannot_be_used(epoch_harness, tmp_path, filter, told):
+    ran = epoch_harness("run", filter, "--out", tmp_path / "run")
+    assert ran.code == 2
+    assert told in ran.err
+    assert not (tmp_path / "run" / "findings.jsonl").exists()
+
+
+@pytest.mark.parametrize("command", [["report"], ["compare"]])
+def test_a_folder_that_is_no_run(epoch_harness, tmp_path, command):
+    (tmp_path / "manifest.json").write_text("{")
+    arguments = [tmp_path] * (2 if command == ["compare"] else 1)
+    ran = epoch_harness(*command, *arguments)
+    assert ran.code == 2
+    assert "manifest.json is not JSON" in ran.err
+
+
+def test_a_run_directory_that_is_taken_is_left_alone(epoch_harness, small_run):
+    before = (small_run / "findings.jsonl").read_bytes()
+    ran = epoch_harness("run", "--out", small_run)
+    assert ran.code == 2
+    assert "--out" in ran.err
+    assert (small_run / "findings.jsonl").read_bytes() == before
+
+
+def test_an_unknown_option(epoch_harness):
+    ran = epoch_harness("run", "--devise", "cpu")
+    assert ran.code == 2
+    assert "--device" in ran.err
+
+
+def test_cuda_without_a_gpu_decides_nothing_and_says_why(epoch_harness, tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    ran = epoch_harness("run", "--device", "cuda", "--out", tmp_path / "run")
+    assert ran.code == 3
+    assert "CUDA" in ran.out
+    unavailable = RunDirectory.open(tmp_path / "run").read_manifest()["unavailable"]
+    assert len(unavailable) >= 80
+    assert all(item["reason"] for item in unavailable)
+
+
+def test_without_lightning_nothing_is_decided_and_the_reason_is_told(epoch_harness, tmp_path):
+    missing = "raise ModuleNotFoundError(\"No module named '{0}'\", name='{0}')\n"
+    for name in ("pytorch_lightning", "lightning"):
+        (tmp_path / "fake" / name).mkdir(parents=True)
+        (tmp_path / "fake" / name / "__init__.py").write_text(missing.format(name))
+    ran = epoch_harness("run", "--out", tmp_path / "run", env={"PYTHONPATH": str(tmp_path / "fake")})
+    assert ran.code == 3
+    assert "No module named 'pytorch_lightning'" in ran.out
+
+
+def test_no_space_left_keeps_what_was_written(epoch_harness, tmp_path):
+    """A limit on file size stands in for a full disk: writing fails in the middle of a file, as it does there."""
+    out = tmp_path / "run"
+    limit = 480_000
+
+    def little_space():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    ran = epoch_harness("run", "--jobs", "2", "--out", out, preexec_fn=little_space)
+    assert ran.code == 4
+    assert "cannot write" in ran.err
+    kept = RunDirectory.open(out).read_findings()
+    assert kept
+    assert (out / "findings.jsonl").stat().st_size <= limit
+    assert epoch_harness("report", out).code == 0

@@ -1,0 +1,121 @@
+"""What a run leaves behind, and what it says when it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.history import reader
+from harness.run_directory import RunDirectory, schema
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def findings(folder):
+    return RunDirectory.open(folder).read_findings()
+
+
+def test_a_run_directory_holds_what_is_documented(small_run):
+    held = {path.name for path in small_run.iterdir()}
+    assert held >= {
+        "manifest.json", "findings.jsonl", "histories", "timings.jsonl", "claims.json",
+        "report.html", "report.md", "junit.xml",
+    }  # fmt: skip
+
+
+def test_every_file_of_a_run_follows_its_schema(small_run):
+    jsonschema = pytest.importorskip("jsonschema")
+    directory = RunDirectory.open(small_run)
+    assert directory.read_findings()
+    assert directory.read_timings()
+    assert directory.read_claims()
+    for history in (small_run / "histories").iterdir():
+        for line in history.read_text().splitlines():
+            jsonschema.validate(json.loads(line), schema("operation"))
+
+
+def test_a_run_finds_exact_biased_and_raised_as_expected(small_run):
+    found = findings(small_run)
+    assert {finding.verdict for finding in found} >= {"exact", "biased", "raised"}
+    assert all(finding.as_expected for finding in found)
+
+
+def test_the_manual_average_is_biased_by_exactly_what_is_predicted(small_run):
+    found = [
+        finding
+        for finding in findings(small_run)
+        if finding.scenario == "epoch_averaging/manual_average/migrated" and finding.aggregate == "train_epoch_loss"
+    ]
+    assert [finding.verdict for finding in found] == ["biased"]
+    assert abs(found[0].observed - found[0].prediction) <= found[0].bound < abs(found[0].bias)
+
+
+def test_evidence_names_the_lines_of_the_history(small_run):
+    finding = next(finding for finding in findings(small_run) if finding.verdict == "biased")
+    operations = reader.read(small_run / "histories" / f"{finding.trial}.jsonl").operations
+    assert operations[finding.evidence[-1] - 1].f == "logger"
+
+
+def test_findings_do_not_depend_on_how_many_trials_run_side_by_side(epoch_harness, small_run, tmp_path):
+    again = epoch_harness("run", "epoch_averaging/*@*/ragged", "--jobs", "2", "--out", tmp_path / "run")
+    assert again.code == 0
+    assert (tmp_path / "run" / "findings.jsonl").read_bytes() == (small_run / "findings.jsonl").read_bytes()
+
+
+def test_another_seed_gives_other_numbers_and_the_same_verdicts(epoch_harness, small_run, tmp_path):
+    out = tmp_path / "run"
+    other = epoch_harness("run", "epoch_averaging/*@*/ragged", "--jobs", "2", "--seed", "7", "--out", out)
+    assert other.code == 0
+    before, after = findings(small_run), findings(out)
+    assert [finding.verdict for finding in before] == [finding.verdict for finding in after]
+    assert [finding.observed for finding in before] != [finding.observed for finding in after]
+
+
+def test_ctrl_c_leaves_a_readable_run_marked_as_interrupted(epoch_harness, tmp_path):
+    out = tmp_path / "run"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    for line in running.stdout:
+        if " of " in line:
+            break
+    running.send_signal(signal.SIGINT)
+    rest, errors = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert "interrupted" in rest
+    assert "Traceback" not in errors
+    assert RunDirectory.open(out).read_manifest()["status"] == "interrupted"
+    assert findings(out)
+    assert epoch_harness("report", out).code == 0
+
+
+def test_compare_sees_no_difference_between_a_run_and_itself(epoch_harness, small_run):
+    assert epoch_harness("compare", small_run, small_run).code == 0
+
+
+def test_several_runs_are_reported_side_by_side(epoch_harness, small_run, tmp_path):
+    ran = epoch_harness("report", small_run, small_run, "--out", tmp_path)
+    assert ran.code == 0
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "report.md", "junit.xml"}
+
+
+def test_the_scenario_in_the_readme_runs(epoch_harness, tmp_path):
+    code = README.read_text().split("```python\n")[1].split("```")[0]
+    (tmp_path / "my_scenario.py").write_text(code)
+    ran = epoch_harness("run", "my_scenario.py", "--out", "run", cwd=tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    found = findings(tmp_path / "run")
+    assert {finding.scenario for finding in found} == {"mine/accuracy/recommended"}
+    assert {finding.verdict for finding in found if finding.checker == "aggregate"} == {"exact"}
+
+
+def test_list_is_readable_by_programs(epoch_harness):
+    rows = json.loads(epoch_harness("list", "epoch_end_hooks/*", "--json").out)
+    row = next(row for row in rows if row["scenario"] == "epoch_end_hooks/basic_metric/migrated")
+    assert row["available"]
+    assert "000.reset-prevents-leakage" in row["claims"]

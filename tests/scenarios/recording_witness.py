@@ -1,0 +1,91 @@
+"""Trains every scenario with and without recording, and prints what each training run did, as JSON.
+
+Runs in a process of its own: a test process that imports a framework turns that framework's warnings into
+errors. What is witnessed is taken from Lightning's own dispatch, beneath anything that recording attaches.
+"""
+
+import hashlib
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+from harness import catalog
+from harness.frameworks import lightning
+from harness.frameworks.lightning_package import NAME, pl
+from harness.history.recorder import Recorder
+from harness.workloads import library
+
+
+def watch_dispatch(calls):
+    """Note every module hook that Lightning dispatches, under 1.9's and 2.x's private names for that."""
+    owner = pl.Trainer if hasattr(pl.Trainer, "_call_lightning_module_hook") else import_module(f"{NAME}.trainer.call")
+    dispatch = owner._call_lightning_module_hook
+
+    def noted(trainer, hook, *args, **kwargs):
+        module = trainer.lightning_module
+        calls.append((hook, callable(getattr(module, hook, None))))
+        return dispatch(trainer, hook, *args, **kwargs)
+
+    owner._call_lightning_module_hook = noted
+
+
+def train(scenario, workload, recorder, calls):
+    calls.clear()
+    trainers = []
+    fit = pl.Trainer.fit
+
+    def noted(trainer, *args, **kwargs):
+        trainers.append(trainer)
+        return fit(trainer, *args, **kwargs)
+
+    pl.Trainer.fit = noted
+    error = ""
+    try:
+        lightning.run(scenario, workload, "cpu", 0, recorder)
+    except Exception as raised:  # noqa: BLE001  # some are expected to raise: then with and without recording alike
+        error = f"{type(raised).__name__}: {raised}"
+    finally:
+        pl.Trainer.fit = fit
+    weights = hashlib.sha256()
+    for trainer in trainers:
+        if trainer.lightning_module is not None:
+            for tensor in trainer.lightning_module.state_dict().values():
+                weights.update(tensor.numpy().tobytes())
+    return {
+        "error": error,
+        "hooks": list(calls),
+        "weights": weights.hexdigest(),
+        "random": hashlib.sha256(torch.random.get_rng_state().numpy().tobytes()).hexdigest(),
+        "metrics": {
+            name: float(value) for trainer in trainers for name, value in sorted(trainer.callback_metrics.items())
+        },
+    }
+
+
+def main():
+    warnings.simplefilter("ignore")
+    logging.disable()
+    torch.set_num_threads(1)
+    calls = []
+    watch_dispatch(calls)
+    witnessed = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for scenario in catalog.find().select(["epoch_*"]):
+            name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"
+            workload = library.build(name, 0)
+            recorder = Recorder(Path(folder, scenario.id.replace("/", ".")))
+            witnessed[scenario.id] = {
+                "plain": train(scenario, workload, None, calls),
+                "recorded": train(scenario, workload, recorder, calls),
+            }
+    json.dump(witnessed, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,455 @@
+"""Every checker on a hand-made history that is fine, and on defects planted in it, each of which it must name.
+
+The model of these histories outputs a sample's id plus the epoch, so that every figure can be checked by eye:
+training samples 0 to 7 come in batches of 3, 3 and 2, validation samples 8 to 11 in two batches of 2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from harness import checkers
+from harness.checkers import judge
+from harness.checkers.case import Case
+from harness.engine.trial import Trial
+from harness.environment import Environment
+from harness.findings import Finding
+from harness.history import reader
+from harness.history.encoding import encode_array, encode_number
+from harness.history.recorder import Recorder
+from harness.oracle.predictions import mean_of_batch_means, over_the_epoch
+from harness.oracle.quantities import mean_of_outputs
+from harness.scenario import Aggregate, EpochHook, Expect, Scenario
+from harness.workloads.workload import Workload
+
+EPOCHS = 3
+WORKLOAD = Workload(
+    name="ids/ragged",
+    task="regression",
+    features=np.arange(12, dtype=np.float32)[:, None],
+    targets=np.zeros((12, 1), dtype=np.float32),
+    train=((0, 1, 2), (3, 4, 5), (6, 7)),
+    validation=((8, 9), (10, 11)),
+)
+TRAIN_TRUTHS = (3.5, 4.5, 5.5)  # by epoch
+MEANS_OF_BATCH_MEANS = tuple((1 + 4 + 6.5) / 3 + epoch for epoch in range(EPOCHS))
+VALIDATION_TRUTHS = (9.5, 10.5, 11.5)
+
+TRAIN = Aggregate("train_mean", of=mean_of_outputs, stage="train")
+VALIDATION = Aggregate("val_mean", of=mean_of_outputs, stage="validation")
+SCENARIO = Scenario(
+    pattern="test/ids",
+    variant="recommended",
+    source="",
+    module=object,
+    workloads=("ids/*",),
+    aggregates=(TRAIN, VALIDATION),
+    framework="lightning",
+    hooks=(EpochHook("on_train_epoch_end", "train"),),
+    expects=(),
+    needs="",
+    predictions_from="",
+    trainer={},
+    locator="",
+    declared_at="",
+)
+TRIAL = Trial(SCENARIO.id, "", "lightning", WORKLOAD.name, "cpu", 0)
+ENVIRONMENT = Environment({"python": "3.11.7", "packages": {"pytorch-lightning": "2.6.6"}, "unavailable": ""})
+
+Operation = dict[str, object]
+
+
+class Operations(list[Operation]):
+    """The operations of a history, in order, with the means to tamper with them."""
+
+    def add(self, f: str, type: str, value: object = None, **stamp: object) -> None:
+        self.append({"f": f, "type": type, "value": value, **stamp})
+
+    def _matches(self, operation: Operation, wanted: dict[str, object]) -> bool:
+        return all(operation.get(key) == value for key, value in wanted.items())
+
+    def without(self, **wanted: object) -> "Operations":
+        kept = Operations(operation for operation in self if not self._matches(operation, wanted))
+        assert len(kept) < len(self), f"nothing to leave out: {wanted}"
+        return kept
+
+    def twice(self, **wanted: object) -> "Operations":
+        doubled = Operations()
+        for operation in self:
+            doubled += [operation] * (2 if self._matches(operation, wanted) else 1)
+        assert len(doubled) > len(self), f"nothing to double: {wanted}"
+        return doubled
+
+    def with_value(self, value: object, **wanted: object) -> "Operations":
+        assert any(self._matches(operation, wanted) for operation in self), f"nothing to change: {wanted}"
+        return Operations({**op, "value": value} if self._matches(op, wanted) else op for op in self)
+
+    def until(self, **wanted: object) -> "Operations":
+        """All before the first that matches."""
+        first = next(index for index, operation in enumerate(self) if self._matches(operation, wanted))
+        return Operations(self[:first])
+
+
+def batch(ids: tuple[int, ...], epoch: int) -> Operation:
+    outputs = np.array(ids, dtype=np.float32)[:, None] + np.float32(epoch)
+    return {"ids": ids, "outputs": encode_array(outputs)}
+
+
+def planned(epochs: int) -> Operation:
+    return {"max_epochs": epochs, "stages": ["train", "validation"]}
+
+
+def told(name: str, value: float, step: int, epoch: int) -> Operation:
+    return {"step": step, "epoch": epoch, "metrics": {name: encode_number(value)}}
+
+
+def ended(**different: object) -> Operation:
+    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "peak_rss_bytes": 1, "left_behind": 0}
+    return {**usual, **different}
+
+
+def healthy(train: Sequence[float] = TRAIN_TRUTHS, updates: Sequence[int] = (0, 0, 0)) -> Operations:
+    """What a trial writes in which nothing goes wrong.
+
+    Args:
+        train: what it reports as the training mean, by epoch.
+        updates: how many updates its metric object holds when an epoch starts, by epoch.
+    """
+    history = Operations()
+    history.add("trial", "invoke", asdict(TRIAL))
+    history.add("plan", "info", planned(EPOCHS))
+    for epoch in range(EPOCHS):
+        steps = (epoch + 1) * len(WORKLOAD.train)
+        for stage in ("train", "validation"):
+            history.add(f"on_{stage}_epoch_start", "info", stage=stage, epoch=epoch)
+            for index, ids in enumerate(WORKLOAD.batches(stage)):
+                stamp = {"stage": stage, "epoch": epoch, "batch": index}
+                if index == 0 and stage == "train":
+                    history.add("metric_state", "ok", held("before", updates[epoch]), **stamp)
+                history.add("batch", "invoke", **stamp)
+                history.add("batch", "ok", batch(ids, epoch), **stamp)
+                if index == 0 and stage == "train":
+                    history.add("metric_state", "ok", held("after", updates[epoch] + 1), **stamp)
+        for stage, name, value in (
+            ("validation", "val_mean", VALIDATION_TRUTHS[epoch]),
+            ("train", "train_mean", train[epoch]),
+        ):
+            history.add(f"on_{stage}_epoch_end", "invoke", stage=stage, epoch=epoch)
+            history.add(f"on_{stage}_epoch_end", "ok", stage=stage, epoch=epoch)
+            history.add(f"on_{stage}_epoch_end", "info", stage=stage, epoch=epoch)
+            history.add("callback_metrics", "ok", {name: encode_number(value)}, stage=stage, epoch=epoch)
+            history.add("logger", "ok", told(name, value, steps - 1, epoch), stage=stage, epoch=epoch)
+    history.add("trial", "ok")
+    history.add("exit", "info", ended())
+    return history
+
+
+def held(moment: str, updates: int) -> Operation:
+    return {"moment": moment, "updates": {"accuracy": updates}}
+
+
+def failed_with(exception: str) -> Operations:
+    history = healthy().until(f="batch", type="ok", epoch=1)
+    history.add("trial", "fail", {"exception": exception, "message": "told why", "where": "scenario.py:7"})
+    history.add("exit", "info", ended(status=1))
+    return history
+
+
+@pytest.fixture
+def case(tmp_path):
+    """Makes a case of operations: they are written by the recorder and read back, as in a run."""
+
+    def make(operations: Operations, **different: object) -> Case:
+        (tmp_path / "history.jsonl").unlink(missing_ok=True)
+        recorder = Recorder(tmp_path / "history.jsonl")
+        for operation in operations:
+            recorder.write(**operation)
+        recorder.close()
+        scenario = replace(SCENARIO, **different)
+        return Case(TRIAL, scenario, WORKLOAD, reader.read(tmp_path / "history.jsonl"), ENVIRONMENT)
+
+    return make
+
+
+def found(case: Case, checker: str, name: str) -> Finding:
+    (finding,) = (each for each in judge(case) if (each.checker, each.aggregate) == (checker, name))
+    return finding
+
+
+def objections(case: Case) -> list[tuple[str, str, str]]:
+    return [(each.checker, each.aggregate, each.verdict) for each in judge(case) if not each.as_expected]
+
+
+def shown(case: Case, finding: Finding) -> list[str]:
+    """What the evidence of a finding points at."""
+    return [case.history.operations[line - 1].f for line in finding.evidence]
+
+
+def test_a_healthy_history_meets_no_objection(case):
+    assert objections(case(healthy())) == []
+
+
+def test_every_checker_has_a_say_on_a_healthy_history(case):
+    assert {finding.checker for finding in judge(case(healthy()))} == set(checkers.CHECKERS)
+
+
+def test_the_same_history_gets_the_same_findings(case):
+    healthy_case = case(healthy())
+    assert judge(healthy_case) == judge(healthy_case)
+
+
+class TestAggregates:
+    def test_a_true_figure_is_exact(self, case):
+        finding = found(case(healthy()), "aggregate", "train_mean")
+        assert (finding.verdict, finding.observed, finding.truth, finding.bias) == ("exact", 3.5, 3.5, 0.0)
+
+    def test_every_epoch_is_judged(self, case):
+        epochs = found(case(healthy()), "aggregate", "train_mean").per_epoch
+        assert [(each.epoch, each.truth) for each in epochs] == [(0, 3.5), (1, 4.5), (2, 5.5)]
+
+    def test_a_mean_of_batch_means_is_wrong_where_the_truth_is_promised(self, case):
+        biased = case(healthy(train=MEANS_OF_BATCH_MEANS))
+        assert objections(biased) == [("aggregate", "train_mean", "wrong")]
+
+    def test_a_predicted_bias_is_as_expected_and_told(self, case):
+        biased = case(
+            healthy(train=MEANS_OF_BATCH_MEANS),
+            aggregates=(replace(TRAIN, predicts=mean_of_batch_means),),
+        )
+        finding = found(biased, "aggregate", "train_mean")
+        assert (finding.verdict, finding.as_expected) == ("biased", True)
+        assert finding.bias == pytest.approx(1 / 3)
+
+    def test_a_predicted_bias_that_is_absent_is_told(self, case):
+        unbiased = case(healthy(), aggregates=(replace(TRAIN, predicts=mean_of_batch_means),))
+        assert objections(unbiased) == [("aggregate", "train_mean", "exact")]
+
+    def test_a_predicted_bias_that_is_absent_in_one_epoch_is_told_with_that_epoch(self, case):
+        exact_in_epoch_1 = (MEANS_OF_BATCH_MEANS[0], TRAIN_TRUTHS[1], MEANS_OF_BATCH_MEANS[2])
+        partly = case(healthy(train=exact_in_epoch_1), aggregates=(replace(TRAIN, predicts=mean_of_batch_means),))
+        finding = found(partly, "aggregate", "train_mean")
+        assert (finding.as_expected, finding.epoch) == (False, 1)
+        assert finding.message == "epoch 1 is exact, predicted biased"
+
+    def test_a_bias_in_an_epoch_where_none_is_predicted_is_told_with_that_epoch(self, case):
+        def only_epoch_0(quantity, epochs):
+            return (mean_of_batch_means if len(epochs) == 1 else over_the_epoch)(quantity, epochs)
+
+        history = healthy(train=MEANS_OF_BATCH_MEANS)
+        finding = found(case(history, aggregates=(replace(TRAIN, predicts=only_epoch_0),)), "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch, finding.as_expected) == ("wrong", 1, False)
+
+    def test_a_figure_that_is_wrong_in_one_epoch_only_is_told_with_that_epoch(self, case):
+        tampered = case(healthy(train=(3.5, 4.5, 5.75)))
+        finding = found(tampered, "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch, finding.observed, finding.truth) == ("wrong", 2, 5.75, 5.5)
+
+    def test_the_evidence_is_the_batches_and_the_report(self, case):
+        tampered = case(healthy(train=(0.0, 0.0, 0.0)))
+        assert shown(tampered, found(tampered, "aggregate", "train_mean")) == ["batch", "batch", "logger"]
+
+    def test_a_figure_that_is_never_reported_is_missing(self, case):
+        silent = case(healthy().without(f="logger", stage="train", epoch=1))
+        assert objections(silent) == [("aggregate", "train_mean", "missing")]
+
+    def test_a_figure_reported_twice_is_wrong(self, case):
+        repeated = case(healthy().twice(f="logger", stage="train", epoch=1))
+        assert found(repeated, "aggregate", "train_mean").message == "reported 2 times in one epoch"
+
+    def test_a_figure_told_for_another_epoch_is_missing_where_it_belongs(self, case):
+        late = told("train_mean", TRAIN_TRUTHS[1], step=5, epoch=2)
+        moved = case(healthy().with_value(late, f="logger", stage="train", epoch=1))
+        verdicts = [each.verdict for each in found(moved, "aggregate", "train_mean").per_epoch]
+        assert verdicts == ["exact", "missing", "wrong"]
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_a_figure_that_is_no_number_is_wrong_where_the_truth_is_one(self, case, value):
+        finding = found(case(healthy(train=(value, value, value))), "aggregate", "train_mean")
+        assert (finding.verdict, finding.as_expected) == ("wrong", False)
+
+    def test_a_figure_before_the_epoch_it_is_promised_from_is_wrong(self, case):
+        early = case(healthy(), aggregates=(replace(TRAIN, from_epoch=1),))
+        finding = found(early, "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch) == ("wrong", 0)
+
+    def test_a_figure_promised_from_a_later_epoch_may_be_silent_before(self, case):
+        history = healthy().without(f="logger", stage="train", epoch=0)
+        assert objections(case(history, aggregates=(replace(TRAIN, from_epoch=1),))) == []
+
+    def test_a_figure_for_an_epoch_that_was_not_planned_is_wrong(self, case):
+        finding = found(case(healthy().with_value(planned(2), f="plan")), "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch, finding.as_expected) == ("wrong", 2, False)
+
+    def test_a_figure_may_be_read_from_the_callback_metrics(self, case):
+        history = healthy().without(f="logger", stage="train")
+        aggregate = replace(TRAIN, reported_in="callback_metrics")
+        assert found(case(history, aggregates=(aggregate,)), "aggregate", aggregate.label).verdict == "exact"
+
+    def test_a_figure_is_not_promised_where_its_requirement_is_not_met(self, case):
+        elsewhere = case(healthy(), aggregates=(TRAIN, replace(VALIDATION, needs="pytorch_lightning<2.0")))
+        assert [each.aggregate for each in judge(elsewhere) if each.checker == "aggregate"] == ["train_mean"]
+
+    def test_an_expected_exception_is_as_expected(self, case):
+        expects = (Expect("raised", exception="NotImplementedError"),)
+        finding = found(case(failed_with("NotImplementedError"), expects=expects), "aggregate", "train_mean")
+        assert (finding.verdict, finding.as_expected) == ("raised", True)
+
+    def test_an_exception_that_nobody_expects_is_told_with_its_place(self, case):
+        finding = found(case(failed_with("ValueError")), "aggregate", "train_mean")
+        assert (finding.verdict, finding.as_expected) == ("raised", False)
+        assert finding.message == "ValueError: told why (scenario.py:7)"
+
+    def test_another_exception_than_the_expected_one_is_told(self, case):
+        expects = (Expect("raised", exception="NotImplementedError"),)
+        finding = found(case(failed_with("ValueError"), expects=expects), "aggregate", "train_mean")
+        assert (finding.verdict, finding.as_expected) == ("raised", False)
+        assert finding.message.startswith("expected NotImplementedError, got ValueError")
+
+    def test_an_expected_exception_that_does_not_come_is_told(self, case):
+        expects = (Expect("raised", aggregate="train_mean", checker="aggregate"),)
+        assert objections(case(healthy(), expects=expects)) == [("aggregate", "train_mean", "exact")]
+
+    def test_a_trial_that_never_ended_leaves_its_figures_unknown(self, case):
+        assert found(case(healthy().until(f="trial", type="ok")), "aggregate", "train_mean").verdict == "unknown"
+
+
+class TestSamples:
+    def test_a_dropped_sample_is_named(self, case):
+        history = healthy().with_value(batch((6,), 1), f="batch", type="ok", stage="train", epoch=1, batch=2)
+        finding = found(case(history), "samples", "train")
+        assert (finding.verdict, finding.message) == ("violated", "epoch 1: dropped 1 samples (7)")
+
+    def test_a_doubled_sample_is_named(self, case):
+        history = healthy().with_value(batch((10, 10), 2), f="batch", type="ok", stage="validation", epoch=2, batch=1)
+        finding = found(case(history), "samples", "validation")
+        assert finding.message == "epoch 2: dropped 1 samples (11); epoch 2: doubled 1 samples (10)"
+
+    def test_a_dropped_batch_is_told_though_the_figure_over_the_rest_is_right(self, case):
+        history = healthy(train=(2.5, 4.5, 5.5))
+        history = history.without(f="batch", stage="train", epoch=0, batch=2)
+        assert ("samples", "train", "violated") in objections(case(history))
+        assert found(case(history), "aggregate", "train_mean").verdict == "exact"
+
+    def test_of_many_samples_only_some_are_named(self, case):
+        history = healthy().without(f="batch", type="ok", stage="train", epoch=0)
+        history = history.twice(f="batch", type="ok", stage="train", epoch=1)
+        assert "8 samples (0, 1, 2, 3, 4, 5, 6, 7)" in found(case(history), "samples", "train").message
+
+    def test_an_epoch_that_was_not_planned_is_told(self, case):
+        finding = found(case(healthy().with_value(planned(2), f="plan")), "samples", "train")
+        assert finding.message == "epoch 2: ran, and was not planned"
+
+
+class TestReportStep:
+    def test_a_figure_told_at_another_step_is_told(self, case):
+        early = told("train_mean", TRAIN_TRUTHS[1], step=3, epoch=1)
+        moved = case(healthy().with_value(early, f="logger", stage="train", epoch=1))
+        assert objections(moved) == [("report_step", "train_mean", "violated")]
+        assert "step 3 of epoch 1, after step 5" in found(moved, "report_step", "train_mean").message
+
+    def test_a_figure_told_for_another_epoch_is_told(self, case):
+        late = told("train_mean", TRAIN_TRUTHS[1], step=5, epoch=2)
+        moved = case(healthy().with_value(late, f="logger", stage="train", epoch=1))
+        assert ("report_step", "train_mean", "violated") in objections(moved)
+
+
+class TestMetricState:
+    def test_updates_carried_into_an_epoch_are_counted(self, case):
+        leaking = case(healthy(updates=(0, 3, 6)))
+        assert objections(leaking) == [("metric_state", "accuracy (train)", "violated")]
+        assert "epoch 2 starts with 6 updates" in found(leaking, "metric_state", "accuracy (train)").message
+
+    def test_the_evidence_is_the_states_that_were_not_empty(self, case):
+        leaking = case(healthy(updates=(0, 0, 1)))
+        finding = found(leaking, "metric_state", "accuracy (train)")
+        assert [leaking.history.operations[line - 1].epoch for line in finding.evidence] == [2]
+
+    def test_an_object_that_a_stage_does_not_update_is_no_matter_of_that_stage(self, case):
+        untouched = healthy().with_value(held("before", 1), f="metric_state")
+        assert not [each for each in judge(case(untouched)) if each.checker == "metric_state"]
+
+
+class TestHooks:
+    def test_a_hook_that_runs_twice_is_told_with_its_epoch(self, case):
+        repeated = case(healthy().twice(f="on_train_epoch_end", type="invoke", epoch=1))
+        assert objections(repeated) == [("hook", "on_train_epoch_end (train)", "violated")]
+        assert found(repeated, "hook", "on_train_epoch_end (train)").message == "ran 2 times in epoch 1"
+
+    def test_a_hook_that_never_runs_is_told(self, case):
+        silent = case(healthy().without(f="on_train_epoch_end", type="invoke"))
+        message = found(silent, "hook", "on_train_epoch_end (train)").message
+        assert message == "ran 0 times in epoch 0, 0 times in epoch 1, 0 times in epoch 2"
+
+    def test_a_callbacks_hook_that_does_not_run_is_told(self, case):
+        silent = case(healthy().without(f="on_validation_epoch_end", type="info", epoch=2))
+        assert objections(silent) == [("hook", "Callback.on_validation_epoch_end (validation)", "violated")]
+
+    def test_a_known_violation_is_as_expected(self, case):
+        expects = (Expect("violated", checker="hook", aggregate="on_train_epoch_end*"),)
+        silent = case(healthy().without(f="on_train_epoch_end", type="invoke"), expects=expects)
+        assert objections(silent) == []
+
+    def test_a_hook_of_the_module_that_no_scenario_relies_on_is_watched_too(self, case):
+        repeated = case(healthy().twice(f="on_validation_epoch_end", type="invoke", epoch=0))
+        assert objections(repeated) == [("hook", "on_validation_epoch_end (validation)", "violated")]
+
+    def test_a_hook_of_an_epoch_that_was_not_planned_is_told(self, case):
+        finding = found(case(healthy().with_value(planned(2), f="plan")), "hook", "on_train_epoch_end (train)")
+        assert finding.message == "ran in epoch 2, which was not planned"
+
+
+class TestProcess:
+    LAST_SEEN = "; last seen: batch (invoke) in epoch 1, batch 0"
+
+    @pytest.mark.parametrize(
+        ("end", "message"),
+        [
+            ({"status": -9}, f"killed by signal 9{LAST_SEEN}"),
+            ({"status": -9, "timed_out": True}, f"did not end within 60.0 s{LAST_SEEN}"),
+            ({"status": None}, "took the process that supervised it down with it"),
+            ({"status": 7}, f"left with exit status 7 before the trial was over{LAST_SEEN}"),
+        ],
+    )
+    def test_an_early_end_is_told_with_the_last_thing_seen(self, case, end, message):
+        history = healthy().until(f="batch", type="ok", epoch=1)
+        history.add("exit", "info", ended(**end))
+        finding = found(case(history), "process", "exit")
+        assert (finding.verdict, finding.message) == ("violated", message)
+
+    def test_processes_left_behind_are_counted(self, case):
+        left = case(healthy().with_value(ended(left_behind=2), f="exit"))
+        assert objections(left) == [("process", "exit", "violated")]
+        assert found(left, "process", "exit").message == "left 2 processes running"
+
+    def test_a_trial_that_raised_ended_by_itself(self, case):
+        assert found(case(failed_with("ValueError")), "process", "exit").verdict == "ok"
+
+    def test_an_end_that_nobody_saw_is_unknown(self, case):
+        assert found(case(healthy().without(f="exit")), "process", "exit").verdict == "unknown"
+
+    def test_no_expectation_excuses_a_killed_process(self, case):
+        killed = case(healthy().with_value(ended(status=-11), f="exit"), expects=(Expect("violated"),))
+        assert not found(killed, "process", "exit").as_expected
+
+
+class TestUndecided:
+    def test_a_checker_that_crashes_yields_unknown_and_the_others_go_on(self, case, monkeypatch):
+        def crash(case):
+            raise ZeroDivisionError("of the checker")
+
+        monkeypatch.setitem(checkers.CHECKERS, "samples", crash)
+        assert objections(case(healthy())) == [("samples", "*", "unknown")]
+
+    def test_a_history_that_checkers_cannot_follow_is_never_fine(self, case):
+        history = healthy().with_value("not what an adapter writes", f="batch", type="ok", stage="train", epoch=0)
+        assert ("samples", "*", "unknown") in objections(case(history))
+
+    def test_no_epoch_planned_is_unknown(self, case):
+        unplanned = healthy().without(f="logger").with_value(planned(0), f="plan")
+        assert found(case(unplanned), "aggregate", "train_mean").verdict == "unknown"
+
+    def test_an_empty_history_is_never_fine(self, case):
+        findings = judge(case(Operations()))
+        assert {finding.verdict for finding in findings} == {"unknown"}

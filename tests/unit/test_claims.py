@@ -1,0 +1,134 @@
+"""Claims: what decides them, and when nothing does."""
+
+import pytest
+
+from harness.claims import decide
+from harness.environment import Environment
+from harness.findings import Finding
+from harness.scenario import Claim, Expect, Fewer, When
+
+ENVIRONMENT = Environment({"python": "3.11.7", "packages": {"pytorch-lightning": "2.6.6"}})
+EVEN, RAGGED = "digits/even", "digits/ragged"
+EXACT = When("exact", "mine/recommended", checker="aggregate")
+FEWER = Fewer("host_syncs", "mine/recommended", than="mine/as_documented")
+
+
+def claim(*conditions, expects=()) -> Claim:
+    return Claim("mine.claim", "It is so.", "a page", conditions, tuple(expects))
+
+
+def finding(verdict, workload=EVEN, scenario="mine/recommended", aggregate="loss", **more) -> Finding:
+    return Finding(
+        trial=f"{scenario}@{workload}", scenario=scenario, workload=workload, fault="none", placement="cpu",
+        checker="aggregate", aggregate=aggregate, verdict=verdict, expected_verdict="exact", as_expected=True, **more,
+    )  # fmt: skip
+
+
+def decided(claim, findings=(), tallies=None, possible=()):
+    """By default every trial that has findings was counted, and no other was possible."""
+    if tallies is None:
+        tallies = {(each.scenario, each.workload): {} for each in findings}
+    return decide(claim, findings, tallies, ENVIRONMENT, possible)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (["exact", "exact"], "holds"),
+        (["exact", "biased"], "holds in part"),
+        (["biased", "wrong"], "refuted"),
+        ([], "undecided"),
+    ],
+)
+def test_findings_decide(verdicts, expected):
+    findings = [finding(verdict, workload) for verdict, workload in zip(verdicts, (EVEN, RAGGED), strict=False)]
+    assert decided(claim(EXACT), findings).verdict == expected
+
+
+def test_every_condition_must_be_met():
+    other = When("exact", "mine/recommended", aggregate="accuracy")
+    findings = [finding("exact"), finding("wrong", aggregate="accuracy")]
+    assert decided(claim(EXACT, other), findings).verdict == "refuted"
+
+
+def test_a_condition_that_nothing_bears_on_leaves_the_claim_undecided():
+    elsewhere = When("exact", "other/*")
+    assert decided(claim(EXACT, elsewhere), [finding("exact")]).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        finding("wrong", scenario="mine/as_documented"),
+        finding("wrong", workload=RAGGED),
+        finding("wrong", aggregate="accuracy"),
+    ],
+)
+def test_findings_that_are_not_selected_do_not_count(other):
+    only = When("exact", "mine/recommended", aggregate="loss", workload=EVEN)
+    assert decided(claim(only), [finding("exact"), other]).verdict == "holds"
+
+
+def test_a_trial_that_could_run_and_did_not_leaves_the_claim_undecided():
+    possible = [("mine/recommended", EVEN), ("mine/recommended", RAGGED)]
+    assert decided(claim(EXACT), [finding("exact")], possible=possible).verdict == "undecided"
+
+
+def test_a_trial_that_does_not_bear_on_the_claim_need_not_run():
+    possible = [("mine/recommended", EVEN), ("other/recommended", EVEN)]
+    assert decided(claim(EXACT), [finding("exact")], possible=possible).verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "expected"), [(1, 2, "holds"), (2, 2, "refuted"), (3, 2, "refuted"), (0, 1, "holds")]
+)
+def test_counters_decide(mine, theirs, expected):
+    tallies = {
+        ("mine/recommended", EVEN): {"host_syncs": mine},
+        ("mine/as_documented", EVEN): {"host_syncs": theirs},
+    }
+    assert decided(claim(FEWER), tallies=tallies).verdict == expected
+
+
+def test_counters_are_compared_on_each_workload():
+    tallies = {
+        ("mine/recommended", EVEN): {"host_syncs": 1},
+        ("mine/as_documented", EVEN): {"host_syncs": 2},
+        ("mine/recommended", RAGGED): {"host_syncs": 2},
+        ("mine/as_documented", RAGGED): {"host_syncs": 1},
+    }
+    decision = decided(claim(FEWER), tallies=tallies)
+    (condition,) = decision.conditions
+    assert (decision.verdict, condition["met_on"], condition["not_met_on"]) == ("holds in part", [EVEN], [RAGGED])
+
+
+def test_a_counter_that_was_not_counted_leaves_the_claim_undecided():
+    tallies = {("mine/recommended", EVEN): {"host_syncs": 1}, ("mine/as_documented", EVEN): {}}
+    assert decided(claim(FEWER), tallies=tallies).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("expects", "as_expected"),
+    [
+        ([], False),
+        ([Expect("refuted")], True),
+        ([Expect("refuted", needs="pytorch_lightning>=2.0")], True),
+        ([Expect("refuted", needs="pytorch_lightning<2.0")], False),
+        ([Expect("holds", needs="pytorch_lightning>=2.0"), Expect("refuted")], False),
+    ],
+)
+def test_the_verdict_is_held_against_what_is_expected_of_this_version(expects, as_expected):
+    assert decided(claim(EXACT, expects=expects), [finding("wrong")]).as_expected is as_expected
+
+
+def test_undecided_is_as_expected_whatever_is_expected():
+    assert decided(claim(EXACT, expects=[Expect("refuted")])).as_expected
+
+
+def test_the_numbers_stand_beside_the_verdict():
+    findings = [
+        finding("biased", RAGGED, observed=1.5, truth=1.0),
+        finding("exact", EVEN, observed=1.0, truth=1.0),
+    ]
+    (condition,) = decided(claim(EXACT), findings).to_json()["conditions"]
+    assert condition["numbers"] == {"verdicts": {"biased": 1, "exact": 1}, "largest_bias": 0.5}

@@ -1,0 +1,487 @@
+"""The oracle against torch and torchmetrics (which it must admit), against SciPy and scikit-learn (with which it
+must agree), and against slightly wrong figures (which it must not admit)."""
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import sklearn.metrics
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logsumexp, softmax
+from torch.nn import functional
+from torchmetrics.functional import classification
+
+from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, gamma, mean, root, weighted_mean
+from harness.oracle.predictions import (
+    Batch,
+    all_epochs_so_far,
+    last_batch,
+    mean_of_batch_means,
+    mean_of_last_20_batches,
+    over_the_epoch,
+    weighted_by_batch_size,
+)
+from harness.oracle.quantities import (
+    Quantity,
+    accuracy,
+    auroc_macro,
+    cross_entropy,
+    f1_macro,
+    mean_of_outputs,
+    mean_squared_error,
+    root_mean_squared_error,
+    std_of_outputs,
+)
+
+reproducible = settings(deadline=None, derandomize=True, max_examples=40)
+
+MEANS = (cross_entropy, accuracy, mean_squared_error, mean_of_outputs)
+NOT_MEANS = (f1_macro, auroc_macro, root_mean_squared_error, std_of_outputs)
+QUANTITIES = MEANS + NOT_MEANS
+CLASSIFYING = (cross_entropy, accuracy, f1_macro, auroc_macro)
+OF_COUNTS = (accuracy, f1_macro, auroc_macro)  # torchmetrics divides counts in float32, whatever the logits are
+
+by_name = pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.name)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Outputs and targets as torch has them."""
+
+    outputs: torch.Tensor
+    targets: torch.Tensor
+
+    @property
+    def arrays(self):
+        return self.outputs.double().numpy(), self.targets.double().numpy()
+
+    def measure(self, quantity: Quantity, u: float = FLOAT32) -> Measured:
+        return quantity(*self.arrays, u)
+
+    def batches(self, *sizes: int) -> list[Batch]:
+        outputs, targets = self.arrays
+        ends = np.cumsum(sizes)
+        assert ends[-1] == len(outputs)
+        spans = [range(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+        return [Batch(tuple(span), outputs[span], targets[span]) for span in spans]
+
+
+def classified(n: int, classes: int = 10, scale: float = 3.0, seed: int = 0, dtype=torch.float32) -> Data:
+    """Logits of a model that has learned something, and classes of which some may not occur."""
+    generator = np.random.default_rng(seed)
+    targets = generator.integers(0, classes, n)
+    logits = generator.normal(size=(n, classes)) + np.eye(classes)[targets]
+    return Data(torch.tensor(logits * scale).to(dtype), torch.tensor(targets))
+
+
+def regressed(n: int, offset: float = 0.0, scale: float = 3.0, seed: int = 0, dtype=torch.float32) -> Data:
+    generator = np.random.default_rng(seed)
+    outputs = (generator.normal(size=(n, 1)) + offset) * scale
+    targets = outputs + generator.normal(size=(n, 1)) * scale
+    return Data(torch.tensor(outputs).to(dtype), torch.tensor(targets).to(dtype))
+
+
+def data_for(quantity: Quantity, n: int, **more) -> Data:
+    return classified(n, **more) if quantity in CLASSIFYING else regressed(n, offset=1.0, **more)
+
+
+def of_torch(quantity: Quantity, data: Data) -> float:
+    """What a training script gets, in the data's own precision."""
+    outputs, targets = data.outputs, data.targets
+    of_classes = {"num_classes": outputs.shape[1], "average": "macro"}
+    by_torch: dict[str, Callable[[], torch.Tensor]] = {
+        cross_entropy.name: lambda: functional.cross_entropy(outputs, targets),
+        accuracy.name: lambda: classification.multiclass_accuracy(outputs, targets, outputs.shape[1], average="micro"),
+        f1_macro.name: lambda: classification.multiclass_f1_score(outputs, targets, **of_classes),
+        auroc_macro.name: lambda: classification.multiclass_auroc(outputs, targets, **of_classes),
+        mean_squared_error.name: lambda: functional.mse_loss(outputs, targets),
+        root_mean_squared_error.name: lambda: functional.mse_loss(outputs, targets).sqrt(),
+        mean_of_outputs.name: lambda: outputs.mean(),
+        std_of_outputs.name: lambda: outputs.std(),
+    }
+    with warnings.catch_warnings():  # of classes without samples, which the oracle counts as torchmetrics does
+        warnings.simplefilter("ignore", UserWarning)
+        return by_torch[quantity.name]().item()
+
+
+def of_scikit_learn(quantity: Quantity, data: Data) -> float:
+    """The same by another way, in float64."""
+    outputs, targets = data.arrays
+    flat = outputs.reshape(-1)
+    if quantity is cross_entropy:
+        return float(np.mean(logsumexp(outputs, axis=1) - outputs[np.arange(len(outputs)), targets.astype(int)]))
+    if quantity is auroc_macro:
+        return sklearn.metrics.roc_auc_score(targets, softmax(outputs, axis=1), multi_class="ovr", average="macro")
+    return {
+        accuracy.name: lambda: sklearn.metrics.accuracy_score(targets, outputs.argmax(axis=1)),
+        f1_macro.name: lambda: sklearn.metrics.f1_score(targets, outputs.argmax(axis=1), average="macro"),
+        mean_squared_error.name: lambda: sklearn.metrics.mean_squared_error(targets, outputs),
+        root_mean_squared_error.name: lambda: sklearn.metrics.root_mean_squared_error(targets, outputs),
+        mean_of_outputs.name: lambda: np.mean(flat),
+        std_of_outputs.name: lambda: np.std(flat, ddof=1),
+    }[quantity.name]()
+
+
+sizes = st.sampled_from([2, 3, 17, 64, 229])
+scales = st.sampled_from([1e-3, 0.1, 1.0, 10.0, 1e3])
+seeds = st.integers(0, 2**32 - 1)
+class_counts = st.sampled_from([2, 3, 10, 40])
+
+
+class TestTheBoundHolds:
+    @pytest.mark.parametrize("quantity", CLASSIFYING, ids=lambda quantity: quantity.name)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @reproducible
+    @given(n=sizes, classes=class_counts, scale=scales, seed=seeds)
+    def test_for_what_torch_and_torchmetrics_make_of_logits(self, quantity, dtype, n, classes, scale, seed):
+        data = classified(n, classes, scale, seed, getattr(torch, dtype))
+        u = FLOAT32 if dtype == "float32" else FLOAT64
+        measured = data.measure(quantity, u)
+        assert measured.admits(of_torch(quantity, data)), measured
+
+    @pytest.mark.parametrize("quantity", [q for q in QUANTITIES if q not in CLASSIFYING], ids=lambda q: q.name)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @reproducible
+    @given(n=sizes, offset=st.sampled_from([0.0, 1.0, 100.0, 1e4]), scale=scales, seed=seeds)
+    def test_for_what_torch_makes_of_outputs(self, quantity, dtype, n, offset, scale, seed):
+        data = regressed(n, offset, scale, seed, getattr(torch, dtype))
+        u = FLOAT32 if dtype == "float32" else FLOAT64
+        measured = data.measure(quantity, u)
+        assert measured.admits(of_torch(quantity, data)), measured
+
+    @by_name
+    @pytest.mark.parametrize("u", [FLOAT16, BFLOAT16], ids=["float16", "bfloat16"])
+    @reproducible
+    @given(n=st.sampled_from([2, 17, 64]), seed=seeds)
+    def test_for_half_precision_that_is_added_up_in_float32(self, quantity, u, n, seed):
+        data = data_for(quantity, n, seed=seed, dtype=torch.float16 if u == FLOAT16 else torch.bfloat16)
+        if quantity is cross_entropy:  # torch 2.13 itself adds these up in bfloat16
+            observed = functional.cross_entropy(data.outputs, data.targets, reduction="none").float().mean().item()
+        else:
+            observed = of_torch(quantity, data)
+        assert data.measure(quantity, u).admits(observed)
+
+    @pytest.mark.parametrize("quantity", MEANS, ids=lambda quantity: quantity.name)
+    @reproducible
+    @given(n=st.sampled_from([2, 3, 17, 64]), seed=seeds, split=st.randoms(use_true_random=False))
+    def test_for_lightnings_weighted_mean_over_any_batches(self, quantity, n, seed, split):
+        data = data_for(quantity, n, seed=seed)
+        order = torch.tensor(split.sample(range(n), n))
+        ends = sorted({n, *split.sample(range(1, n), split.randrange(n))})
+        total = torch.zeros(())
+        for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+            chosen = order[begin:end]
+            batch = Data(data.outputs[chosen], data.targets[chosen])
+            total = total + torch.tensor(of_torch(quantity, batch)) * (end - begin)
+        assert data.measure(quantity).admits((total / n).item())
+
+    @pytest.mark.parametrize("quantity", [cross_entropy, mean_squared_error, mean_of_outputs], ids=lambda q: q.name)
+    @reproducible
+    @given(n=st.sampled_from([2, 17, 64]), seed=seeds)
+    def test_for_one_float32_addition_after_the_other_of_samples_in_falling_order(self, quantity, n, seed):
+        """No order of additions errs more easily than this one."""
+        data = data_for(quantity, n, seed=seed)
+        alone = [of_torch(quantity, Data(data.outputs[i : i + 1], data.targets[i : i + 1])) for i in range(n)]
+        total = np.float32(0)
+        for term in sorted(alone, key=abs, reverse=True):
+            total += np.float32(term)
+        assert data.measure(quantity).admits(float(total / np.float32(n)))
+
+    @reproducible
+    @given(n=sizes, seed=seeds, offset=st.sampled_from([0.0, 10.0, 1e3]))
+    def test_for_welfords_updates_in_float32(self, n, seed, offset):
+        data = regressed(n, offset, seed=seed)
+        centre = squares = np.float32(0)
+        for count, value in enumerate(data.outputs.numpy().reshape(-1), 1):
+            before = value - centre
+            centre += before / np.float32(count)
+            squares += before * (value - centre)
+        assert data.measure(std_of_outputs).admits(float(np.sqrt(squares / np.float32(n - 1))))
+
+    def test_for_a_model_that_is_sure_of_everything(self):
+        """In float32 most softmax scores are exactly 0 or 1 then, and tie."""
+        data = classified(229, scale=1e3)
+        assert data.measure(auroc_macro).admits(of_torch(auroc_macro, data))
+
+    def test_for_scores_that_differ_by_less_than_the_rounding_of_a_far_logit(self):
+        """Class 1 lies 80 below the largest logit, give or take half of float32's spacing there: its scores tie."""
+        largest = np.random.default_rng(0).uniform(1, 2, 50).astype(np.float32)
+        logits = np.stack([largest, largest - np.float32(80), -30 - np.arange(50) / 4], axis=1).astype(np.float32)
+        below = logits[:, 1].astype(np.float64) - largest
+        targets = np.where(below > np.median(below), 1, 2)  # class 0 does not occur, and counts as 0
+        data = Data(torch.tensor(logits), torch.tensor(targets))
+        measured, observed = data.measure(auroc_macro), of_torch(auroc_macro, data)
+        assert measured.value - observed == pytest.approx((1.0 - 0.5) / 3, rel=0.1)
+        assert measured.admits(observed)
+
+    def test_for_squares_that_are_too_small_for_float32(self):
+        data = regressed(17, scale=1e-22)
+        measured, observed = data.measure(mean_squared_error), of_torch(mean_squared_error, data)
+        assert observed != pytest.approx(measured.value, rel=1e-3, abs=0)
+        assert measured.admits(observed)
+
+
+class TestTheBoundIsTight:
+    @by_name
+    def test_an_error_of_one_thousandth_is_not_admitted(self, quantity):
+        measured = data_for(quantity, 256).measure(quantity)
+        assert not measured.admits(measured.value * 1.001)
+
+    @by_name
+    def test_nor_is_one_of_a_hundred_thousandth_in_float64(self, quantity):
+        u = FLOAT32 if quantity in OF_COUNTS else FLOAT64
+        measured = data_for(quantity, 64, dtype=torch.float64).measure(quantity, u)
+        assert not measured.admits(measured.value * 1.00001)
+
+    @by_name
+    def test_float32_is_held_to_a_few_roundings_per_sample(self, quantity):
+        measured = data_for(quantity, 256).measure(quantity)
+        assert measured.bound <= 2 * 256 * FLOAT32 * abs(measured.value)
+
+    @pytest.mark.parametrize("quantity", OF_COUNTS, ids=lambda quantity: quantity.name)
+    def test_one_hit_more_or_less_shows(self, quantity):
+        data = classified(256)
+        hit = int(torch.nonzero(data.outputs.argmax(dim=1) == data.targets)[0])
+        flipped = data.outputs.clone()
+        flipped[hit] *= -1
+        assert not data.measure(quantity).admits(Data(flipped, data.targets).measure(quantity).value)
+
+    def test_the_population_deviation_is_no_sample_deviation(self):
+        data = regressed(256)
+        assert not data.measure(std_of_outputs).admits(data.outputs.std(correction=0).item())
+
+    def test_a_sum_that_stalls_in_float16_is_not_admitted(self):
+        """From 2048 on, float16 has no odd numbers left: adding less than 1 changes nothing."""
+        data = Data(torch.full((4000, 1), 0.9, dtype=torch.float16), torch.zeros(4000, 1))
+        total = np.float16(0)
+        for value in data.outputs.numpy().reshape(-1):
+            total += value
+        assert not data.measure(mean_of_outputs, FLOAT16).admits(float(total) / 4000)
+
+    def test_the_bound_stays_finite_in_half_precision_over_many_samples(self):
+        assert regressed(10_000, dtype=torch.bfloat16).measure(mean_squared_error, BFLOAT16).bound < math.inf
+
+
+class TestValues:
+    @by_name
+    @reproducible
+    @given(n=st.sampled_from([64, 229]), scale=st.sampled_from([0.1, 1.0, 10.0]), seed=seeds)
+    def test_agree_with_scipy_and_scikit_learn(self, quantity, n, scale, seed):
+        data = data_for(quantity, n, scale=scale, seed=seed, dtype=torch.float64)
+        if quantity in CLASSIFYING:
+            data.targets[:10] = torch.arange(10)  # scikit-learn has no AUROC unless every class occurs
+        assert data.measure(quantity).value == pytest.approx(of_scikit_learn(quantity, data), rel=1e-12, abs=1e-13)
+
+    def test_a_class_that_does_not_occur_has_no_f1(self):
+        logits = torch.eye(5)[[0, 1, 1, 2]]
+        data = Data(logits, torch.tensor([0, 1, 0, 2]))
+        assert data.measure(f1_macro).value == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+
+    def test_a_class_without_samples_counts_as_0_in_the_auroc(self):
+        data = Data(torch.tensor([[3.0, -1, 0], [-1, 3, 0]]), torch.tensor([0, 1]))
+        assert data.measure(auroc_macro).value == pytest.approx(2 / 3)
+
+    def test_a_class_that_is_the_only_one_counts_as_0_in_the_auroc(self):
+        data = Data(torch.randn(4, 2, generator=torch.manual_seed(0)), torch.zeros(4, dtype=torch.int64))
+        assert data.measure(auroc_macro) == Measured(0.0, pytest.approx(0.0, abs=1e-30))
+
+    def test_outputs_between_0_and_1_are_scores_as_they_are(self):
+        """By softmax, the second and third sample would change places."""
+        data = Data(torch.tensor([[0.9, 0.0], [0.6, 0.5], [0.5, 0.0], [0.1, 0.0]]), torch.tensor([0, 0, 1, 1]))
+        assert data.measure(auroc_macro).value == of_torch(auroc_macro, data) == (1.0 + 0.25) / 2
+
+    def test_a_constant_model_has_an_auroc_of_one_half_and_no_doubt_about_it(self):
+        data = Data(torch.tensor([[0.1, -3.0]]).repeat(20, 1), torch.tensor([0, 1] * 10))
+        measured = data.measure(auroc_macro)
+        assert measured.value == 0.5
+        assert measured.bound < 1e-5
+
+    def test_equal_logits_predict_the_first_class(self):
+        data = Data(torch.ones(3, 4), torch.tensor([0, 0, 1]))
+        assert data.measure(accuracy).value == pytest.approx(2 / 3)
+
+    def test_a_constant_output_has_no_deviation(self):
+        data = Data(torch.full((100, 1), 0.1), torch.zeros(100, 1))
+        assert data.measure(std_of_outputs).value == pytest.approx(0.0, abs=1e-15)
+
+    @by_name
+    def test_dyadic_data_gives_the_very_number(self, quantity):
+        """Outputs and targets that are multiples of 1/4, as many samples as a power of two: nothing rounds."""
+        if quantity in CLASSIFYING:
+            logits = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(32, 1)
+            data = Data(logits, torch.tensor([0, 1, 1, 0]).repeat(16))
+            if quantity is cross_entropy:
+                data = Data(torch.zeros(64, 1), torch.zeros(64, dtype=torch.int64))
+        else:
+            data = Data(torch.tensor([[0.25], [1.75]]).repeat(32, 1), torch.tensor([[0.5], [2.0]]).repeat(32, 1))
+            if quantity is std_of_outputs:
+                data = Data(torch.tensor([[1.0], [2.0], [3.0]]), torch.zeros(3, 1))
+        assert data.measure(quantity).value == of_torch(quantity, data)
+
+
+class TestWhatIsNotANumber:
+    @by_name
+    def test_of_no_samples_there_is_none(self, quantity):
+        empty = quantity(np.zeros((0, 3)), np.zeros(0), FLOAT32)
+        assert math.isnan(empty.value)
+
+    @by_name
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_one_bad_output_gives_what_torch_gives_and_no_warning(self, quantity, value):
+        data = data_for(quantity, 64)
+        data.outputs[3, 0] = value
+        measured = data.measure(quantity)
+        assert not math.isnan(measured.bound)
+        if quantity is auroc_macro and value != -math.inf:  # where torchmetrics sorts scores that are NaN
+            assert math.isnan(measured.value)
+        else:
+            assert measured.admits(of_torch(quantity, data))
+
+    def test_an_impossible_class_that_occurs_costs_infinitely_much(self):
+        data = classified(64)
+        data.outputs[3, data.targets[3]] = -math.inf
+        assert data.measure(cross_entropy).value == math.inf == of_torch(cross_entropy, data)
+
+    def test_infinities_of_both_signs_have_no_mean(self):
+        data = Data(torch.tensor([[math.inf], [-math.inf]]), torch.zeros(2, 1))
+        assert math.isnan(data.measure(mean_of_outputs).value)
+
+    def test_a_sum_beyond_float64_is_infinite(self):
+        data = Data(torch.full((4, 1), 1e308, dtype=torch.float64), torch.zeros(4, 1))
+        assert data.measure(mean_of_outputs).value == math.inf
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_is_admitted_only_by_its_like(self, value):
+        observed = [math.nan, math.inf, -math.inf, 0.0]
+        admitted = [each for each in observed if Measured(value, 1.0).admits(each)]
+        assert repr(admitted) == repr([value])
+
+    @pytest.mark.parametrize("observed", [math.nan, math.inf, -math.inf])
+    def test_is_not_admitted_by_a_number(self, observed):
+        assert not Measured(1.0, 1e300).admits(observed)
+
+
+def values(prediction, quantity: Quantity, *epochs: list[Batch]) -> float:
+    return prediction(quantity, epochs).value
+
+
+class TestPredictions:
+    @by_name
+    @reproducible
+    @given(seed=seeds, split=st.randoms(use_true_random=False))
+    def test_the_truth_does_not_depend_on_order_or_batches(self, quantity, seed, split):
+        data = data_for(quantity, 60, seed=seed)
+        order = torch.tensor(split.sample(range(60), 60))
+        shuffled = Data(data.outputs[order], data.targets[order])
+        truth = over_the_epoch(quantity, [data.batches(60)])
+        again = over_the_epoch(quantity, [shuffled.batches(1, 7, 20, 32)])
+        assert again.value == pytest.approx(truth.value, rel=1e-14, abs=1e-15)
+        assert again.bound == pytest.approx(truth.bound, rel=1e-9)
+
+    @by_name
+    @pytest.mark.parametrize("prediction", [mean_of_batch_means, weighted_by_batch_size, last_batch])
+    def test_of_one_batch_all_are_the_truth(self, quantity, prediction):
+        epoch = data_for(quantity, 30).batches(30)
+        assert values(prediction, quantity, epoch) == pytest.approx(values(over_the_epoch, quantity, epoch), rel=1e-15)
+
+    @pytest.mark.parametrize("quantity", MEANS, ids=lambda quantity: quantity.name)
+    @pytest.mark.parametrize("prediction", [mean_of_batch_means, weighted_by_batch_size])
+    def test_a_mean_over_even_batches_is_the_truth(self, quantity, prediction):
+        epoch = data_for(quantity, 60).batches(20, 20, 20)
+        assert over_the_epoch(quantity, [epoch]).admits(values(prediction, quantity, epoch))
+
+    @pytest.mark.parametrize("quantity", MEANS, ids=lambda quantity: quantity.name)
+    def test_a_mean_weighted_by_ragged_batch_sizes_is_the_truth(self, quantity):
+        epoch = data_for(quantity, 60).batches(1, 19, 40)
+        assert over_the_epoch(quantity, [epoch]).admits(values(weighted_by_batch_size, quantity, epoch))
+
+    @pytest.mark.parametrize("quantity", MEANS, ids=lambda quantity: quantity.name)
+    @reproducible
+    @given(seed=seeds)
+    def test_the_mean_of_ragged_batch_means_is_off_by_the_covariance_with_size(self, quantity, seed):
+        """Mean of m_i less sum of k_i m_i / n is -cov(k, m) / mean(k), over batches of sizes k and means m."""
+        parts = np.array([7, 20, 33])
+        epoch = data_for(quantity, 60, seed=seed).batches(*parts)
+        means = np.array([values(over_the_epoch, quantity, [batch]) for batch in epoch])
+        bias = values(mean_of_batch_means, quantity, epoch) - values(over_the_epoch, quantity, epoch)
+        expected = -np.mean((parts - parts.mean()) * (means - means.mean())) / parts.mean()
+        assert bias == pytest.approx(expected, rel=1e-9, abs=1e-14)
+
+    @pytest.mark.parametrize("quantity", NOT_MEANS, ids=lambda quantity: quantity.name)
+    def test_no_mean_over_batches_is_a_figure_that_is_no_mean(self, quantity):
+        epoch = data_for(quantity, 60).batches(20, 20, 20)
+        assert not over_the_epoch(quantity, [epoch]).admits(values(weighted_by_batch_size, quantity, epoch))
+
+    def test_the_last_batch_stands_alone(self):
+        data = regressed(60)
+        tail = Data(data.outputs[40:], data.targets[40:])
+        assert values(last_batch, mean_of_outputs, data.batches(20, 20, 20)) == tail.measure(mean_of_outputs).value
+
+    def test_a_metric_that_is_never_reset_holds_all_epochs(self):
+        data = regressed(60)
+        first, second = data.batches(30, 30)
+        assert values(all_epochs_so_far, std_of_outputs, [first], [second]) == data.measure(std_of_outputs).value
+
+    @pytest.mark.parametrize("prediction", [over_the_epoch, mean_of_batch_means, last_batch])
+    def test_earlier_epochs_do_not_matter(self, prediction):
+        first, second = regressed(60).batches(30, 30)
+        alone = prediction(mean_of_outputs, [[second]])
+        assert prediction(mean_of_outputs, [[first], [second]]) == alone
+
+    def test_the_progress_bars_window_spans_epochs(self):
+        batches = [Batch((i,), np.array([[float(i)]]), np.zeros((1, 1))) for i in range(30)]
+        shown = mean_of_last_20_batches(mean_of_outputs, [batches[:15], batches[15:]])
+        assert shown.value == np.mean(range(10, 30))
+
+    @pytest.mark.parametrize(
+        "prediction",
+        [over_the_epoch, mean_of_batch_means, weighted_by_batch_size, last_batch, all_epochs_so_far],
+    )
+    def test_an_epoch_without_batches_has_no_figure(self, prediction):
+        assert math.isnan(values(prediction, mean_of_outputs, []))
+
+    def test_float64_outputs_are_still_added_up_in_float32(self):
+        data = regressed(30)
+        in_float64 = [Batch(tuple(range(30)), *data.arrays, dtype="float64")]
+        assert over_the_epoch(mean_of_outputs, [in_float64]) == over_the_epoch(mean_of_outputs, [data.batches(30)])
+
+
+class TestMeasured:
+    @pytest.mark.parametrize(("observed", "admitted"), [(1.5, True), (0.5, True), (1.75, False), (0.25, False)])
+    def test_admits_what_lies_within_its_bound(self, observed, admitted):
+        assert Measured(1.0, 0.5).admits(observed) is admitted
+
+    @pytest.mark.parametrize("digits", [3, 5])
+    @given(value=st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6))
+    @reproducible
+    def test_admits_what_is_shown_with_fewer_digits(self, digits, value):
+        assert Measured(value, 0.0).shown(digits).admits(float(f"{value:.{digits}g}"))
+
+    def test_shown_with_fewer_digits_it_admits_half_a_unit_of_the_last_one(self):
+        assert not Measured(0.12345, 0.0).shown(3).admits(0.124)
+
+    def test_shown_with_all_digits_it_is_as_it_was(self):
+        assert Measured(0.12345, 0.1).shown(0) == Measured(0.12345, 0.1)
+
+    def test_there_is_no_bound_for_more_roundings_than_the_precision_has_numbers(self):
+        assert gamma(2**8, BFLOAT16) == math.inf
+
+    def test_errors_of_terms_are_carried_into_the_mean(self):
+        assert mean([1.0, 1.0], [0.5, 0.25], 0.0).bound == pytest.approx(0.375)
+
+    def test_errors_of_parts_are_carried_by_weight(self):
+        parts = [Measured(1.0, 0.5), Measured(1.0, 0.0)]
+        assert weighted_mean(parts, [1, 3], 0.0).bound == pytest.approx(0.125)
+
+    def test_no_weight_at_all_gives_no_mean(self):
+        assert math.isnan(weighted_mean([Measured(1.0, 0.0)], [0], FLOAT32).value)
+
+    @given(value=st.floats(0, 1e6), bound=st.floats(0, 1e6), share=st.floats(-1, 1))
+    @reproducible
+    def test_the_root_admits_the_root_of_whatever_the_square_admits(self, value, bound, share):
+        assert root(Measured(value, bound), FLOAT64).admits(math.sqrt(max(value + share * bound, 0.0)))

@@ -1,0 +1,132 @@
+"""Plans: which trials a request amounts to, and what is said of those that cannot run."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from harness.catalog import Catalog, Unreadable
+from harness.engine.plan import make, resolve_device, workloads_of
+from harness.environment import Environment
+from harness.errors import UsageError
+from harness.oracle.quantities import mean_of_outputs
+from harness.scenario import Aggregate, Scenario
+from harness.workloads.library import NAMES
+
+DIGITS = [name for name in NAMES if name.startswith("digits/")]
+
+
+def environment(cuda: bool = False, unavailable: str = "") -> Environment:
+    return Environment(
+        {
+            "python": "3.11.7",
+            "packages": {"pytorch-lightning": "2.6.6"},
+            "unavailable": unavailable,
+            "cuda": {"available": cuda, "reason": "" if cuda else "torch finds no CUDA device", "device": ""},
+        }
+    )
+
+
+def scenario(pattern: str, **different) -> Scenario:
+    usual = Scenario(
+        pattern=pattern, variant="recommended", source="", module=object, workloads=("digits/*",),
+        aggregates=(Aggregate("mean", of=mean_of_outputs, stage="train"),), framework="lightning", hooks=(),
+        expects=(), needs="", predictions_from="", trainer={}, locator=f"pack.{pattern}", declared_at="",
+    )  # fmt: skip
+    return replace(usual, **different)
+
+
+def catalog(*scenarios: Scenario, unreadable=()) -> Catalog:
+    return Catalog({each.id: each for each in scenarios}, unreadable=list(unreadable))
+
+
+def planned(catalog: Catalog, *filters: str, device: str = "cpu", seed: int = 0, **found):
+    return make(catalog, filters, device, seed, {"lightning": environment(**found)})
+
+
+TWO = catalog(scenario("b/mean"), scenario("a/mean"))
+MISSING = Unreadable("pack.document.pattern", "No module named 'keras'")
+
+
+def test_without_a_filter_every_scenario_runs_on_all_its_workloads_in_order():
+    pairs = [(trial.scenario, trial.workload) for trial in planned(TWO).trials]
+    assert pairs == [(id, workload) for id in ("a/mean/recommended", "b/mean/recommended") for workload in DIGITS]
+
+
+def test_a_filter_may_name_a_workload():
+    (trial,) = planned(TWO, "a/*@digits/ragged").trials
+    assert (trial.scenario, trial.workload) == ("a/mean/recommended", "digits/ragged")
+
+
+def test_a_workload_narrows_only_the_scenarios_it_is_named_with():
+    trials = planned(TWO, "a/*@*/even", "b/*").trials
+    assert [trial.workload for trial in trials] == ["digits/even", *DIGITS]
+
+
+def test_of_two_filters_for_a_scenario_each_adds_workloads():
+    assert workloads_of(scenario("a/mean"), ["a/*@*/even", "a/*@*/ragged"]) == ["digits/even", "digits/ragged"]
+
+
+def test_a_workload_that_a_scenario_does_not_declare_is_not_run():
+    with pytest.raises(UsageError, match=r"no workload matches a/\*@diabetes/even; the workloads are: digits/even, "):
+        planned(TWO, "a/*@diabetes/even")
+
+
+def test_a_trial_carries_what_its_process_needs():
+    trial = planned(TWO, "a/*@digits/even", seed=7).trials[0]
+    assert (trial.locator, trial.framework, trial.device, trial.seed) == ("pack.a/mean", "lightning", "cpu", 7)
+
+
+def test_every_trial_has_an_id_of_its_own():
+    trials = planned(TWO).trials
+    assert len({trial.id for trial in trials}) == len(trials)
+
+
+@pytest.mark.parametrize(
+    ("asked", "cuda", "placed"), [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu")]
+)
+def test_auto_takes_the_gpu_where_there_is_one(asked, cuda, placed):
+    assert resolve_device(asked, environment(cuda)) == placed
+
+
+@pytest.mark.parametrize(
+    ("catalog", "options", "reason"),
+    [
+        (TWO, {"device": "cuda"}, "no CUDA device: torch finds no CUDA device"),
+        (TWO, {"unavailable": "ImportError: x"}, "lightning cannot be imported: ImportError: x"),
+        (
+            catalog(scenario("a/old", needs="pytorch_lightning<2.0")),
+            {},
+            "needs pytorch_lightning<2.0, and 2.6.6 is installed",
+        ),
+    ],
+)
+def test_what_cannot_run_here_is_listed_with_its_reason(catalog, options, reason):
+    plan = planned(catalog, **options)
+    assert plan.trials == ()
+    assert {missing.reason for missing in plan.unavailable} == {reason}
+
+
+def test_a_scenario_that_cannot_run_does_not_keep_another_from_it():
+    mixed = catalog(scenario("a/old", needs="pytorch_lightning<2.0"), scenario("a/new"))
+    plan = planned(mixed, "*@digits/even")
+    assert [trial.scenario for trial in plan.trials] == ["a/new/recommended"]
+    assert [missing.scenario for missing in plan.unavailable] == ["a/old/recommended"]
+
+
+@pytest.mark.parametrize("filters", [(), ("document/*",), ("document/pattern/control",)])
+def test_an_unreadable_file_that_may_be_meant_is_unavailable(filters):
+    (missing,) = planned(catalog(unreadable=[MISSING]), *filters).unavailable
+    assert (missing.scenario, missing.reason) == ("document/pattern/*", "No module named 'keras'")
+
+
+def test_an_unreadable_file_that_is_not_meant_is_not_told():
+    plan = planned(catalog(scenario("a/mean"), unreadable=[MISSING]), "a/*")
+    assert plan.unavailable == ()
+
+
+def test_an_unreadable_file_given_by_its_path_is_unavailable(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    (tmp_path / "mine.py").write_text("import keras")
+    (missing,) = planned(Catalog(), str(tmp_path / "mine.py")).unavailable
+    assert "keras" in missing.reason

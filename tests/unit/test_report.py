@@ -1,0 +1,361 @@
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.errors import UsageError
+from harness.findings import EpochVerdict, Finding
+from harness.history.recorder import Recorder
+from harness.report import write_reports
+from harness.report.runs import headline, labels, read
+from harness.report.tables import absences, deviations, facts, frame, matrices
+from harness.report.text import bias, figure, markdown, markdown_block, markdown_code, printable
+from harness.run_directory import RunDirectory
+
+MakeRun = Callable[..., RunDirectory]
+MakeFinding = Callable[..., Finding]
+
+HOSTILE = "a|b\n<script>alert('&')</script> `tick` *star* \x00\x1b[31m\ud800\ufffe ]]> | ünïcode"
+
+
+CONDITION = {
+    "asked": "* (aggregate) of averaging/* on * is exact",
+    "met_on": ["digits/even"],
+    "not_met_on": ["digits/ragged"],
+    "numbers": {
+        "verdicts": {"exact": 3, "biased": 1},
+        "largest_bias": 0.03125,
+        "smallest_bias": None,
+        "digits/even": "96 against 9160",
+    },
+    "trials": [],
+}
+
+
+def claim(verdict: str, expected: str = "holds", **changes: Any) -> dict[str, Any]:
+    return {
+        "claim": f"001.{verdict}", "statement": "Averaging gives the mean.", "source": "document 001",
+        "verdict": verdict, "expected_verdict": expected, "as_expected": verdict in (expected, "undecided"),
+        "conditions": [CONDITION],
+    } | changes  # fmt: skip
+
+
+def biased(finding: MakeFinding, **changes: Any) -> Finding:
+    figures = {"observed": 0.375, "prediction": 0.375, "truth": 0.5}
+    return finding(**({"verdict": "biased", "expected_verdict": "biased", "message": "known bias"} | figures | changes))
+
+
+class Document(HTMLParser):
+    """Which elements there are, that all are closed, and what refers outside."""
+
+    VOID = ("meta", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.references += [value or "" for name, value in attrs if name in ("href", "src", "action")]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def reports(out: Path, *runs: RunDirectory) -> tuple[str, str, ElementTree.Element]:
+    write_reports(runs, out)
+    assert sorted(path.name for path in out.iterdir() if path.suffix in (".html", ".md", ".xml")) == [
+        "junit.xml",
+        "report.html",
+        "report.md",
+    ]
+    html, markdown_text = (out / "report.html").read_text("utf-8"), (out / "report.md").read_text("utf-8")
+    document = Document(html)
+    assert document.open == []
+    assert "script" not in document.seen
+    assert all(reference.removeprefix("#") in document.ids for reference in document.references)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert_tables_are_regular(markdown_text)
+    return html, markdown_text, ElementTree.parse(out / "junit.xml").getroot()
+
+
+def assert_tables_are_regular(text: str) -> None:
+    """Every row has as many cells as its table's head, which is followed by a rule."""
+    columns = 0
+    fenced = False
+    lines = text.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        fenced ^= line.startswith("```")
+        if fenced or not line.startswith("|"):
+            columns = 0
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        if not columns:
+            columns = cells
+            assert re.fullmatch(r"\|( --- \|)+", following)
+        assert cells == columns, line
+
+
+def words(html: str) -> str:
+    """What a reader sees."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html.split("<body>")[1]).split())
+
+
+def test_all_as_expected(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run([finding(), biased(finding, workload="digits/ragged")], counts={}, status="interrupted")
+    run.replace_json(run.manifest, run.read_manifest() | {"status": "running"})
+    html, text, junit = reports(tmp_path / "out", run)
+    assert "Everything found is as expected" in words(html)
+    assert "The run has not ended, or was killed: 2 trials were judged" in words(html)
+    assert "0 of 1 documented ways gave the true number" in words(html)
+    assert "≈ biased −25 %" in words(html)
+    assert "| `manual/migrated` | `val_loss` | ✓ exact | ≈ biased −25 % |" in text
+    assert "Unexpected" not in words(html)
+    assert junit.find(".//failure") is None
+
+
+def test_the_headline_of_a_complete_run(make_run: MakeRun, finding: MakeFinding) -> None:
+    scenario = "averaging/manual/control"
+    run = make_run([finding(), finding(aggregate="f1"), biased(finding, scenario=scenario)])
+    head = headline(read([run])[0])
+    assert (head.tone, head.unfinished) == ("good", "")
+    assert dict(head.ways) == {"exact": 1}
+    assert dict(head.figures) == {"exact": 2, "biased": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "claims", "tone", "title"),
+    [
+        ({}, [], "good", "Everything found is as expected"),
+        ({"verdict": "wrong"}, [], "bad", "1 finding is not as expected"),
+        ({"verdict": "unknown"}, [], "open", "1 finding could not be decided"),
+        ({}, ["refuted"], "bad", "1 claim is not as expected"),
+        ({"verdict": "wrong"}, ["refuted"], "bad", "1 finding and 1 claim are not as expected"),
+    ],
+)
+def test_headlines(
+    make_run: MakeRun, finding: MakeFinding, changes: dict[str, Any], claims: list[str], tone: str, title: str
+) -> None:
+    run = make_run([finding(**changes)], claims=[claim(verdict) for verdict in claims])
+    head = headline(read([run])[0])
+    assert (head.tone, head.title) == (tone, title)
+
+
+def test_a_run_in_which_nothing_ran(make_run: MakeRun, tmp_path: Path) -> None:
+    missing = [{"scenario": "a/b/migrated", "workload": w, "device": "cuda", "reason": "no CUDA"} for w in ("x", "y")]
+    run = make_run([], unavailable=missing)
+    html, text, junit = reports(tmp_path / "out", run)
+    assert "Nothing ran" in words(html)
+    assert "no CUDA" in words(html)
+    assert "**no CUDA**: `a/b/migrated` on x, y" in text
+    assert [case.find("skipped").get("message") for case in junit.iter("testcase")] == ["no CUDA", "no CUDA"]
+    assert [dict(absence.trials) for absence in absences(read([run]))] == [{"a/b/migrated": ["x", "y"]}]
+
+
+def test_a_run_that_was_killed_before_it_asked_anything(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run([], status="running", environment={}, counts={}, unavailable=[])
+    for path in (run.findings, run.claims):
+        path.unlink(missing_ok=True)
+    html, _, junit = reports(tmp_path / "out", run)
+    assert "environment not known" in words(html)
+    assert junit.find(".//error").get("type") == "unfinished"
+
+
+def test_an_interrupted_run_does_not_look_complete(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    counts = {"trials": 7, "unavailable": 0, "findings": 1, "unexpected": 0, "verdicts": {"exact": 1}}
+    run = make_run([finding()], status="interrupted", counts=counts, unavailable=[])
+    run.claims.unlink()
+    html, text, junit = reports(tmp_path / "out", run)
+    sentence = "The run was interrupted: 1 of 7 trials were judged; claims were not decided."
+    assert sentence in words(html)
+    assert sentence in text
+    assert junit.find(".//error").get("message") == sentence
+
+
+def test_an_unexpected_finding_comes_with_its_history(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    epochs = (EpochVerdict(0, "exact", 0.5, 0.5, 0.5, 0.01), EpochVerdict(1, "wrong", 0.25, 0.5, 0.5, 0.01, (2,)))
+    wrong = finding(verdict="wrong", epoch=1, observed=0.25, message="equals neither", evidence=(2,), per_epoch=epochs)
+    run = make_run([wrong])
+    recorder = Recorder(run.history(wrong.trial))
+    recorder.write("plan", "info", {"max_epochs": 2})
+    recorder.write("logger", "ok", {"step": 7, "epoch": 1, "metrics": {"val_loss": 0.25}}, epoch=1)
+    recorder.close()
+    html, text, junit = reports(tmp_path / "out", run)
+    for shown in (words(html), text):
+        assert "equals neither" in shown
+        assert "−50 %" in shown
+        assert "max_epochs" not in shown
+    assert "2{&#34;i&#34;: 1" in words(html).replace("2 {", "2{")
+    assert '    2  {"i": 1, "rank": 0, "f": "logger"' in text
+    assert "⚠ expected exact" in words(html)
+    failure = junit.find(".//failure")
+    assert failure.get("message") == "1 wrong, expected exact"
+    assert "observed 0.25, truth 0.5" in failure.text
+    assert f"histories/{wrong.trial}.jsonl, lines 2" in failure.text
+
+
+def test_evidence_without_its_history(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    html, text, _ = reports(tmp_path / "out", make_run([finding(verdict="wrong", evidence=range(1, 40))]))
+    assert "is no longer there" in words(html)
+    assert "is no longer there" in text
+
+
+def test_foreign_text_harms_no_format(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    scenario = "do|c/<b>/mi`grated"
+    run = make_run(
+        [
+            finding(
+                scenario=scenario, aggregate=HOSTILE, workload=HOSTILE, verdict="raised", message=HOSTILE, trial="t"
+            ),
+            biased(finding, scenario=scenario, message=HOSTILE, aggregate=HOSTILE),
+            finding(checker=HOSTILE, aggregate=HOSTILE, verdict="ok", fault=HOSTILE),
+        ],
+        claims=[claim("refuted", statement=HOSTILE, source=HOSTILE), claim("undecided", claim=HOSTILE)],
+        unavailable=[{"scenario": HOSTILE, "workload": HOSTILE, "device": "cpu", "reason": HOSTILE}],
+        name="ru|n <b>",
+    )
+    html, text, _ = reports(tmp_path / "out", run, run)
+    assert "&lt;script&gt;" in html
+    code = r"(?s)(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)"
+    assert "<script>" not in re.sub(code, "", text)
+    assert r"\x00\x1b" in html
+
+
+def test_claims(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    claims = [claim("holds"), claim("refuted"), claim("holds in part", "holds in part"), claim("undecided")]
+    html, text, junit = reports(tmp_path / "out", make_run([finding()], claims=claims))
+    for shown in (words(html), text):
+        assert "is exact: 3 exact, 1 biased; largest bias 0.03125; digits/even: 96 against 9160" in shown
+        assert "(not so on digits/ragged)" in shown
+        assert "1 claim not decided" in shown
+    assert "**⚠ refuted, expected holds**" in text
+    assert [case.get("name") for case in junit.iter("testcase") if case.find("failure") is not None] == ["001.refuted"]
+
+
+def test_a_test_case_per_trial(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run(
+        [
+            finding(),
+            finding(checker="hook", aggregate="on_fit_end", verdict="ok", expected_verdict="ok"),
+            finding(workload="digits/ragged", verdict="unknown"),
+            finding(workload="diabetes/even", verdict="unknown"),
+            finding(workload="diabetes/even", aggregate="f1", verdict="wrong"),
+        ],
+        unavailable=[],
+    )
+    trial = finding().trial
+    run.append(
+        run.timings,
+        {"scenario": "averaging/manual/migrated", "trial": trial, "environment": "", "samples": [0.25, 0.5],
+         "counters": {}, "peak_rss_bytes": None},
+    )  # fmt: skip
+    _, _, junit = reports(tmp_path / "out", run)
+    fine, undecided, wrong = junit.iter("testcase")
+    assert (fine.get("classname"), fine.get("time")) == ("averaging/manual", "0.75")
+    assert fine.get("name") == "migrated[digits/even, cpu,ranks=1,float32]"
+    properties = {item.get("name"): item.get("value") for item in fine.iter("property")}
+    assert properties == {"aggregate: val_loss": "exact", "hook: on_fit_end": "ok"}
+    assert undecided.find("error") is not None
+    assert undecided.find("failure") is None
+    assert wrong.find("failure") is not None
+    assert (junit.find("testsuite").get("tests"), junit.find("testsuite").get("failures")) == ("3", "1")
+
+
+def test_several_runs_stand_side_by_side(
+    make_run: MakeRun, finding: MakeFinding, manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    other = manifest["environment"] | {"packages": {"torch": "2.1.0"}, "module": "lightning.pytorch"}
+    old = make_run([finding(), finding(aggregate="f1")], name="old", environment=other)
+    new = make_run([biased(finding, expected_verdict="exact"), finding(aggregate="f1")], name="new")
+    html, text, junit = reports(tmp_path / "out", old, new)
+    runs = read([old, new])
+    ((way,),) = ([matrix.ways for matrix in matrices(frame(runs))],)
+    assert [(row.aggregate, row.run) for row in way[0].rows] == [
+        ("val_loss", "old"), ("val_loss", "new"), ("f1", "old"), ("f1", "new"),
+    ]  # fmt: skip
+    assert {fact.name for fact in facts(runs) if fact.differs} == {"torch", "Framework imported"}
+    assert "| torch | 2.1.0 | 2.6.0 |" in text
+    assert "lightning.pytorch" in html
+    assert [suite.get("name") for suite in junit.iter("testsuite")] == ["old", "new"]
+
+
+def test_several_placements_are_told_apart(make_run: MakeRun, finding: MakeFinding) -> None:
+    run = make_run([finding(), finding(placement="cuda,ranks=1,float32", verdict="wrong"), finding(fault="raise")])
+    (matrix,) = matrices(frame(read([run])))
+    assert {row.condition: row.cells[0].verdict for row in matrix.ways[0].rows if row.cells[0]} == {
+        "cpu,ranks=1,float32": "exact",
+        "cuda,ranks=1,float32": "wrong",
+        "raise on cpu,ranks=1,float32": "exact",
+    }
+
+
+def test_workloads_that_were_not_run_leave_a_gap(make_run: MakeRun, finding: MakeFinding) -> None:
+    run = make_run([finding(workload="a"), finding(workload="b", aggregate="f1")])
+    (matrix,) = matrices(frame(read([run])))
+    assert matrix.workloads == ("a", "b")
+    assert [[cell and cell.verdict for cell in row.cells] for row in matrix.ways[0].rows] == [
+        ["exact", None],
+        [None, "exact"],
+    ]
+
+
+def test_known_deviations_are_told_once_per_scenario(make_run: MakeRun, finding: MakeFinding) -> None:
+    epochs = (EpochVerdict(0, "biased", 0.375, 0.5), EpochVerdict(1, "biased", 0.1, 0.5))
+    run = make_run(
+        [
+            biased(finding, workload="a"),
+            biased(finding, workload="b", per_epoch=epochs),
+            biased(finding, expected_verdict="exact"),
+        ]
+    )
+    (known,) = deviations(frame(read([run])))
+    assert (known.what, known.workloads, known.messages) == (("val_loss",), ("a", "b"), ("known bias",))
+    assert known.example.endswith("val_loss on b in epoch 1, reported 0.1, the truth is 0.5 (−80 %)")
+
+
+def test_labels_tell_runs_apart() -> None:
+    assert labels([Path("x/a"), Path("x/b")]) == ["a", "b"]
+    assert labels([Path("x/run"), Path("y/run")]) == ["1: run", "2: run"]
+
+
+def test_reports_where_a_file_is(make_run: MakeRun, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write to"):
+        write_reports([make_run([])], tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("observed", "truth", "shown"),
+    [
+        (0.6, 0.5, "+20 %"),
+        (0.4, -0.5, "+180 %"),
+        (0.25, 0.0, "+0.25"),
+        (float("nan"), 0.5, "NaN"),
+        (float("-inf"), 0.5, "−inf"),
+        (0.5, None, "–"),
+    ],
+)
+def test_bias(finding: MakeFinding, observed: float, truth: float | None, shown: str) -> None:
+    assert bias(finding(observed=observed, truth=truth)) == shown
+
+
+def test_text() -> None:
+    assert (figure(None), figure(float("nan")), figure(1 / 3)) == ("–", "NaN", "0.333333")
+    assert printable("a\x00\ud800\ufffe\tü\U0001f600") == "a\\x00\\ud800\\ufffe\tü\U0001f600"
+    assert markdown("on_fit_end _x_ | a\nb") == r"on_fit_end \_x\_ \| a b"
+    assert markdown_code("a|b") == r"`a\|b`"
+    assert markdown_code("a`b") == "`` a`b ``"
+    assert markdown_block("```") == "````text\n```\n````"
