@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from harness.checkers import aggregates, hooks, metric_state, process, report_step, samples
+from harness.checkers import aggregates, hooks, metric_state, precision, process, report_step, samples
 from harness.checkers.case import Case
 from harness.findings import Finding
 
@@ -15,6 +15,7 @@ CHECKERS: dict[str, Checker] = {
     "aggregate": aggregates.check,
     "hook": hooks.check,
     "samples": samples.check,
+    "precision": precision.check,
     "report_step": report_step.check,
     "metric_state": metric_state.check,
     "process": process.check,

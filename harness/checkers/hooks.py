@@ -15,12 +15,12 @@ CALLBACK_HOOKS = (
 
 
 def check(case: Case) -> list[Finding]:
-    """The hooks that the scenario relies on, those that its module was seen to define, and the callbacks' ones."""
+    """The hooks that the scenario relies on, those that its module defines, and the callbacks' ones."""
     if not case.completed:
         return [case.raised_finding("hook", _name(hook), otherwise="ok") for hook in case.scenario.hooks]
     return [
         *(_once_per_epoch(case, hook, "invoke", _name(hook)) for hook in case.scenario.hooks),
-        *(_once_per_epoch(case, hook, "invoke", _name(hook)) for hook in _seen_in_module(case)),
+        *(_once_per_epoch(case, hook, "invoke", _name(hook)) for hook in _defined_by_module(case)),
         *(
             _once_per_epoch(case, hook, "info", f"Callback.{_name(hook)}")
             for hook in CALLBACK_HOOKS
@@ -29,10 +29,14 @@ def check(case: Case) -> list[Finding]:
     ]
 
 
-def _seen_in_module(case: Case) -> list[EpochHook]:
+def _defined_by_module(case: Case) -> list[EpochHook]:
     """A hook that runs twice may log the same value twice, and the mean of the two is right."""
+    plan = case.history.first("plan")
+    defined = plan.value["hooks"] if plan else []
     return [
-        hook for hook in CALLBACK_HOOKS if hook not in case.scenario.hooks and case.history.first(hook.name, "invoke")
+        hook
+        for hook in CALLBACK_HOOKS
+        if hook.name in defined and hook.stage in case.stages and hook not in case.scenario.hooks
     ]
 
 

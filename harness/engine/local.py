@@ -3,8 +3,10 @@
 import json
 import os
 import queue
+import select
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +22,7 @@ from harness.errors import HarnessError
 from harness.history.recorder import Recorder
 
 DEFAULT_LIMIT_S = 60.0
+START_S = 120.0  # that a parent may take to import its framework, on a machine that is busy
 # One thread per trial: results must not depend on how many trials run side by side.
 SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -66,7 +69,7 @@ class Outcome:
 class Parent:
     """The near end of a warm parent (`harness.engine.warm_parent`)."""
 
-    def __init__(self, framework: str, python: str, log: IO[bytes] | int) -> None:
+    def __init__(self, framework: str, python: str, log: IO[bytes] | int, folder: str) -> None:
         root = str(Path(harness.__file__).parents[1])
         inherited = os.environ.get("PYTHONPATH", "")
         self._process = subprocess.Popen(
@@ -82,17 +85,19 @@ class Parent:
                 **SINGLE_THREADED,
                 "PYTHONPATH": os.pathsep.join(filter(None, [root, inherited])),
                 "PYTHONSAFEPATH": "1",
+                "TMPDIR": folder,
             },
         )
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
-        """The reply, or None if the parent is gone."""
+    def ask(self, request: dict[str, Any], within_s: float) -> dict[str, Any] | None:
+        """The reply, or None if the parent is gone, or does not answer in time."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            ready, _, _ = select.select([self._process.stdout], [], [], within_s)
+            line = self._process.stdout.readline() if ready else ""
         except (BrokenPipeError, ValueError):
             return None
         return json.loads(line) if line else None
@@ -126,6 +131,8 @@ class LocalEngine:
         self._python = python
         self._limit_s = limit_s
         self._log = log
+        # Trials work in folders below this one; it goes when the engine ends, whatever became of them.
+        self._folder = tempfile.TemporaryDirectory(prefix="epoch-harness-")
         self._alive: list[Parent] = []
         self._ending = False
         self._idle: queue.SimpleQueue[Parent] = queue.SimpleQueue()
@@ -143,9 +150,10 @@ class LocalEngine:
         for parent in self._alive:
             parent.end()
         self._threads.shutdown(cancel_futures=True)
+        self._folder.cleanup()
 
     def _start(self) -> Parent:
-        parent = Parent(self._framework, self._python, self._log)
+        parent = Parent(self._framework, self._python, self._log, self._folder.name)
         self._alive.append(parent)
         return parent
 
@@ -156,7 +164,7 @@ class LocalEngine:
             HarnessError: the interpreter does not run the harness.
         """
         parent = self._idle.get()
-        reply = parent.ask({"environment": True})
+        reply = parent.ask({"environment": True}, START_S)
         self._idle.put(parent)
         if reply is None:
             raise HarnessError(
@@ -184,7 +192,8 @@ class LocalEngine:
                 "history": str(job.history.resolve()),
                 "output": str(job.output.resolve()),
                 "limit_s": self._limit_s,
-            }
+            },
+            START_S + self._limit_s,
         )
         if reply is None and not self._ending:
             # The trial took its parent with it. The next trial gets a new one.

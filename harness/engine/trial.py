@@ -38,10 +38,11 @@ class Trial:
     seed: int
     fault: str = "none"
     prelude: str = ""
+    precision: str = "float32"
 
     @property
     def placement(self) -> str:
-        return f"{self.device},ranks=1,float32"
+        return f"{self.device},ranks=1,{self.precision}"
 
     @property
     def id(self) -> str:

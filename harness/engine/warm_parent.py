@@ -30,6 +30,7 @@ from typing import Any
 from harness.engine.trial import ADAPTERS, Trial, run
 
 PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 1.0
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
@@ -85,9 +86,8 @@ class WarmParent:
     def warm_up(self) -> None:
         with suppress(Exception):  # reported by `environment`, with its reason
             importlib.import_module(ADAPTERS[self.framework]).warm_up()
-        if sys.platform == "linux":
-            # Orphaned grandchildren come to us, so that a trial cannot leave a process behind.
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # Orphaned grandchildren come to us, so that a trial cannot leave a process behind.
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGALRM, self._out_of_time)
         gc.collect()
@@ -142,6 +142,8 @@ class WarmParent:
         code = 1
         try:
             os.setsid()
+            # A trial that kills its parent goes with it.
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -199,6 +201,11 @@ class WarmParent:
                 os.waitpid(self.child, 0)
             self._end_group_and_orphans()
         os._exit(0)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _children() -> list[int]:

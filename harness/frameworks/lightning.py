@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_recording import (
+    HOOKS,
     STEPS,
     Position,
     RecordingCallback,
@@ -53,7 +54,7 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
     }
     if recorder is not None:
         position = Position()
-        instrument(module, scenario.predictions_from, samplers, recorder, position)
+        instrument(module, scenario.predictions_from, samples, samplers, recorder, position)
         metrics = _torchmetrics_in(module)
         read_in = {aggregate.reported_in for aggregate in scenario.aggregates}
         callbacks = [RecordingCallback(recorder, position, metrics, "callback_metrics" in read_in)]
@@ -65,8 +66,12 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
     arguments["callbacks"] = [*asked.pop("callbacks", ()), *arguments.get("callbacks", ())]
     arguments.update(asked)
     if recorder is not None:
-        stages = [stage for stage, step in STEPS.items() if overrides(module, step)]
-        recorder.write("plan", "info", {"max_epochs": arguments["max_epochs"], "stages": stages})
+        planned = {
+            "max_epochs": arguments["max_epochs"],
+            "stages": [stage for stage, step in STEPS.items() if overrides(module, step)],
+            "hooks": [hook for hook in HOOKS if overrides(module, hook)],
+        }
+        recorder.write("plan", "info", planned)
     trainer = pl.Trainer(**arguments)
     trainer.fit(module, loaders["train"], loaders["validation"])
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from harness.frameworks.counters import PythonCalls, held_bytes
 from harness.frameworks.lightning_package import pl
-from harness.frameworks.partition import Partition
+from harness.frameworks.partition import Partition, Samples
 from harness.history.encoding import encode_array, encode_number
 from harness.history.recorder import Recorder
 
@@ -236,13 +236,18 @@ class Predictions:
 
 
 def instrument(
-    module: Any, predictions_from: str, samplers: dict[str, Partition], recorder: Recorder, position: Position
+    module: Any,
+    predictions_from: str,
+    samples: Samples,
+    samplers: dict[str, Partition],
+    recorder: Recorder,
+    position: Position,
 ) -> None:
     """Attach recording to a module instance; its class stays as it is."""
     predictions = Predictions(module.get_submodule(predictions_from))
     for stage, name in STEPS.items():
         if overrides(module, name):
-            _record_step(module, name, samplers[stage], predictions, recorder, position)
+            _record_step(module, name, samples, samplers[stage], predictions, recorder, position)
     for name in HOOKS:
         if overrides(module, name):
             _record_hook(module, name, recorder, position)
@@ -267,6 +272,7 @@ def _failure(error: BaseException) -> dict[str, str]:
 def _record_step(
     module: Any,
     name: str,
+    samples: Samples,
     sampler: Partition,
     predictions: Predictions,
     recorder: Recorder,
@@ -279,7 +285,8 @@ def _record_step(
             return inner(*args, **kwargs)
         position.of_step = stamp = position.stamp()
         index, stage = stamp["batch"], stamp["stage"]
-        ids = sampler.given[index] if index is not None and index < len(sampler.given) else ()
+        supposed = sampler.given[index] if index is not None and index < len(sampler.given) else ()
+        ids = samples.identify(args[0] if args else kwargs["batch"], supposed)
         predictions.latest = None
         recorder.write("batch", "invoke", **stamp)
         counting = stamp["epoch"] == COUNTED_EPOCH and stage not in position.counted

@@ -1,6 +1,7 @@
 """Feeds a workload to a DataLoader in just the batches it prescribes, and remembers which samples they hold."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,12 +14,27 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
     def __init__(self, workload: Workload) -> None:
         self.features = torch.from_numpy(workload.features)
         self.targets = torch.from_numpy(workload.targets)
+        self._ids: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         return self.features[index], self.targets[index]
+
+    def identify(self, batch: Any, supposed: tuple[int, ...]) -> tuple[int, ...]:
+        """The ids of the samples in a batch, by what it holds.
+
+        `supposed` is what the sampler gave out for this place; a loop may pass on another batch. Features that
+        are no sample's, because a hook of the module transformed them, are taken for the supposed ones.
+        """
+        features = batch[0].detach().cpu()
+        if torch.equal(features, self.features[list(supposed)]):
+            return supposed
+        if not self._ids:
+            self._ids = {row.numpy().tobytes(): index for index, row in enumerate(self.features)}
+        found = [self._ids.get(row.numpy().tobytes()) for row in features]
+        return supposed if None in found else tuple(index for index in found if index is not None)
 
 
 class Partition(Sampler):  # type: ignore[misc]  # as above

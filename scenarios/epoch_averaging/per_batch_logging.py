@@ -95,6 +95,9 @@ declare(
 declare(
     "recommended", Recommended,
     [
+        # What EarlyStopping and ModelCheckpoint read.
+        Aggregate("train_loss", of=cross_entropy, stage="train", reported_in="callback_metrics"),
+        Aggregate("val_loss", of=cross_entropy, stage="validation", reported_in="callback_metrics"),
         Aggregate("train_loss", of=cross_entropy, stage="train", predicts=weighted_by_batch_size),
         Aggregate("train_acc", of=accuracy, stage="train"),
         Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=weighted_by_batch_size),

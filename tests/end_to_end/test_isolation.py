@@ -150,7 +150,6 @@ def test_what_a_trial_left_running_is_ended(misbehaviour, alone):
 
 
 @needs_pidfd
-@pytest.mark.xfail(reason="nothing ends a trial whose warm parent is gone", raises=AssertionError)
 def test_a_trial_does_not_outlive_the_parent_it_killed(alone):
     with of("kill_its_parent", alone).job.history.open() as history:
         assert ends(json.loads(history.readline())["process"])

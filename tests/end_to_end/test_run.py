@@ -48,7 +48,9 @@ def test_the_manual_average_is_biased_by_exactly_what_is_predicted(small_run):
     found = [
         finding
         for finding in findings(small_run)
-        if finding.scenario == "epoch_averaging/manual_average/migrated" and finding.aggregate == "train_epoch_loss"
+        if finding.scenario == "epoch_averaging/manual_average/migrated"
+        and finding.aggregate == "train_epoch_loss"
+        and finding.checker == "aggregate"
     ]
     assert [finding.verdict for finding in found] == ["biased"]
     assert abs(found[0].observed - found[0].prediction) <= found[0].bound < abs(found[0].bias)

@@ -340,10 +340,7 @@ def removed_hook_raises_something_else():
 # Batches
 
 
-@plant(
-    on=METRIC_IN_HOOKS, caught_by=("aggregate", "val_loss"),
-    escapes="the error bound follows the precision of the outputs, and nothing compares that with the placement's",
-)  # fmt: skip
+@plant(on=METRIC_IN_HOOKS, caught_by=("precision", "validation"))
 def lower_precision_in_validation():
     """Validation steps run in bfloat16, whatever the precision that was asked for."""
 
@@ -393,10 +390,7 @@ def batch_trained_on_twice():
         return inner(self, batch, batch_idx)
 
 
-@plant(
-    on=TARGETS_UNUSED, caught_by=("samples", "validation"),
-    escapes="sample ids are those that the sampler gave out for a batch index, whatever batch the step was given",
-)  # fmt: skip
+@plant(on=TARGETS_UNUSED, caught_by=("samples", "validation"))
 def batch_replaced_by_its_predecessor():
     """A transfer buffer is overwritten too late: every second batch is the one before it once more."""
     given = []

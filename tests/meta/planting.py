@@ -21,14 +21,12 @@ class Change:
         on: `scenario@workload`.
         caught_by: the checker that must object, and what it must object to; None for a harmless change.
         needs: where the place that is changed exists.
-        escapes: why it is not caught yet; empty if it is.
     """
 
     make: Callable[[], None]
     on: str
     caught_by: tuple[str, str] | None = None
     needs: str = ""
-    escapes: str = ""
 
     @property
     def name(self) -> str:

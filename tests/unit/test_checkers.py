@@ -25,6 +25,7 @@ from harness.scenario import Aggregate, EpochHook, Expect, Scenario
 from harness.workloads.workload import Workload
 
 EPOCHS = 3
+STAGES = ("train", "validation")
 WORKLOAD = Workload(
     name="ids/ragged",
     task="regression",
@@ -98,7 +99,7 @@ def batch(ids: tuple[int, ...], epoch: int) -> Operation:
 
 
 def planned(epochs: int) -> Operation:
-    return {"max_epochs": epochs, "stages": ["train", "validation"]}
+    return {"max_epochs": epochs, "stages": list(STAGES), "hooks": [f"on_{stage}_epoch_end" for stage in STAGES]}
 
 
 def told(name: str, value: float, step: int, epoch: int) -> Operation:
@@ -122,7 +123,7 @@ def healthy(train: Sequence[float] = TRAIN_TRUTHS, updates: Sequence[int] = (0, 
     history.add("plan", "info", planned(EPOCHS))
     for epoch in range(EPOCHS):
         steps = (epoch + 1) * len(WORKLOAD.train)
-        for stage in ("train", "validation"):
+        for stage in STAGES:
             history.add(f"on_{stage}_epoch_start", "info", stage=stage, epoch=epoch)
             for index, ids in enumerate(WORKLOAD.batches(stage)):
                 stamp = {"stage": stage, "epoch": epoch, "batch": index}
@@ -340,6 +341,14 @@ class TestSamples:
     def test_an_epoch_that_was_not_planned_is_told(self, case):
         finding = found(case(healthy().with_value(planned(2), f="plan")), "samples", "train")
         assert finding.message == "epoch 2: ran, and was not planned"
+
+
+class TestPrecision:
+    def test_outputs_of_less_precision_than_the_placement_asks_for_are_told(self, case):
+        half = {"ids": (6, 7), "outputs": encode_array(np.array([[7], [8]], dtype=np.float16))}
+        history = healthy().with_value(half, f="batch", type="ok", stage="train", epoch=1, batch=2)
+        assert objections(case(history)) == [("precision", "train", "violated")]
+        assert found(case(history), "precision", "train").message == "1 batches gave float16, not float32"
 
 
 class TestReportStep:
