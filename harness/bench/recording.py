@@ -1,9 +1,12 @@
 """What does recording a history cost a training step?
 
-Trains the same module on the same data with and without recording, alternating in pairs inside one process,
-and prints the cost of one operation and its share of a step::
+Takes training steps of about 1 ms with and without writing the history of each, alternating in pairs inside
+one process; then trains one scenario in Lightning with and without recording, again in pairs::
 
     python -m harness.bench.recording --pairs 40
+
+The second figure holds everything that recording does there: Lightning's dispatch to one callback more, the
+wrappers, identifying samples. What is done once a trial (counting the calls of one step) is left out.
 """
 
 import gc
@@ -12,33 +15,114 @@ import statistics
 import tempfile
 import time
 import warnings
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 
 from harness import scenario_files
-from harness.frameworks import lightning
+from harness.frameworks import lightning, lightning_recording
 from harness.history import reader
+from harness.history.encoding import Json, encode_array, encode_figure, encode_ids
 from harness.history.recorder import Recorder
-from harness.scenario import Scenario
 from harness.workloads import library
-from harness.workloads.workload import Workload
 
-SCENARIO = "scenarios.epoch_averaging.per_batch_logging"
-MODULE_STEP_S = 1e-3  # the length of a training step that the cost is held against
+STEPS = 200
+MODULE, SCENARIO = "scenarios.epoch_averaging.per_batch_logging", "epoch_averaging/per_batch_logging/recommended"
 
 
-def seconds(scenario: Scenario, workload: Workload, recorder: Recorder | None) -> float:
-    """Wall time of one training run."""
+def seconds(run: Callable[[], object]) -> float:
+    """Wall time, without the garbage collector."""
     gc.collect()
     gc.disable()
     started = time.perf_counter()
-    lightning.run(scenario, workload, "cpu", 0, recorder)
+    run()
     elapsed = time.perf_counter() - started
     gc.enable()
     return elapsed
+
+
+def in_pairs(pairs: int, plain: Callable[[], object], recorded: Callable[[], object]) -> list[tuple[float, float]]:
+    """Seconds of both, `pairs` times, in alternating order; the first two pairs warm up and are dropped."""
+    taken = []
+    for number in range(pairs + 2):
+        if number % 2:
+            first = seconds(plain)
+            taken.append((first, seconds(recorded)))
+        else:
+            first = seconds(recorded)
+            taken.append((seconds(plain), first))
+    return taken[2:]
+
+
+def tell(what: str, taken: Sequence[tuple[float, float]], steps: int, operations: int) -> None:
+    """Print what an operation costs, and its share of a step."""
+    costs = [(recorded - plain) / operations for plain, recorded in taken]
+    cost, step = statistics.median(costs), statistics.median(plain for plain, _ in taken) / steps
+    error = 1.25 * statistics.stdev(costs) / math.sqrt(len(costs))
+    click.echo(
+        f"{what}: {1e6 * cost:.1f} µs an operation (standard error {1e6 * error:.1f} µs), {operations / steps:.1f} "
+        f"operations and {100 * cost * operations / steps / step:.1f} % of a step of {1e3 * step:.2f} ms"
+    )
+
+
+def training_step() -> Callable[[], torch.Tensor]:
+    """A step of plain torch that takes about 1 ms on one thread."""
+    features, classes, batch = 64, 10, 32
+    width = 1024
+    inputs, targets = torch.randn(batch, features), torch.randint(classes, (batch,))
+    net = torch.nn.Sequential(torch.nn.Linear(features, width), torch.nn.ReLU(), torch.nn.Linear(width, classes))
+    optimiser = torch.optim.Adam(net.parameters())
+
+    def step() -> torch.Tensor:
+        outputs: torch.Tensor = net(inputs)
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(outputs, targets).backward()
+        optimiser.step()
+        return outputs
+
+    return step
+
+
+def measure_step(pairs: int, folder: Path) -> None:
+    step = training_step()
+    recorder = Recorder(folder / "steps.jsonl")
+    ids = tuple(range(1000, 1032))
+
+    def plain() -> None:
+        for _ in range(STEPS):
+            step()
+
+    def recorded() -> None:
+        for number in range(STEPS):
+            place: dict[str, Any] = {"stage": "train", "epoch": 0, "step": number, "batch": number}
+            recorder.write("batch", "invoke", **place)
+            outputs = encode_array(step().numpy(force=True))
+            recorder.write("log", "info", encode_figure("train_loss", math.pi), **place)
+            recorder.write("batch", "ok", Json(f'{{"ids":{encode_ids(ids)},"outputs":{outputs}}}'), **place)
+
+    tell("a step of plain torch", in_pairs(pairs, plain, recorded), STEPS, 3 * STEPS)
+    recorder.close()
+
+
+def measure_training(pairs: int, folder: Path) -> None:
+    lightning_recording.COUNTED_EPOCH = -1
+    declared, _ = scenario_files.load(MODULE)
+    scenario = next(scenario for scenario in declared if scenario.id == SCENARIO)
+    workload = library.build("digits/even", 0)
+    history = folder / "training.jsonl"
+
+    def recorded() -> None:
+        history.unlink(missing_ok=True)
+        recorder = Recorder(history)
+        lightning.run(scenario, workload, "cpu", 0, recorder)
+        recorder.close()
+
+    taken = in_pairs(pairs, lambda: lightning.run(scenario, workload, "cpu", 0, None), recorded)
+    steps = lightning.MAX_EPOCHS * (len(workload.train) + len(workload.validation))
+    tell("training in Lightning", taken, steps, len(reader.read(history).operations))
 
 
 @click.command()
@@ -47,31 +131,9 @@ def main(pairs: int) -> None:
     """Time training with and without recording, in pairs."""
     warnings.simplefilter("ignore")  # Lightning's advice on loaders is not what is measured here
     torch.set_num_threads(1)
-    declared, _ = scenario_files.load(SCENARIO)
-    recommended = next(scenario for scenario in declared if scenario.variant == "recommended")
-    workload = library.build("digits/even", 0)
-    batches = 5 * (len(workload.train) + len(workload.validation))
-    costs, plain_steps = [], []
-    operations = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(-2, pairs):  # the first two warm up
-            history = Path(folder, f"{number}.jsonl")
-            recorder = Recorder(history)
-            order = (None, recorder) if number % 2 else (recorder, None)
-            took = {each is None: seconds(replace(recommended), workload, each) for each in order}
-            recorder.close()
-            operations = len(reader.read(history).operations)
-            if number >= 0:
-                costs.append((took[False] - took[True]) / operations)
-                plain_steps.append(took[True] / batches)
-    cost, step = statistics.median(costs), statistics.median(plain_steps)
-    error = 1.25 * statistics.stdev(costs) / math.sqrt(pairs)
-    per_step = cost * operations / batches
-    click.echo(f"an operation costs {1e6 * cost:.1f} µs (standard error {1e6 * error:.1f} µs, {pairs} pairs)")
-    click.echo(
-        f"that is {operations / batches:.1f} operations a step, {100 * per_step / MODULE_STEP_S:.1f} % of a 1 ms step"
-    )
-    click.echo(f"({100 * per_step / step:.1f} % of the steps timed here)")
+        measure_step(pairs, Path(folder))
+        measure_training(pairs, Path(folder))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from torch import Tensor
 from harness.frameworks.counters import PythonCalls, held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
-from harness.history.encoding import encode_array, encode_number
+from harness.history.encoding import Json, encode_array, encode_figure, encode_ids, encode_number
 from harness.history.recorder import Recorder
 
 STEPS = {"train": "training_step", "validation": "validation_step"}
@@ -63,15 +63,15 @@ class Position:
         }
 
 
-def number(value: Any) -> Any:
-    """A scalar as JSON holds it; anything else by the name of its type."""
+def number(value: Any) -> float | str:
+    """A scalar as JSON holds it; anything else by what it is."""
     if isinstance(value, Tensor):
         if value.numel() != 1:
-            return {"tensor": list(value.shape)}
+            return f"tensor of shape {tuple(value.shape)}"
         value = value.item()
     if isinstance(value, (bool, int, float, np.integer, np.floating)):
         return encode_number(float(value))
-    return {"object": type(value).__name__}
+    return type(value).__name__
 
 
 class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
@@ -222,17 +222,16 @@ class Predictions:
     can change it in place."""
 
     def __init__(self, module: Any) -> None:
-        self.latest: dict[str, Any] | None = None
+        self.latest: Json | None = None
         module.register_forward_hook(self._keep)
 
     def _keep(self, module: Any, args: Any, output: Any) -> None:
         if not isinstance(output, Tensor):
             return
-        held = output.detach().cpu()
-        if held.dtype is torch.bfloat16:
-            self.latest = encode_array(held.float().numpy(), "bfloat16")
+        if output.dtype is torch.bfloat16:
+            self.latest = encode_array(output.float().numpy(force=True), "bfloat16")
         else:
-            self.latest = encode_array(held.numpy())
+            self.latest = encode_array(output.numpy(force=True))
 
 
 def instrument(
@@ -298,7 +297,8 @@ def _record_step(
             raise
         finally:
             position.of_step = None
-        recorder.write("batch", "ok", {"ids": ids, "outputs": predictions.latest}, **stamp)
+        outputs = predictions.latest or "null"
+        recorder.write("batch", "ok", Json(f'{{"ids":{encode_ids(ids)},"outputs":{outputs}}}'), **stamp)
         if calls is not None:
             position.counted.add(stage)
             recorder.write("counters", "ok", {"python_calls_per_step": calls.count}, **stamp)
@@ -328,8 +328,8 @@ def _record_log(module: Any, recorder: Recorder, position: Position) -> None:
     inner = module.log
 
     def log(name: str, value: Any, *args: Any, **kwargs: Any) -> None:
-        options = {key: option for key, option in kwargs.items() if isinstance(option, (bool, int, str))}
-        recorder.write("log", "info", {"name": name, "value": number(value), **options}, **position.stamp())
+        options = tuple((key, option) for key, option in kwargs.items() if isinstance(option, (bool, int, str)))
+        recorder.write("log", "info", encode_figure(name, number(value), options), **position.stamp())
         inner(name, value, *args, **kwargs)
 
     _replace(module, "log", log)

@@ -15,6 +15,7 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         self.features = torch.from_numpy(workload.features)
         self.targets = torch.from_numpy(workload.targets)
         self._ids: dict[bytes, int] = {}
+        self._expected: dict[tuple[int, ...], Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.features)
@@ -29,7 +30,10 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         are no sample's, because a hook of the module transformed them, are taken for the supposed ones.
         """
         features = batch[0].detach().cpu()
-        if torch.equal(features, self.features[list(supposed)]):
+        expected = self._expected.get(supposed)
+        if expected is None:
+            expected = self._expected.setdefault(supposed, self.features[list(supposed)])
+        if torch.equal(features, expected):
             return supposed
         if not self._ids:
             self._ids = {row.numpy().tobytes(): index for index, row in enumerate(self.features)}

@@ -7,14 +7,17 @@ little-endian order. Writing numbers as text would cost a hundred times as much 
 
 import base64
 import binascii
+import json
 import math
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_NAMES: dict[np.dtype[Any], str] = {}  # NumPy builds a type's name anew whenever it is asked for it
+# By NumPy's number for the type: the name, which NumPy builds anew whenever it is asked for it.
+_NAMES: dict[int, str] = {}
 
 
 def encode_number(value: float) -> float | str:
@@ -27,18 +30,44 @@ def decode_number(value: float | str) -> float:
     return float(value)
 
 
-def encode_array(array: NDArray[Any], dtype: str = "") -> dict[str, Any]:
-    """`dtype` names the precision that the numbers had, where NumPy has no such type (bfloat16, kept as
+class Json(str):
+    """Text that is JSON already, and is written as it is."""
+
+    __slots__ = ()
+
+
+encode_text = lru_cache(maxsize=1024)(json.dumps)  # the few names that histories repeat
+
+
+def encode_figure(name: str, value: float | str, options: tuple[tuple[str, bool | int | str], ...] = ()) -> Json:
+    """A figure by its name, as `log` was given it; `value` by `encode_number`."""
+    number = value if isinstance(value, float) else encode_text(value)
+    return Json(f'{{"name":{encode_text(name)},"value":{number}{_options(options)}}}')
+
+
+@lru_cache(maxsize=1024)
+def _options(options: tuple[tuple[str, bool | int | str], ...]) -> str:
+    return "".join(f",{json.dumps(key)}:{json.dumps(option)}" for key, option in options)
+
+
+def encode_array(array: NDArray[Any], dtype: str = "") -> Json:
+    """An array as it stands in a history; built as text, because it is most of what a history holds.
+
+    `dtype` names the precision that the numbers had, where NumPy has no such type (bfloat16, kept as
     float32, which holds every bfloat16 exactly)."""
     if sys.byteorder == "big":
         array = array.astype(array.dtype.newbyteorder("<"))
-    stored = _NAMES.get(array.dtype) or _NAMES.setdefault(array.dtype, array.dtype.name)
-    return {
-        "dtype": dtype or stored,
-        "stored": stored,
-        "shape": array.shape,
-        "base64": binascii.b2a_base64(array.tobytes(), newline=False).decode("ascii"),
-    }
+    kind = array.dtype.num
+    stored = _NAMES.get(kind) or _NAMES.setdefault(kind, array.dtype.name)
+    text = binascii.b2a_base64(array.tobytes(), newline=False).decode("ascii")
+    shape = list(array.shape)
+    return Json(f'{{"dtype":"{dtype or stored}","stored":"{stored}","shape":{shape},"base64":"{text}"}}')
+
+
+@lru_cache(maxsize=4096)
+def encode_ids(ids: tuple[int, ...]) -> Json:
+    """Sample ids; the same batches come back every epoch, so their text is kept."""
+    return Json(list(ids))
 
 
 def decode_array(value: dict[str, Any]) -> NDArray[Any]:

@@ -3,14 +3,15 @@
 import json
 import os
 import time
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from harness.history.encoding import Json, encode_text
 
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-_text = lru_cache(maxsize=256)(_encode)  # the few names that histories repeat
+_now = time.monotonic_ns
 
 
 def _integer(value: int | None) -> str:
@@ -46,9 +47,9 @@ class Recorder:
         """Append one operation.
 
         Args:
-            f: a hook's name, or `batch`, `log`, `logger`, `callback_metrics`, `exit`, …
+            f: an identifier: a hook's name, or `batch`, `log`, `logger`, `callback_metrics`, `exit`, …
             type: `invoke`, `ok`, `fail`, or `info` (something seen, or an outcome that is not known).
-            value: anything JSON can hold, numbers and arrays by `harness.history.encoding`.
+            value: anything JSON can hold, numbers by `harness.history.encoding`; or JSON text as `Json`.
 
         Raises:
             OSError: the line could not be written whole; no space is left, for example.
@@ -57,15 +58,13 @@ class Recorder:
         place = (stage, epoch, step, batch)
         if place != self._place:
             self._place = place
-            self._place_text = (
-                f'"stage":{_text(stage)},"epoch":{_integer(epoch)},"step":{_integer(step)},"batch":{_integer(batch)}'
-            )
-        line = (
-            f'{{"i":{self._index},"t_ns":{time.monotonic_ns()},{self._source},'
-            f'"f":{_text(f)},"type":"{type}",{self._place_text},'
-            f'"value":{"null" if value is None else _encode(value)},"fault":{_text(fault)}}}\n'
-        )
-        data = line.encode("ascii")
+            self._place_text = f'"stage":{encode_text(stage)},"epoch":{_integer(epoch)},"step":{_integer(step)},"batch":{_integer(batch)}'
+        text = value if isinstance(value, Json) else "null" if value is None else _encode(value)
+        told = "null" if fault is None else encode_text(fault)
+        data = (
+            f'{{"i":{self._index},"t_ns":{_now()},{self._source},"f":"{f}","type":"{type}",{self._place_text},'
+            f'"value":{text},"fault":{told}}}\n'
+        ).encode("ascii")
         if os.write(self._file, data) != len(data):
             raise OSError(28, "No space left on device: an operation was written in part")
         self._index += 1

@@ -4,6 +4,7 @@ The model of these histories outputs a sample's id plus the epoch, so that every
 training samples 0 to 7 come in batches of 3, 3 and 2, validation samples 8 to 11 in two batches of 2.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
@@ -95,7 +96,7 @@ class Operations(list[Operation]):
 
 def batch(ids: tuple[int, ...], epoch: int) -> Operation:
     outputs = np.array(ids, dtype=np.float32)[:, None] + np.float32(epoch)
-    return {"ids": ids, "outputs": encode_array(outputs)}
+    return {"ids": ids, "outputs": json.loads(encode_array(outputs))}
 
 
 def planned(epochs: int) -> Operation:
@@ -345,7 +346,7 @@ class TestSamples:
 
 class TestPrecision:
     def test_outputs_of_less_precision_than_the_placement_asks_for_are_told(self, case):
-        half = {"ids": (6, 7), "outputs": encode_array(np.array([[7], [8]], dtype=np.float16))}
+        half = {"ids": (6, 7), "outputs": json.loads(encode_array(np.array([[7], [8]], dtype=np.float16)))}
         history = healthy().with_value(half, f="batch", type="ok", stage="train", epoch=1, batch=2)
         assert objections(case(history)) == [("precision", "train", "violated")]
         assert found(case(history), "precision", "train").message == "1 batches gave float16, not float32"

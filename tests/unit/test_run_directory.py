@@ -78,7 +78,7 @@ def history_lines(path: Path) -> list[dict[str, Any]]:
     recorder = Recorder(path)
     recorder.write("trial", "invoke", {"scenario": "a/b/migrated"})
     recorder.write("batch", "invoke", stage="train", epoch=0, step=0, batch=0)
-    outputs = encode_array(np.zeros((2, 3), dtype=np.float32))
+    outputs = json.loads(encode_array(np.zeros((2, 3), dtype=np.float32)))
     recorder.write("batch", "ok", {"ids": (0, 1), "outputs": outputs}, stage="train", epoch=0, step=0, batch=0)
     recorder.write("logger", "ok", {"step": 0, "epoch": 0, "metrics": {"loss": "NaN"}}, stage="train", epoch=0, step=1)
     recorder.write("trial", "fail", {"exception": "ValueError", "message": "", "where": ""})
