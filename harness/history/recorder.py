@@ -58,7 +58,8 @@ class Recorder:
         place = (stage, epoch, step, batch)
         if place != self._place:
             self._place = place
-            self._place_text = f'"stage":{encode_text(stage)},"epoch":{_integer(epoch)},"step":{_integer(step)},"batch":{_integer(batch)}'
+            numbers = f'"epoch":{_integer(epoch)},"step":{_integer(step)},"batch":{_integer(batch)}'
+            self._place_text = f'"stage":{encode_text(stage)},{numbers}'
         text = value if isinstance(value, Json) else "null" if value is None else _encode(value)
         told = "null" if fault is None else encode_text(fault)
         data = (
