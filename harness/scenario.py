@@ -141,6 +141,7 @@ class Scenario:
     trainer: Mapping[str, Any]
     locator: str
     declared_at: str
+    ranks: int = 1
 
     @property
     def id(self) -> str:
@@ -187,6 +188,7 @@ def scenario(
     needs: str = "",
     predictions_from: str = "",
     trainer: Mapping[str, Any] | None = None,
+    ranks: int = 1,
 ) -> Scenario:
     """Declare one scenario, below the module it runs.
 
@@ -205,6 +207,7 @@ def scenario(
         predictions_from: dotted name of the submodule whose forward pass returns the per-sample predictions;
             empty for the module itself.
         trainer: further arguments for the Trainer.
+        ranks: how many processes share an epoch, on the CPU; batch k goes to rank k modulo `ranks`.
 
     Raises:
         ScenarioError: no aggregate, an unknown variant, or a pattern that is not `document/pattern`.
@@ -243,6 +246,7 @@ def scenario(
         needs=needs,
         predictions_from=predictions_from,
         trainer=dict(trainer or {}),
+        ranks=ranks,
         locator=caller.f_globals.get("__name__", ""),
         declared_at=place,
     )

@@ -128,6 +128,7 @@ def _batch(operation: Operation, targets: NDArray[Any]) -> Batch:
         outputs=decode_array(outputs).astype(np.float64),
         targets=targets[list(ids)].astype(np.float64),
         dtype=outputs["dtype"],
+        rank=operation.rank,
     )
 
 
@@ -146,12 +147,12 @@ def _reports(case: Case, aggregate: Aggregate, epoch: int) -> list[Report]:
     if aggregate.reported_in == "logger":
         return [
             Report(decode_number(operation.value["metrics"][aggregate.name]), operation.line)
-            for operation in case.history.select("logger")
+            for operation in case.told.select("logger")
             if operation.value["epoch"] == epoch and aggregate.name in operation.value["metrics"]
         ]
     shown = [
         Report(decode_number(operation.value[aggregate.name]), operation.line)
-        for operation in case.history.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
+        for operation in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
         if aggregate.name in operation.value
     ]
     return shown[-1:]

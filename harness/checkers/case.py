@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from harness.engine.trial import Trial
 from harness.environment import Environment
@@ -19,6 +20,11 @@ class Case:
     workload: Workload
     history: History
     environment: Environment
+
+    @cached_property
+    def told(self) -> History:
+        """What rank 0 saw: the one that reports, where several ranks share an epoch."""
+        return self.history.of_rank(0)
 
     @property
     def failure(self) -> Operation | None:

@@ -45,7 +45,7 @@ def _name(hook: EpochHook) -> str:
 
 
 def _once_per_epoch(case: Case, hook: EpochHook, type: str, name: str) -> Finding:
-    calls = list(case.history.select(hook.name, type, stage=hook.stage))
+    calls = list(case.told.select(hook.name, type, stage=hook.stage))
     wrong = []
     for epoch in range(case.planned_epochs):
         count = sum(1 for call in calls if call.epoch == epoch)

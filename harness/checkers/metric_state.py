@@ -30,7 +30,7 @@ def check(case: Case) -> list[Finding]:
 def _moments(case: Case, stage: str, moment: str) -> dict[int, Operation]:
     return {
         operation.epoch: operation
-        for operation in case.history.select("metric_state", stage=stage)
+        for operation in case.told.select("metric_state", stage=stage)
         if operation.epoch is not None and operation.value["moment"] == moment
     }
 

@@ -18,7 +18,7 @@ def check(case: Case) -> list[Finding]:
 def _check(case: Case, aggregate: Aggregate) -> Finding:
     problems, evidence = [], []
     steps = 0
-    for operation in case.history.operations:
+    for operation in case.told.operations:
         if operation.f == "batch" and operation.type == "ok" and operation.stage == "train":
             steps += 1
         elif operation.f == "logger" and aggregate.name in operation.value["metrics"]:

@@ -46,11 +46,23 @@ def make(
         environment = environments[scenario.framework]
         placed = resolve_device(device, environment)
         reason = environment.unavailable(scenario.framework, placed) or environment.unmet(scenario.needs)
+        if scenario.ranks > 1 and placed == "cuda":
+            reason = reason or "several ranks run on the CPU only, so far"
         for workload in workloads_of(scenario, filters):
             if reason:
                 unavailable.append(Unavailable(scenario.id, workload, placed, reason))
             else:
-                trials.append(Trial(scenario.id, scenario.locator, scenario.framework, workload, placed, seed))
+                trials.append(
+                    Trial(
+                        scenario.id,
+                        scenario.locator,
+                        scenario.framework,
+                        workload,
+                        placed,
+                        seed,
+                        ranks=scenario.ranks,
+                    )
+                )
     for missing in catalog.unreadable:
         if not filters or any(missing.may_hold(text) for text in filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))

@@ -39,15 +39,17 @@ class Trial:
     fault: str = "none"
     prelude: str = ""
     precision: str = "float32"
+    ranks: int = 1
 
     @property
     def placement(self) -> str:
-        return f"{self.device},ranks=1,{self.precision}"
+        return f"{self.device},ranks={self.ranks},{self.precision}"
 
     @property
     def id(self) -> str:
         """Fit for a file name, and the same in every run."""
-        parts = [self.scenario, self.workload, self.fault, self.device]
+        device = self.device if self.ranks == 1 else f"{self.device}x{self.ranks}"
+        parts = [self.scenario, self.workload, self.fault, device]
         return "--".join(part.replace("/", ".") for part in parts)
 
 

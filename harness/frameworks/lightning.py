@@ -1,6 +1,7 @@
 """Runs one trial in PyTorch Lightning 1.9 to 2.6 and writes its history."""
 
 import importlib
+import inspect
 import random
 from contextlib import suppress
 from typing import Any
@@ -62,6 +63,13 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
             callbacks.append(progress_bar(recorder, position))
             arguments["enable_progress_bar"] = True
         arguments.update(callbacks=callbacks, logger=RecordingLogger(recorder, position))
+    if scenario.ranks > 1:
+        arguments.update(devices=scenario.ranks, strategy="ddp_fork")
+        # The partition is the workload's own; Lightning must not cut it anew. 1.9 has another name for that.
+        own_sampler = "use_distributed_sampler"
+        if own_sampler not in inspect.signature(pl.Trainer).parameters:
+            own_sampler = "replace_sampler_ddp"
+        arguments[own_sampler] = False
     asked = dict(scenario.trainer)
     arguments["callbacks"] = [*asked.pop("callbacks", ()), *arguments.get("callbacks", ())]
     arguments.update(asked)
@@ -73,7 +81,11 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         }
         recorder.write("plan", "info", planned)
     trainer = pl.Trainer(**arguments)
-    trainer.fit(module, loaders["train"], loaders["validation"])
+    try:
+        trainer.fit(module, loaders["train"], loaders["validation"])
+    finally:
+        if recorder is not None:
+            recorder.gather(scenario.ranks)
 
 
 def _torchmetrics_in(module: Any) -> dict[str, Any]:

@@ -105,6 +105,11 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
             return
         self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module)}, **self._position.stamp())
 
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """The first thing that a rank calls."""
+        if trainer.world_size > 1:
+            self._recorder.join(trainer.global_rank)
+
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.trainer = trainer
         self._note("on_fit_start")
@@ -183,6 +188,8 @@ class RecordingLogger(pl.loggers.logger.Logger):  # type: ignore[name-defined,mi
         pass
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        if not self._position.trainer.is_global_zero:  # as every logger of Lightning's own
+            return
         value = {
             "step": step,
             "epoch": metrics.get("epoch"),

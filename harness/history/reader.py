@@ -45,6 +45,9 @@ class History:
             ):
                 yield operation
 
+    def of_rank(self, rank: int) -> "History":
+        return History(tuple(operation for operation in self.operations if operation.rank == rank), self.truncated)
+
     def first(self, f: str, type: str | None = None) -> Operation | None:
         return next(self.select(f, type), None)
 

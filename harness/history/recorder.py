@@ -21,14 +21,14 @@ def _integer(value: int | None) -> str:
 class Recorder:
     """Appends operations to one file. Cheap enough to sit inside a training step (`harness/bench/recording.py`).
 
-    Several processes may append to the same file (ranks): each line is one `write` to a file opened with
-    O_APPEND, which the kernel keeps whole.
+    Several processes may append to the same file: each line is one `write` to a file opened with O_APPEND,
+    which the kernel keeps whole.
     """
 
-    def __init__(self, path: str | Path, rank: int = 0) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
         self._index = 0
-        self._source = f'"process":{os.getpid()},"rank":{rank}'
+        self._open(self._path, rank=0)
         self._place: tuple[object, ...] = ()
         self._place_text = ""
 
@@ -69,6 +69,29 @@ class Recorder:
         if os.write(self._file, data) != len(data):
             raise OSError(28, "No space left on device: an operation was written in part")
         self._index += 1
+
+    def _open(self, path: Path, rank: int) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._source = f'"process":{os.getpid()},"rank":{rank}'
+
+    def join(self, rank: int) -> None:
+        """Go on in a process of its own, forked from the one that made this recorder, as one of several ranks.
+
+        Rank 0 appends to the same file; every other rank to a file beside it, for `gather`.
+        """
+        os.close(self._file)
+        self._open(self._path if rank == 0 else self._beside(rank), rank)
+
+    def gather(self, ranks: int) -> None:
+        """Append what the other ranks wrote, rank by rank, so that the same trial gives the same lines."""
+        for rank in range(1, ranks):
+            beside = self._beside(rank)
+            if beside.exists():
+                os.write(self._file, beside.read_bytes())
+                beside.unlink()
+
+    def _beside(self, rank: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.rank{rank}")
 
     def close(self) -> None:
         os.close(self._file)

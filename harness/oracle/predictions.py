@@ -24,6 +24,7 @@ class Batch:
     outputs: NDArray[np.float64]
     targets: NDArray[np.float64]
     dtype: str = "float32"
+    rank: int = 0
 
     @property
     def unit_roundoff(self) -> float:
@@ -67,6 +68,24 @@ def weighted_by_batch_size(quantity: Quantity, epochs: Epochs) -> Measured:
     """What `self.log(on_epoch=True)` does: batch values weighted by the number of samples."""
     batches = epochs[-1]
     return weighted_mean(_each(quantity, batches), [len(batch.ids) for batch in batches], _roundoff(batches))
+
+
+def weighted_on_rank_zero(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What is logged without `sync_dist` where several ranks share an epoch: rank 0 knows of its batches only."""
+    return weighted_by_batch_size(quantity, [[batch for batch in epochs[-1] if batch.rank == 0]])
+
+
+def weighted_with_truncated_count(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What Lightning 2.0 to 2.6 does for `sync_dist=True` over gloo: the number of samples, an integer, is
+    averaged over the ranks in place, so a fraction is cut off (`lightning_fabric/utilities/distributed.py`,
+    `_sync_ddp`: ``result.copy_(result / world_size)``)."""
+    exact = weighted_by_batch_size(quantity, epochs)
+    ranks = len({batch.rank for batch in epochs[-1]})
+    samples = sum(len(batch.ids) for batch in epochs[-1])
+    if samples < ranks:
+        return exact
+    factor = samples / (ranks * (samples // ranks))
+    return Measured(exact.value * factor, exact.bound * factor)
 
 
 def last_batch(quantity: Quantity, epochs: Epochs) -> Measured:

@@ -107,3 +107,27 @@ claim(
     holds_when=[When("exact", "epoch_averaging/*/recommended", "*", "aggregate")],
     expects=[Expect("holds")],
 )
+claim(
+    "001.sync-dist-matters",
+    "Where several processes share an epoch, `sync_dist` changes what is reported.",
+    source=f"{SOURCE}, advice at the end",
+    holds_when=[
+        When("biased", "epoch_averaging/sync_dist/control", "*_loss", "aggregate"),
+        When("exact", "epoch_averaging/sync_dist/migrated", "*_loss", "aggregate", "digits/even"),
+    ],
+    expects=[Expect("holds")],
+)
+claim(
+    "001.sync-dist-gives-the-epoch-mean",
+    "`sync_dist=True` makes the reported figure the mean over all samples, however many each process had.",
+    source=f"{SOURCE}, implied",
+    holds_when=[When("exact", "epoch_averaging/sync_dist/migrated", "*_loss", "aggregate")],
+    expects=[Expect("holds", needs="pytorch_lightning<2.0"), Expect("holds in part")],
+)
+claim(
+    "001.a-metric-object-needs-no-sync-dist",
+    "A metric object that is logged as it is gives the mean over all processes' samples.",
+    source=f"{SOURCE}, advice at the end",
+    holds_when=[When("exact", "epoch_averaging/sync_dist/recommended", "*_loss", "aggregate")],
+    expects=[Expect("holds")],
+)

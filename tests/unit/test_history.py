@@ -34,12 +34,24 @@ for number in range(10**9):
         print("written", flush=True)
 """
 
-RANK = """
-import sys
+RANKS = """
+import os, sys
 from harness.history.recorder import Recorder
-recorder = Recorder(sys.argv[1], rank=int(sys.argv[2]))
-for number in range(300):
-    recorder.write("batch", "ok", {"ids": [number] * 500})
+recorder = Recorder(sys.argv[1])
+recorder.write("trial", "invoke")
+children = []
+for rank in range(3):
+    child = os.fork()
+    if child == 0:
+        recorder.join(rank)
+        for number in range(300):
+            recorder.write("batch", "ok", {"ids": [number] * 500})
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+recorder.gather(3)
+recorder.write("trial", "ok")
 """
 
 
@@ -131,10 +143,11 @@ class TestRecorder:
         second.close()
         assert [operation.f for operation in read(path).operations] == ["trial", "exit"]
 
-    def test_ranks_write_to_one_file_without_tearing_lines(self, path):
-        writers = [subprocess.Popen([sys.executable, "-c", RANK, str(path), str(rank)]) for rank in range(3)]
-        assert [writer.wait() for writer in writers] == [0, 0, 0]
-        assert sorted(operation.rank for operation in read(path).operations) == [0] * 300 + [1] * 300 + [2] * 300
+    def test_what_ranks_wrote_is_gathered_rank_by_rank(self, path):
+        subprocess.run([sys.executable, "-c", RANKS, str(path)], check=True)
+        operations = read(path).operations
+        assert [operation.rank for operation in operations] == [0] + [0] * 300 + [1] * 300 + [2] * 300 + [0]
+        assert [held.name for held in path.parent.iterdir()] == [path.name]
 
 
 class TestReader:
