@@ -246,6 +246,8 @@ def test_an_interrupt_ends_every_process(project):
         env={**os.environ, "MARK": str(mark)},
         stdout=subprocess.PIPE,
         text=True,
+        # A shell starts what it puts in the background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_until(mark.exists)
     assert len(processes_that_know(mark)) >= 3

@@ -82,6 +82,8 @@ def test_ctrl_c_leaves_a_readable_run_marked_as_interrupted(epoch_harness, tmp_p
     running = subprocess.Popen(
         [sys.executable, "-m", "harness", "run", "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
+        # A shell starts what it puts in the background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     for line in running.stdout:
         if " of " in line:
