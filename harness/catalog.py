@@ -97,7 +97,7 @@ class Catalog:
         return [
             claim.id
             for claim in self.claims.values()
-            if any(fnmatchcase(scenario, when.scenario) for when in claim.holds_when)
+            if any(fnmatchcase(scenario, glob) for condition in claim.holds_when for glob in condition.scenarios)
         ]
 
     def _match(self, text: str) -> list[Scenario]:

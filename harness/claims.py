@@ -95,8 +95,9 @@ def decide(
 
 
 def _bears_on(condition: Condition, scenario: str, workload: str) -> bool:
-    patterns = [condition.scenario, *([condition.than] if isinstance(condition, Fewer) else [])]
-    return fnmatchcase(workload, condition.workload) and any(fnmatchcase(scenario, pattern) for pattern in patterns)
+    return fnmatchcase(workload, condition.workload) and any(
+        fnmatchcase(scenario, glob) for glob in condition.scenarios
+    )
 
 
 def _gather(

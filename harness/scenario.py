@@ -94,6 +94,11 @@ class When:
     checker: str = "*"
     workload: str = "*"
 
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Globs over the scenarios that it looks at."""
+        return (self.scenario,)
+
 
 @dataclass(frozen=True)
 class Fewer:
@@ -103,6 +108,11 @@ class Fewer:
     scenario: str
     than: str
     workload: str = "*"
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Globs over the scenarios that it looks at."""
+        return (self.scenario, self.than)
 
 
 Condition = When | Fewer

@@ -64,7 +64,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     epochs += _reported_beyond_the_plan(case, aggregate)
     if not epochs:
         return case.finding("aggregate", aggregate.label, "unknown", "exact", message="no epoch was planned")
-    expected = expect.verdict if expect else gravest(predicted)
+    expected = expect.verdict if expect else gravest(predicted or ["exact"])
     finding = case.over_epochs("aggregate", aggregate.label, epochs, expected)
     if expect is None and finding.as_expected:
         finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted, aggregate.from_epoch)

@@ -19,6 +19,8 @@ def check(case: Case) -> list[Finding]:
         problems.append(f"killed by signal {-end['status']}{_where(case)}")
     elif not ended_by_itself:
         problems.append(f"left with exit status {end['status']} before the trial was over{_where(case)}")
+    elif case.completed and end["status"] != 0:
+        problems.append(f"left with exit status {end['status']} after the trial was over")
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
     return [

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from harness.catalog import Catalog, is_file, split_filter
 from harness.engine.trial import Trial
 from harness.environment import Environment
-from harness.errors import UsageError
+from harness.errors import ScenarioError, UsageError
 from harness.scenario import Scenario
 from harness.workloads import library
 
@@ -39,6 +39,7 @@ def make(
 
     Raises:
         UsageError: a filter is malformed or matches nothing.
+        ScenarioError: a selected scenario names no workload that there is.
     """
     trials, unavailable = [], []
     selected = catalog.select(filters)
@@ -66,8 +67,11 @@ def make(
     for missing in catalog.unreadable:
         if not filters or any(missing.may_hold(text) for text in filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
-    if not trials and not unavailable:
-        raise UsageError(f"no workload matches {' '.join(filters)}; the workloads are: {', '.join(library.NAMES)}")
+    found = [(each.scenario, each.workload) for each in (*trials, *unavailable)]
+    for text in filters:
+        held_back = any(missing.may_hold(text) for missing in catalog.unreadable)
+        if not held_back and not any(_asks_for(text, *each) for each in found):
+            raise UsageError(f"no workload matches {text}; the workloads are: {', '.join(library.NAMES)}")
     return Plan(tuple(trials), tuple(unavailable))
 
 
@@ -77,9 +81,21 @@ def resolve_device(device: str, environment: Environment) -> str:
     return "cuda" if environment.found["cuda"]["available"] else "cpu"
 
 
+def _asks_for(text: str, scenario: str, workload: str) -> bool:
+    if is_file(text):  # which the catalog has seen to
+        return True
+    pattern, wanted = split_filter(text)
+    return fnmatchcase(scenario, pattern) and fnmatchcase(workload, wanted)
+
+
 def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
     """The workloads that a scenario declares, narrowed by those filters that name it and a workload."""
     declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
+    if not declared:
+        raise ScenarioError(
+            f"{scenario.declared_at}: scenario {scenario.id} runs on no workload: {', '.join(scenario.workloads)}; "
+            f"the workloads are: {', '.join(library.NAMES)}"
+        )
     globs = [
         workload
         for pattern, workload in (split_filter(text) for text in filters if not is_file(text))

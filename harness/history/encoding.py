@@ -55,7 +55,7 @@ def encode_array(array: NDArray[Any], dtype: str = "") -> Json:
 
     `dtype` names the precision that the numbers had, where NumPy has no such type (bfloat16, kept as
     float32, which holds every bfloat16 exactly)."""
-    if sys.byteorder == "big":
+    if sys.byteorder == "big" or not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("<"))
     kind = array.dtype.num
     stored = _NAMES.get(kind) or _NAMES.setdefault(kind, array.dtype.name)

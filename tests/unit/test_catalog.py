@@ -148,6 +148,14 @@ class TestFiles:
         with pytest.raises(ScenarioError, match=r"again\.py:\d+: scenario id mine/mean/recommended is taken by .*mine"):
             find([first, second])
 
+    def test_a_claim_is_about_both_sides_of_a_comparison(self, nothing_installed, scenario_file):
+        text = (
+            "from harness import Fewer\n"
+            'claim("cost", "cheap", source="", expects=[], holds_when=[Fewer("calls", "x/y/control", than="a/*")])\n'
+        )
+        catalog = find([scenario_file(declaration() + CLAIM.format(statement="") + text)])
+        assert catalog.claims_about("a/b/migrated") == ["cost"]
+
     def test_a_claim_declared_twice_is_told_with_the_second_place(self, nothing_installed, scenario_file):
         first = scenario_file(declaration() + CLAIM.format(statement="It is so."))
         second = scenario_file(declaration("mine/other") + CLAIM.format(statement="It is not so."), "again.py")

@@ -428,6 +428,10 @@ class TestProcess:
         finding = found(case(history), "process", "exit")
         assert (finding.verdict, finding.message) == ("violated", message)
 
+    def test_a_failure_after_the_trial_is_told(self, case):
+        finding = found(case(healthy().with_value(ended(status=7), f="exit")), "process", "exit")
+        assert (finding.verdict, finding.message) == ("violated", "left with exit status 7 after the trial was over")
+
     def test_processes_left_behind_are_counted(self, case):
         left = case(healthy().with_value(ended(left_behind=2), f="exit"))
         assert objections(left) == [("process", "exit", "violated")]
@@ -459,6 +463,10 @@ class TestUndecided:
     def test_no_epoch_planned_is_unknown(self, case):
         unplanned = healthy().without(f="logger").with_value(planned(0), f="plan")
         assert found(case(unplanned), "aggregate", "train_mean").verdict == "unknown"
+
+    def test_figures_without_a_planned_epoch_are_wrong(self, case):
+        unplanned = healthy().with_value(planned(0), f="plan")
+        assert found(case(unplanned), "aggregate", "train_mean").verdict == "wrong"
 
     def test_an_empty_history_is_never_fine(self, case):
         findings = judge(case(Operations()))

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from harness.compare import compare
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
-from harness.run_directory import RunDirectory
+from harness.run_directory import RunDirectory, schema
 
 MakeRun = Callable[..., RunDirectory]
 MakeFinding = Callable[..., Finding]
@@ -131,6 +132,7 @@ def test_what_is_written(make_run: MakeRun, finding: MakeFinding, tmp_path: Path
     comparison.write(out)
     written = json.loads((out / "compare.json").read_text())
     assert written == comparison.to_json()
+    jsonschema.validate(written, schema("compare"))
     assert written["moves"][0]["b"] == "NaN"
     text = (out / "compare.md").read_text()
     assert text.startswith("# 1 verdict changed, 1 figure moved beyond the error bounds, 1 claim changed\n")

@@ -97,6 +97,10 @@ class TestEncoding:
         array = np.array([math.nan, math.inf, -math.inf, -0.0], dtype=dtype)
         assert decode_array(json.loads(encode_array(array))).tobytes() == array.tobytes()
 
+    def test_an_array_in_another_byte_order_comes_back(self):
+        array = np.arange(4, dtype=">f4")
+        assert np.array_equal(decode_array(json.loads(encode_array(array))), array)
+
     def test_an_array_that_is_a_view_comes_back(self):
         array = np.arange(24, dtype=np.float32).reshape(4, 6)[::2, ::-1].T
         assert np.array_equal(decode_array(json.loads(encode_array(array))), array)

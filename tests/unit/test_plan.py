@@ -8,7 +8,7 @@ import pytest
 from harness.catalog import Catalog, Unreadable
 from harness.engine.plan import make, resolve_device, workloads_of
 from harness.environment import Environment
-from harness.errors import UsageError
+from harness.errors import ScenarioError, UsageError
 from harness.oracle.quantities import mean_of_outputs
 from harness.scenario import Aggregate, Scenario
 from harness.workloads.library import NAMES
@@ -70,6 +70,17 @@ def test_of_two_filters_for_a_scenario_each_adds_workloads():
 def test_a_workload_that_a_scenario_does_not_declare_is_not_run():
     with pytest.raises(UsageError, match=r"no workload matches a/\*@diabetes/even; the workloads are: digits/even, "):
         planned(TWO, "a/*@diabetes/even")
+
+
+def test_every_filter_must_find_a_workload_also_beside_others():
+    with pytest.raises(UsageError, match=r"no workload matches b/\*@digits/odd"):
+        planned(TWO, "a/*", "b/*@digits/odd")
+
+
+def test_a_scenario_without_any_workload_is_told():
+    lost = catalog(scenario("a/mean", workloads=("numbers/*",)))
+    with pytest.raises(ScenarioError, match=r"a/mean/recommended runs on no workload: numbers/\*; the workloads are: digits/even, "):
+        planned(lost)
 
 
 def test_a_trial_carries_what_its_process_needs():
