@@ -67,7 +67,8 @@ def make(
     for missing in catalog.unreadable:
         if not filters or any(missing.may_hold(text) for text in filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
-    found = [(each.scenario, each.workload) for each in (*trials, *unavailable)]
+    found = [(trial.scenario, trial.workload) for trial in trials]
+    found += [(missing.scenario, missing.workload) for missing in unavailable]
     for text in filters:
         held_back = any(missing.may_hold(text) for missing in catalog.unreadable)
         if not held_back and not any(_asks_for(text, *each) for each in found):

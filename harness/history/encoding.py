@@ -9,15 +9,11 @@ import base64
 import binascii
 import json
 import math
-import sys
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-# By NumPy's number for the type: the name, which NumPy builds anew whenever it is asked for it.
-_NAMES: dict[int, str] = {}
 
 
 def encode_number(value: float) -> float | str:
@@ -55,13 +51,16 @@ def encode_array(array: NDArray[Any], dtype: str = "") -> Json:
 
     `dtype` names the precision that the numbers had, where NumPy has no such type (bfloat16, kept as
     float32, which holds every bfloat16 exactly)."""
-    if sys.byteorder == "big" or not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("<"))
-    kind = array.dtype.num
-    stored = _NAMES.get(kind) or _NAMES.setdefault(kind, array.dtype.name)
-    text = binascii.b2a_base64(array.tobytes(), newline=False).decode("ascii")
-    shape = list(array.shape)
-    return Json(f'{{"dtype":"{dtype or stored}","stored":"{stored}","shape":{shape},"base64":"{text}"}}')
+    head, little_endian = _head(array.dtype, array.shape, dtype)
+    raw = array.tobytes() if little_endian else array.astype(array.dtype.newbyteorder("<")).tobytes()
+    return Json(f'{head}"base64":"{binascii.b2a_base64(raw, newline=False).decode()}"}}')
+
+
+@lru_cache(maxsize=1024)
+def _head(stored: np.dtype[Any], shape: tuple[int, ...], dtype: str) -> tuple[str, bool]:
+    """All that comes before the bytes, and whether these are in little-endian order already."""
+    text = f'{{"dtype":"{dtype or stored.name}","stored":"{stored.name}","shape":{list(shape)},'
+    return text, stored == stored.newbyteorder("<")
 
 
 @lru_cache(maxsize=4096)

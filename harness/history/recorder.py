@@ -14,10 +14,6 @@ _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", 
 _now = time.monotonic_ns
 
 
-def _integer(value: int | None) -> str:
-    return "null" if value is None else str(value)
-
-
 class Recorder:
     """Appends operations to one file. Cheap enough to sit inside a training step (`harness/bench/recording.py`).
 
@@ -58,14 +54,15 @@ class Recorder:
         place = (stage, epoch, step, batch)
         if place != self._place:
             self._place = place
-            numbers = f'"epoch":{_integer(epoch)},"step":{_integer(step)},"batch":{_integer(batch)}'
-            self._place_text = f'"stage":{encode_text(stage)},{numbers}'
+            of_epoch, of_step, of_batch = ["null" if number is None else number for number in place[1:]]
+            of_stage = "null" if stage is None else encode_text(stage)
+            self._place_text = f'"stage":{of_stage},"epoch":{of_epoch},"step":{of_step},"batch":{of_batch}'
         text = value if isinstance(value, Json) else "null" if value is None else _encode(value)
         told = "null" if fault is None else encode_text(fault)
         data = (
             f'{{"i":{self._index},"t_ns":{_now()},{self._source},"f":"{f}","type":"{type}",{self._place_text},'
             f'"value":{text},"fault":{told}}}\n'
-        ).encode("ascii")
+        ).encode()
         if os.write(self._file, data) != len(data):
             raise OSError(28, "No space left on device: an operation was written in part")
         self._index += 1

@@ -79,7 +79,9 @@ def test_every_filter_must_find_a_workload_also_beside_others():
 
 def test_a_scenario_without_any_workload_is_told():
     lost = catalog(scenario("a/mean", workloads=("numbers/*",)))
-    with pytest.raises(ScenarioError, match=r"a/mean/recommended runs on no workload: numbers/\*; the workloads are: digits/even, "):
+    with pytest.raises(
+        ScenarioError, match=r"a/mean/recommended runs on no workload: numbers/\*; the workloads are: digits/even, "
+    ):
         planned(lost)
 
 
