@@ -26,7 +26,7 @@ import torch
 from harness import scenario_files
 from harness.frameworks import lightning, lightning_recording
 from harness.history import reader
-from harness.history.encoding import Json, encode_array, encode_figure, encode_ids
+from harness.history.encoding import encode_array, encode_batch, encode_figure
 from harness.history.recorder import Recorder
 from harness.workloads import library
 
@@ -102,8 +102,8 @@ def measure_step(pairs: int, folder: Path) -> None:
             place: dict[str, Any] = {"stage": "train", "epoch": 0, "step": number, "batch": number}
             recorder.write("batch", "invoke", **place)
             outputs = encode_array(step().numpy(force=True))
-            recorder.write("log", "info", encode_figure("train_loss", math.pi), **place)
-            recorder.write("batch", "ok", Json(f'{{"ids":{encode_ids(ids)},"outputs":{outputs}}}'), **place)
+            recorder.write("log", "info", text=encode_figure("train_loss", math.pi), **place)
+            recorder.write("batch", "ok", text=encode_batch(ids, outputs), **place)
 
     tell("a step of plain torch", in_pairs(2 * pairs, plain, recorded), STEPS, 3 * STEPS)
     recorder.close()

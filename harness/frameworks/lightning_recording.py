@@ -20,7 +20,7 @@ from torch import Tensor
 from harness.frameworks.counters import PythonCalls, held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
-from harness.history.encoding import Json, encode_array, encode_figure, encode_ids, encode_number
+from harness.history.encoding import Json, encode_array, encode_batch, encode_figure, encode_number
 from harness.history.recorder import Recorder
 
 STEPS = {"train": "training_step", "validation": "validation_step"}
@@ -304,8 +304,7 @@ def _record_step(
             raise
         finally:
             position.of_step = None
-        outputs = predictions.latest or "null"
-        recorder.write("batch", "ok", Json(f'{{"ids":{encode_ids(ids)},"outputs":{outputs}}}'), **stamp)
+        recorder.write("batch", "ok", text=encode_batch(ids, predictions.latest), **stamp)
         if calls is not None:
             position.counted.add(stage)
             recorder.write("counters", "ok", {"python_calls_per_step": calls.count}, **stamp)
@@ -336,7 +335,7 @@ def _record_log(module: Any, recorder: Recorder, position: Position) -> None:
 
     def log(name: str, value: Any, *args: Any, **kwargs: Any) -> None:
         options = tuple((key, option) for key, option in kwargs.items() if isinstance(option, (bool, int, str)))
-        recorder.write("log", "info", encode_figure(name, number(value), options), **position.stamp())
+        recorder.write("log", "info", text=encode_figure(name, number(value), options), **position.stamp())
         inner(name, value, *args, **kwargs)
 
     _replace(module, "log", log)

@@ -10,7 +10,7 @@ import binascii
 import json
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,7 @@ def decode_number(value: float | str) -> float:
     return float(value)
 
 
-class Json(str):
-    """Text that is JSON already, and is written as it is."""
-
-    __slots__ = ()
+Json = NewType("Json", str)  # text that is JSON already
 
 
 encode_text = lru_cache(maxsize=1024)(json.dumps)  # the few names that histories repeat
@@ -63,10 +60,15 @@ def _head(stored: np.dtype[Any], shape: tuple[int, ...], dtype: str) -> tuple[st
     return text, stored == stored.newbyteorder("<")
 
 
+def encode_batch(ids: tuple[int, ...], outputs: Json | None) -> Json:
+    """A batch as a step completed it: sample ids, and what the model gave for them, by `encode_array`."""
+    return Json(f'{{"ids":{_encode_ids(ids)},"outputs":{outputs or "null"}}}')
+
+
 @lru_cache(maxsize=4096)
-def encode_ids(ids: tuple[int, ...]) -> Json:
-    """Sample ids; the same batches come back every epoch, so their text is kept."""
-    return Json(list(ids))
+def _encode_ids(ids: tuple[int, ...]) -> str:
+    """The same batches come back every epoch, so their text is kept."""
+    return str(list(ids))
 
 
 def decode_array(value: dict[str, Any]) -> NDArray[Any]:

@@ -34,6 +34,7 @@ class Recorder:
         type: str,
         value: Any = None,
         *,
+        text: Json | None = None,
         stage: str | None = None,
         epoch: int | None = None,
         step: int | None = None,
@@ -45,7 +46,8 @@ class Recorder:
         Args:
             f: an identifier: a hook's name, or `batch`, `log`, `logger`, `callback_metrics`, `exit`, …
             type: `invoke`, `ok`, `fail`, or `info` (something seen, or an outcome that is not known).
-            value: anything JSON can hold, numbers by `harness.history.encoding`; or JSON text as `Json`.
+            value: anything JSON can hold, numbers by `harness.history.encoding`.
+            text: the value, where it is JSON already.
 
         Raises:
             OSError: the line could not be written whole; no space is left, for example.
@@ -57,11 +59,11 @@ class Recorder:
             of_epoch, of_step, of_batch = ["null" if number is None else number for number in place[1:]]
             of_stage = "null" if stage is None else encode_text(stage)
             self._place_text = f'"stage":{of_stage},"epoch":{of_epoch},"step":{of_step},"batch":{of_batch}'
-        text = value if isinstance(value, Json) else "null" if value is None else _encode(value)
-        told = "null" if fault is None else encode_text(fault)
+        told_value = text or ("null" if value is None else _encode(value))
+        told_fault = "null" if fault is None else encode_text(fault)
         data = (
             f'{{"i":{self._index},"t_ns":{_now()},{self._source},"f":"{f}","type":"{type}",{self._place_text},'
-            f'"value":{text},"fault":{told}}}\n'
+            f'"value":{told_value},"fault":{told_fault}}}\n'
         ).encode()
         if os.write(self._file, data) != len(data):
             raise OSError(28, "No space left on device: an operation was written in part")
