@@ -4,13 +4,14 @@ The names below are what a scenario file needs; they import nothing but the stan
 """
 
 from harness.oracle import predictions, quantities
-from harness.scenario import Aggregate, Claim, EpochHook, Expect, Fewer, Scenario, When, claim, scenario
+from harness.scenario import Aggregate, Claim, Differ, EpochHook, Expect, Fewer, Scenario, When, claim, scenario
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Aggregate",
     "Claim",
+    "Differ",
     "EpochHook",
     "Expect",
     "Fewer",

@@ -9,7 +9,7 @@ from typing import Any
 from harness.environment import Environment
 from harness.findings import Finding
 from harness.history.encoding import encode_number
-from harness.scenario import Claim, Condition, Fewer, When
+from harness.scenario import Claim, Condition, Differ, Fewer, When
 
 # (scenario, workload) → counter → integer
 Tallies = dict[tuple[str, str], dict[str, int]]
@@ -105,6 +105,8 @@ def _gather(
 ) -> Evidence:
     if isinstance(condition, Fewer):
         return _compare_counters(condition, tallies)
+    if isinstance(condition, Differ):
+        return _compare_figures(condition, findings)
     return _collect_verdicts(condition, findings)
 
 
@@ -143,4 +145,24 @@ def _compare_counters(fewer: Fewer, tallies: Mapping[tuple[str, str], dict[str, 
         asked=f"{fewer.counter} of {fewer.scenario} on {fewer.workload} is less than of {fewer.than}",
         met=met,
         numbers=numbers,
+    )
+
+
+def _compare_figures(differ: Differ, findings: Sequence[Finding]) -> Evidence:
+    def figures(scenario: str) -> dict[str, list[Any]]:
+        return {
+            finding.workload: [epoch.observed for epoch in finding.per_epoch]
+            for finding in findings
+            if (finding.checker, finding.aggregate, finding.scenario) == ("aggregate", differ.aggregate, scenario)
+            and fnmatchcase(finding.workload, differ.workload)
+            and any(epoch.observed is not None for epoch in finding.per_epoch)
+        }
+
+    mine, theirs = figures(differ.scenario), figures(differ.than)
+    both = sorted(mine.keys() & theirs.keys())
+    unlike = {workload: sum(a != b for a, b in zip(mine[workload], theirs[workload], strict=True)) for workload in both}
+    return Evidence(
+        asked=f"{differ.aggregate} of {differ.scenario} on {differ.workload} differs from that of {differ.than}",
+        met=[(f"{differ.scenario}@{workload}", workload, unlike[workload] > 0) for workload in both],
+        numbers={workload: f"differs in {count} of {len(mine[workload])} epochs" for workload, count in unlike.items()},
     )

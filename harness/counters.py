@@ -9,7 +9,7 @@ def count(history: History) -> dict[str, int]:
     """Counters of one trial.
 
     `operations`, `batches`, `log_calls`, `logger_writes`: how many the history holds;
-    `python_calls_per_train_step`, `python_calls_per_validation_step`: Python functions called by one step;
+    `python_calls_train`, `python_calls_validation`: Python functions called by the steps of an epoch;
     `held_bytes_train`, `held_bytes_validation`: what the module held in tensors, besides parameters and
     buffers, when an epoch's batches were over.
     """
@@ -21,9 +21,5 @@ def count(history: History) -> dict[str, int]:
         "logger_writes": kinds["logger"],
     }
     for operation in history.select("counters"):
-        for name, value in operation.value.items():
-            if name == "held_bytes":
-                counters[f"held_bytes_{operation.stage}"] = value
-            elif name == "python_calls_per_step":
-                counters[f"python_calls_per_{operation.stage}_step"] = value
+        counters |= {f"{name}_{operation.stage}": value for name, value in operation.value.items()}
     return counters

@@ -115,12 +115,27 @@ class Fewer:
         return (self.scenario, self.than)
 
 
-Condition = When | Fewer
+@dataclass(frozen=True)
+class Differ:
+    """Asks that a figure of one scenario, as reported, is not to the last bit that of another, on each workload."""
+
+    aggregate: str
+    scenario: str
+    than: str
+    workload: str = "*"
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Globs over the scenarios that it looks at."""
+        return (self.scenario, self.than)
+
+
+Condition = When | Fewer | Differ
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that a document makes, and what decides it: verdicts of findings, or exact counters.
+    """A statement that a document makes, and what decides it: verdicts of findings, figures, or exact counters.
 
     It *holds* if every condition is met by all that it selects, is *refuted* if a condition is met by none of
     what it selects, and *holds in part* otherwise; where a condition selects nothing it is *undecided*.

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from harness.checkers import aggregates, hooks, metric_state, precision, process, report_step, samples
+from harness.checkers import aggregates, hooks, metric_state, precision, process, report_step, samples, training
 from harness.checkers.case import Case
 from harness.findings import Finding
 
@@ -18,6 +18,7 @@ CHECKERS: dict[str, Checker] = {
     "precision": precision.check,
     "report_step": report_step.check,
     "metric_state": metric_state.check,
+    "training": training.check,
     "process": process.check,
 }
 

@@ -46,7 +46,8 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 )
             continue
         truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
-        prediction = aggregate.predicts(aggregate.of, so_far).shown(aggregate.digits)
+        predicts = aggregate.predicts(aggregate.of, so_far)
+        prediction = predicts and predicts.shown(aggregate.digits)
         verdict, message = _compare(reports, truth, prediction)
         predicted.append(_expected(verdict, truth, prediction))
         epochs.append(
@@ -55,7 +56,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 verdict=verdict,
                 observed=reports[-1].value if reports else None,
                 truth=truth.value,
-                prediction=prediction.value,
+                prediction=prediction.value if prediction else None,
                 bound=truth.bound,
                 evidence=(*lines.get(epoch, ()), *(report.line for report in reports)),
                 message=message,
@@ -86,17 +87,21 @@ def _hold_each_epoch_to_its_prediction(
     return finding
 
 
-def _expected(verdict: str, truth: Measured, prediction: Measured) -> str:
+def _expected(verdict: str, truth: Measured, prediction: Measured | None) -> str:
     """The verdict that the predicted value gets. Where the two intervals overlap, either is right."""
+    if prediction is None:
+        return "missing"
     if prediction.value == truth.value:
         return "exact"
     apart = abs(truth.value - prediction.value) > truth.bound + prediction.bound
     return "biased" if apart else ("biased" if verdict == "biased" else "exact")
 
 
-def _compare(reports: list[Report], truth: Measured, prediction: Measured) -> tuple[str, str]:
+def _compare(reports: list[Report], truth: Measured, prediction: Measured | None) -> tuple[str, str]:
     if not reports:
         return "missing", "promised, never reported"
+    if prediction is None:
+        return "wrong", "reported, where the pattern's arithmetic reports nothing"
     if len(reports) > 1:
         return "wrong", f"reported {len(reports)} times in one epoch"
     if truth.admits(reports[0].value):

@@ -9,6 +9,7 @@ supported version.
 """
 
 import inspect
+import zlib
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
@@ -30,7 +31,7 @@ HOOKS = sorted(
     {name for name in dir(pl.LightningModule) if name.startswith("on_")}
     | {"setup", "teardown", "epoch_end", "training_epoch_end", "validation_epoch_end", "test_epoch_end"}
 )
-COUNTED_EPOCH = 1  # of the first epoch's calls, some only fill caches
+COUNTED_EPOCH = 1  # in the first, some calls only fill caches
 
 
 class Position:
@@ -40,7 +41,7 @@ class Position:
         self.trainer: Any = None
         self.batch: int | None = None
         self.of_step: dict[str, Any] | None = None
-        self.counted: set[str] = set()
+        self.python_calls: dict[str, int] = {}
 
     def stage(self) -> str | None:
         if self.trainer is None:
@@ -99,11 +100,20 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
             updates = {name: metric._update_count for name, metric in self._metrics.items()}
             self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
 
-    def _note_held_bytes(self, module: Any) -> None:
-        """Before the module's own hook gives them up."""
-        if self._position.trainer.current_epoch != COUNTED_EPOCH:
+    def _note_counters(self, module: Any) -> None:
+        """Before the module's own hook gives up what it holds."""
+        stamp = self._position.stamp()
+        if stamp["epoch"] != COUNTED_EPOCH:
             return
-        self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module)}, **self._position.stamp())
+        calls = self._position.python_calls.get(stamp["stage"], 0)
+        self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module), "python_calls": calls}, **stamp)
+
+    def _note_weights(self, module: Any) -> None:
+        """Their checksum: equal ones before and after an epoch say that nothing was learnt."""
+        checksum = 0
+        for parameter in module.parameters():
+            checksum = zlib.crc32(parameter.detach().cpu().contiguous().view(torch.uint8).numpy(), checksum)
+        self._recorder.write("weights", "info", {"crc32": checksum}, **self._position.stamp())
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """The first thing that a rank calls."""
@@ -113,6 +123,7 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.trainer = trainer
         self._note("on_fit_start")
+        self._note_weights(pl_module)
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
@@ -150,7 +161,7 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
         self._note("on_validation_epoch_end")
-        self._note_held_bytes(pl_module)
+        self._note_counters(pl_module)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         self._note_callback_metrics(trainer)
@@ -158,8 +169,9 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
         self._note("on_train_epoch_end")
-        self._note_held_bytes(pl_module)
+        self._note_counters(pl_module)
         self._note_callback_metrics(trainer)
+        self._note_weights(pl_module)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         self._note("on_train_end")
@@ -295,7 +307,7 @@ def _record_step(
         ids = samples.identify(args[0] if args else kwargs["batch"], supposed)
         predictions.latest = None
         recorder.write("batch", "invoke", **stamp)
-        counting = stamp["epoch"] == COUNTED_EPOCH and stage not in position.counted
+        counting = stamp["epoch"] == COUNTED_EPOCH
         try:
             with PythonCalls() if counting else nullcontext() as calls:
                 result = inner(*args, **kwargs)
@@ -306,8 +318,7 @@ def _record_step(
             position.of_step = None
         recorder.write("batch", "ok", text=encode_batch(ids, predictions.latest), **stamp)
         if calls is not None:
-            position.counted.add(stage)
-            recorder.write("counters", "ok", {"python_calls_per_step": calls.count}, **stamp)
+            position.python_calls[stage] = position.python_calls.get(stage, 0) + calls.count
         return result
 
     _replace(module, name, step)

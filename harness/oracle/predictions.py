@@ -1,7 +1,8 @@
 """The arithmetic that documented patterns perform, redone in float64: what each *must* report, right or not.
 
 A prediction maps a quantity and the batches of all epochs so far (the last entry is the epoch judged) to the
-value that the pattern's arithmetic gives. The reference for truth is :func:`over_the_epoch`.
+value that the pattern's arithmetic gives; None where it reports nothing for that epoch. The reference for
+truth is :func:`over_the_epoch`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, mean, weighted_mean
+from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, gamma, mean, weighted_mean
 from harness.oracle.quantities import Quantity
 
 UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bfloat16": BFLOAT16}
@@ -34,7 +35,7 @@ class Batch:
 
 
 Epochs = Sequence[Sequence[Batch]]
-Prediction = Callable[[Quantity, Epochs], Measured]
+Prediction = Callable[[Quantity, Epochs], Measured | None]
 
 
 def _measure(quantity: Quantity, batches: Sequence[Batch]) -> Measured:
@@ -104,3 +105,54 @@ def mean_of_last_20_batches(quantity: Quantity, epochs: Epochs) -> Measured:
     window = [batch for batches in epochs for batch in batches][-20:]
     parts = _each(quantity, window)
     return mean([part.value for part in parts], [part.bound for part in parts], _roundoff(window))
+
+
+def every_n_batches(n: int) -> Prediction:
+    """Batch values are added up, and when there are n their mean is logged with `on_epoch=True` (document 002).
+
+    Windows take no notice of epochs: what an epoch leaves over goes into the next one's first window, and an
+    epoch in which no window ends reports nothing. Lightning averages the windows' means once more, each
+    weighted by the size of the batch in whose step it was logged.
+    """
+
+    def predict(quantity: Quantity, epochs: Epochs) -> Measured | None:
+        return _of_windows(_windows(quantity, epochs, n), epochs)
+
+    return predict
+
+
+def exponential_mean(n: int, alpha: float) -> Prediction:
+    """As `every_n_batches`, but what is logged is alpha times what was logged before plus 1 - alpha times the
+    window's mean; the first window starts it. The three operations round once each, and so does alpha."""
+
+    def predict(quantity: Quantity, epochs: Epochs) -> Measured | None:
+        smoothed: list[tuple[int, Measured]] = []
+        for end, window in _windows(quantity, epochs, n):
+            if smoothed:
+                before = smoothed[-1][1]
+                value = alpha * before.value + (1 - alpha) * window.value
+                carried = alpha * before.bound + (1 - alpha) * window.bound
+                size = alpha * abs(before.value) + (1 - alpha) * abs(window.value)
+                window = Measured(value, carried + gamma(4, _roundoff(epochs[-1]) + FLOAT64) * (size + carried))
+            smoothed.append((end, window))
+        return _of_windows(smoothed, epochs)
+
+    return predict
+
+
+def _windows(quantity: Quantity, epochs: Epochs, n: int) -> list[tuple[int, Measured]]:
+    """The mean of the batch values of each full window of n, and where it ends, counting batches from 1."""
+    batches = [batch for batches in epochs for batch in batches]
+    ends = range(n, len(batches) + 1, n)
+    return [(end, mean_of_batch_means(quantity, [batches[end - n : end]])) for end in ends]
+
+
+def _of_windows(windows: Sequence[tuple[int, Measured]], epochs: Epochs) -> Measured | None:
+    """What Lightning makes of the windows that end in the last epoch."""
+    batches = [batch for batches in epochs for batch in batches]
+    first = len(batches) - len(epochs[-1])
+    ended = [(end, window) for end, window in windows if end > first]
+    if not ended:
+        return None
+    sizes = [len(batches[end - 1].ids) for end, _ in ended]
+    return weighted_mean([window for _, window in ended], sizes, _roundoff(epochs[-1]))

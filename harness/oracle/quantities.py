@@ -87,6 +87,12 @@ def _accuracy(logits: Array, targets: Array, u: float) -> Measured:
     return mean(hits.tolist(), [0.0] * len(hits), COUNTS)
 
 
+def _class_distance(logits: Array, targets: Array, u: float) -> Measured:
+    """How far the predicted class number lies from the true one: integers, so that only their mean rounds."""
+    distances = np.abs(logits.argmax(axis=1) - targets)
+    return mean(distances.tolist(), [0.0] * len(distances), COUNTS)
+
+
 def _f1_macro(logits: Array, targets: Array, u: float) -> Measured:
     """Mean of 2 tp / (2 tp + fp + fn) over the classes that occur in targets or predictions (so do
     scikit-learn, and torchmetrics from 0.11 on; others have no F1).
@@ -200,6 +206,7 @@ def _std_of_outputs(outputs: Array, targets: Array, u: float) -> Measured:
 
 cross_entropy = Quantity("cross-entropy", _cross_entropy)
 accuracy = Quantity("accuracy", _accuracy)
+class_distance = Quantity("mean absolute error of the class number", _class_distance)
 f1_macro = Quantity("F1 (macro)", _f1_macro)
 auroc_macro = Quantity("AUROC (macro)", _auroc_macro)
 mean_squared_error = Quantity("mean squared error", _mean_squared_error)

@@ -21,6 +21,7 @@ class Partition:
 PARTITIONS = {
     "even": Partition(train=256, validation=128, batch=32),
     "ragged": Partition(train=229, validation=101, batch=32),
+    "small_batches": Partition(train=229, validation=101, batch=4),
     "batch_of_one": Partition(train=40, validation=30, batch=1),
     "single_batch": Partition(train=200, validation=100, batch=200),
 }

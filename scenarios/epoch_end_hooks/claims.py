@@ -98,8 +98,8 @@ claim(
     "Metric state is cheaper than collected outputs: it makes a step do less.",
     source=SOURCE,
     holds_when=[
-        Fewer("python_calls_per_train_step", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
-        Fewer("python_calls_per_validation_step", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
+        Fewer("python_calls_train", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
+        Fewer("python_calls_validation", f"{OUTPUTS}/recommended", than=f"{OUTPUTS}/migrated"),
     ],
     expects=[Expect("refuted")],
 )

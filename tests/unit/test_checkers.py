@@ -122,6 +122,7 @@ def healthy(train: Sequence[float] = TRAIN_TRUTHS, updates: Sequence[int] = (0, 
     history = Operations()
     history.add("trial", "invoke", asdict(TRIAL))
     history.add("plan", "info", planned(EPOCHS))
+    history.add("weights", "info", {"crc32": EPOCHS})
     for epoch in range(EPOCHS):
         steps = (epoch + 1) * len(WORKLOAD.train)
         for stage in STAGES:
@@ -141,6 +142,8 @@ def healthy(train: Sequence[float] = TRAIN_TRUTHS, updates: Sequence[int] = (0, 
             history.add(f"on_{stage}_epoch_end", "invoke", stage=stage, epoch=epoch)
             history.add(f"on_{stage}_epoch_end", "ok", stage=stage, epoch=epoch)
             history.add(f"on_{stage}_epoch_end", "info", stage=stage, epoch=epoch)
+            if stage == "train":
+                history.add("weights", "info", {"crc32": epoch}, stage=stage, epoch=epoch)
             history.add("callback_metrics", "ok", {name: encode_number(value)}, stage=stage, epoch=epoch)
             history.add("logger", "ok", told(name, value, steps - 1, epoch), stage=stage, epoch=epoch)
     history.add("trial", "ok")
@@ -408,6 +411,18 @@ class TestHooks:
     def test_a_hook_of_an_epoch_that_was_not_planned_is_told(self, case):
         finding = found(case(healthy().with_value(planned(2), f="plan")), "hook", "on_train_epoch_end (train)")
         assert finding.message == "ran in epoch 2, which was not planned"
+
+
+class TestTraining:
+    def test_an_epoch_that_changes_no_weight_is_told(self, case):
+        idle = case(healthy().with_value({"crc32": 0}, f="weights", epoch=1))
+        assert objections(idle) == [("training", "weights", "violated")]
+        assert found(idle, "training", "weights").message == "epoch 1: no weight changed in 3 steps"
+
+    def test_an_epoch_without_steps_need_change_nothing(self, case):
+        skipped = healthy().with_value({"crc32": 0}, f="weights", epoch=1)
+        skipped = skipped.without(f="batch", type="ok", stage="train", epoch=1)
+        assert found(case(skipped), "training", "weights").verdict == "ok"
 
 
 class TestProcess:

@@ -4,13 +4,14 @@ import pytest
 
 from harness.claims import decide
 from harness.environment import Environment
-from harness.findings import Finding
-from harness.scenario import Claim, Expect, Fewer, When
+from harness.findings import EpochVerdict, Finding
+from harness.scenario import Claim, Differ, Expect, Fewer, When
 
 ENVIRONMENT = Environment({"python": "3.11.7", "packages": {"pytorch-lightning": "2.6.6"}})
 EVEN, RAGGED = "digits/even", "digits/ragged"
 EXACT = When("exact", "mine/recommended", checker="aggregate")
 FEWER = Fewer("host_syncs", "mine/recommended", than="mine/as_documented")
+DIFFER = Differ("loss", "mine/recommended", than="mine/as_documented")
 
 
 def claim(*conditions, expects=()) -> Claim:
@@ -105,6 +106,20 @@ def test_counters_are_compared_on_each_workload():
 def test_a_counter_that_was_not_counted_leaves_the_claim_undecided():
     tallies = {("mine/recommended", EVEN): {"host_syncs": 1}, ("mine/as_documented", EVEN): {}}
     assert decided(claim(FEWER), tallies=tallies).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [((0.5, 0.25), "refuted"), ((0.5, 0.25 + 2**-54), "holds"), ((0.5, None), "holds"), ((None, None), "undecided")],
+)
+def test_figures_that_differ_in_the_last_bit_decide(theirs, expected):
+    findings = [
+        finding("exact", scenario=f"mine/{variant}", per_epoch=tuple(
+            EpochVerdict(epoch, "exact", observed) for epoch, observed in enumerate(figures)
+        ))
+        for variant, figures in (("recommended", (0.5, 0.25)), ("as_documented", theirs))
+    ]  # fmt: skip
+    assert decided(claim(DIFFER), findings).verdict == expected
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measure
 from harness.oracle.predictions import (
     Batch,
     all_epochs_so_far,
+    every_n_batches,
+    exponential_mean,
     last_batch,
     mean_of_batch_means,
     mean_of_last_20_batches,
@@ -370,6 +372,14 @@ def values(prediction, quantity: Quantity, *epochs: list[Batch]) -> float:
     return prediction(quantity, epochs).value
 
 
+RAGGED_IDS = ((0, 1), (2, 3, 4), (5,), (6,))
+
+
+def numbered(count: int) -> list[Batch]:
+    """Batches of one sample, whose output is its number."""
+    return [Batch((i,), np.array([[float(i)]]), np.zeros((1, 1))) for i in range(count)]
+
+
 class TestPredictions:
     @by_name
     @reproducible
@@ -434,9 +444,32 @@ class TestPredictions:
         assert prediction(mean_of_outputs, [[first], [second]]) == alone
 
     def test_the_progress_bars_window_spans_epochs(self):
-        batches = [Batch((i,), np.array([[float(i)]]), np.zeros((1, 1))) for i in range(30)]
+        batches = numbered(30)
         shown = mean_of_last_20_batches(mean_of_outputs, [batches[:15], batches[15:]])
         assert shown.value == np.mean(range(10, 30))
+
+    def test_windows_span_epochs_and_what_is_left_over_is_not_reported(self):
+        batches = numbered(7)
+        first = every_n_batches(3)(mean_of_outputs, [batches[:4]])
+        second = every_n_batches(3)(mean_of_outputs, [batches[:4], batches[4:]])
+        assert (first.value, second.value) == (np.mean([0, 1, 2]), np.mean([3, 4, 5]))
+
+    def test_windows_are_weighted_by_the_batch_they_end_with(self):
+        batches = [Batch(ids, np.full((len(ids), 1), i), np.zeros((len(ids), 1))) for i, ids in enumerate(RAGGED_IDS)]
+        weighted = every_n_batches(2)(mean_of_outputs, [batches])
+        assert weighted.value == (3 * 0.5 + 1 * 2.5) / 4
+
+    def test_an_epoch_in_which_no_window_ends_reports_nothing(self):
+        assert every_n_batches(3)(mean_of_outputs, [numbered(3), numbered(2)]) is None
+
+    def test_a_smoothed_window_keeps_alpha_of_those_before(self):
+        smoothed = exponential_mean(2, 0.75)(mean_of_outputs, [numbered(4)])
+        assert smoothed.value == (0.5 + (0.75 * 0.5 + 0.25 * 2.5)) / 2
+
+    def test_without_alpha_windows_are_not_smoothed(self):
+        epochs = [numbered(5), numbered(4)]
+        smoothed, plain = (predict(mean_of_outputs, epochs) for predict in (exponential_mean(2, 0), every_n_batches(2)))
+        assert smoothed.value == plain.value
 
     @pytest.mark.parametrize(
         "prediction",
