@@ -7,6 +7,7 @@ imported inside every trial, so it needs nothing but the standard library.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Literal
 
 from harness.errors import ScenarioError
@@ -199,6 +200,16 @@ class Declarations:
 DECLARED = Declarations()
 
 
+def _declaring_module() -> FrameType:
+    """The frame of the module that is being imported: it may declare through a function of another module."""
+    caller = frame = sys._getframe(2)
+    while frame.f_code.co_name != "<module>":
+        if frame.f_back is None:
+            return caller
+        frame = frame.f_back
+    return frame
+
+
 def scenario(
     *,
     pattern: str,
@@ -244,8 +255,8 @@ def scenario(
             aggregates=[Aggregate("val_acc", of=accuracy, stage="validation")],
         )
     """
-    caller = sys._getframe(1)
-    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    declaring = _declaring_module()
+    place = f"{declaring.f_code.co_filename}:{declaring.f_lineno}"
     if not aggregates:
         raise ScenarioError(
             f"{place}: scenario {pattern}/{variant} declares no aggregate; "
@@ -272,7 +283,7 @@ def scenario(
         predictions_from=predictions_from,
         trainer=dict(trainer or {}),
         ranks=ranks,
-        locator=caller.f_globals.get("__name__", ""),
+        locator=declaring.f_globals.get("__name__", ""),
         declared_at=place,
     )
     DECLARED.scenarios.append(declared)
@@ -292,13 +303,13 @@ def claim(
     Raises:
         ScenarioError: no condition, or an expected verdict that claims do not have.
     """
-    caller = sys._getframe(1)
-    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    declaring = _declaring_module()
+    place = f"{declaring.f_code.co_filename}:{declaring.f_lineno}"
     if not holds_when:
         raise ScenarioError(f"{place}: claim {id} names no finding that could decide it")
     for expect in expects:
         if expect.verdict not in CLAIM_VERDICTS:
             raise ScenarioError(f"{place}: {expect.verdict!r} is not one of {', '.join(CLAIM_VERDICTS)}")
     declared = Claim(id, statement, source, tuple(holds_when), tuple(expects))
-    DECLARED.claims.append((caller.f_globals.get("__name__", ""), declared))
+    DECLARED.claims.append((declaring.f_globals.get("__name__", ""), declared))
     return declared

@@ -148,6 +148,13 @@ class TestFiles:
         with pytest.raises(ScenarioError, match=r"again\.py:\d+: scenario id mine/mean/recommended is taken by .*mine"):
             find([first, second])
 
+    def test_a_file_may_declare_through_a_function_of_another(self, nothing_installed, scenario_file):
+        body = declaration().replace("\n", "\n    ")
+        scenario_file(f"def declare():{body}", "neighbour.py")
+        mine = scenario_file("import neighbour\nneighbour.declare()")
+        (found,) = find([mine]).scenarios.values()
+        assert found.declared_at == f"{mine}:2"
+
     def test_a_claim_is_about_both_sides_of_a_comparison(self, nothing_installed, scenario_file):
         text = (
             "from harness import Fewer\n"
