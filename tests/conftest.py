@@ -1,1 +1,23 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 pytest_plugins = ["pytester"]
+HERE = Path(__file__).parent
+# For `laboratory` and `drawn`, and for `planting`, which the files of changes import here as they do in a trial.
+sys.path += [str(HERE), str(HERE / "meta"), str(HERE / "properties")]
+
+
+@pytest.fixture(scope="session")
+def laboratory() -> Iterator[object]:
+    """A :class:`laboratory.Laboratory`. Its imports take seconds, which most tests need not wait for."""
+    from laboratory import Laboratory
+
+    from harness.engine.local import LocalEngine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(HERE / "meta"))
+        with LocalEngine("lightning") as engine:
+            yield Laboratory(engine)

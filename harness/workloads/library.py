@@ -1,29 +1,20 @@
 """The workloads there are: scikit-learn's bundled real data, cut into even, ragged, single and one-sample batches."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import UsageError
+from harness.workloads import partitions
 from harness.workloads.workload import Workload
 
-
-@dataclass(frozen=True)
-class Partition:
-    """How many samples are used for training and validation, and how large a batch is."""
-
-    train: int
-    validation: int
-    batch: int
-
-
 PARTITIONS = {
-    "even": Partition(train=256, validation=128, batch=32),
-    "ragged": Partition(train=229, validation=101, batch=32),
-    "small_batches": Partition(train=229, validation=101, batch=4),
-    "batch_of_one": Partition(train=40, validation=30, batch=1),
-    "single_batch": Partition(train=200, validation=100, batch=200),
+    "even": "train=8x32,validation=4x32",
+    "ragged": "train=7x32+5,validation=3x32+5",
+    "small_batches": "train=57x4+1,validation=25x4+1",
+    "batch_of_one": "train=40x1,validation=30x1",
+    "single_batch": "train=200,validation=100",
 }
 
 
@@ -59,27 +50,33 @@ def build(name: str, seed: int) -> Workload:
 
     Classes are drawn evenly, so that every class occurs in every split that is large enough to hold it.
 
+    Args:
+        name: one of `NAMES`, or a data set and a partition (`digits/train=2x32+5,validation=3+1`).
+
     Raises:
-        KeyError: not one of `NAMES`.
+        KeyError: there is no such data set, or no partition that is called so.
+        UsageError: the partition is malformed, or asks for more samples than there are.
     """
-    dataset, partition_name = name.split("/")
-    partition = PARTITIONS[partition_name]
+    dataset, _, text = name.partition("/")
+    partition = partitions.parse(text if partitions.is_written_out(text) else PARTITIONS[text])
     task, features, targets = DATASETS[dataset]()
+    if partition.samples > len(features):
+        raise UsageError(f"workload {name} asks for {partition.samples} samples; {dataset} has {len(features)}")
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(features))
     if task == "classification":
         order = _interleave_classes(order, targets)
-    chosen = order[: partition.train + partition.validation]
+    chosen = order[: partition.samples]
     # Validation first: the evenly drawn head of the order then covers every class even in a small split.
-    validation = generator.permutation(chosen[: partition.validation])
-    train = generator.permutation(chosen[partition.validation :])
+    validation = generator.permutation(chosen[: partition.validation.samples])
+    train = generator.permutation(chosen[partition.validation.samples :])
     return Workload(
         name=name,
         task=task,
         features=features,
         targets=targets,
-        train=_cut(train, partition.batch),
-        validation=_cut(validation, partition.batch),
+        train=partition.train.apply(train),
+        validation=partition.validation.apply(validation),
     )
 
 
@@ -91,7 +88,3 @@ def _interleave_classes(order: NDArray[np.int64], labels: NDArray[np.generic]) -
         members = np.flatnonzero(shuffled == label)
         rank_in_class[members] = np.arange(len(members))
     return order[np.argsort(rank_in_class, kind="stable")]
-
-
-def _cut(ids: NDArray[np.int64], batch: int) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(i) for i in ids[start : start + batch]) for start in range(0, len(ids), batch))

@@ -68,11 +68,12 @@ class Workload:
                 task=str(data["task"]),
                 features=data["features"],
                 targets=data["targets"],
-                train=_split(data["train_ids"], data["train_sizes"]),
-                validation=_split(data["validation_ids"], data["validation_sizes"]),
+                train=split(data["train_ids"], data["train_sizes"]),
+                validation=split(data["validation_ids"], data["validation_sizes"]),
             )
 
 
-def _split(ids: NDArray[Any], sizes: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+def split(ids: NDArray[Any], sizes: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+    """Cut `ids` into batches of those sizes, which add up to their number."""
     ends = np.cumsum(sizes)
     return tuple(tuple(int(i) for i in ids[end - size : end]) for end, size in zip(ends, sizes, strict=True))

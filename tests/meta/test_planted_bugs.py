@@ -15,11 +15,11 @@ def parameters(changes):
     return [pytest.param(change, id=change.name) for change in changes]
 
 
-def run_changed(laboratory, change, folder, on=""):
+def run_changed(laboratory, change, on=""):
     unmet = laboratory.environment.unmet(change.needs)
     if unmet:
         pytest.skip(unmet)
-    return laboratory.run(on or change.on, folder, change.prelude)
+    return laboratory.run(on or change.on, change.prelude)
 
 
 def named(plant):
@@ -31,21 +31,21 @@ def told(findings: list[Finding]) -> str:
 
 
 @pytest.mark.parametrize("on", sorted({change.on for change in CHANGES}))
-def test_unchanged_everything_is_as_expected(on, laboratory, tmp_path):
-    tried = laboratory.run(on, tmp_path)
+def test_unchanged_everything_is_as_expected(on, laboratory):
+    tried = laboratory.run(on)
     assert tried.findings
     assert not tried.unexpected, told(tried.unexpected)
 
 
 @pytest.mark.parametrize("bug", parameters(PLANTS))
-def test_a_planted_bug_is_caught_for_what_it_is(bug, laboratory, tmp_path):
-    unexpected = run_changed(laboratory, bug, tmp_path).unexpected
+def test_a_planted_bug_is_caught_for_what_it_is(bug, laboratory):
+    unexpected = run_changed(laboratory, bug).unexpected
     assert bug.caught_by in {(finding.checker, finding.aggregate) for finding in unexpected}, told(unexpected)
 
 
 @pytest.mark.parametrize("change", parameters(HARMLESS))
-def test_a_harmless_change_is_not_objected_to(change, laboratory, tmp_path):
-    tried = run_changed(laboratory, change, tmp_path)
+def test_a_harmless_change_is_not_objected_to(change, laboratory):
+    tried = run_changed(laboratory, change)
     assert not tried.unexpected, told(tried.unexpected)
     assert "reached: " in tried.output, "the change was never reached, so the trial shows nothing"
 
@@ -56,23 +56,23 @@ def test_every_change_says_in_a_line_what_could_break(change):
     assert "\n" not in change.make.__doc__
 
 
-def test_nan_is_the_true_figure_of_an_epoch_with_a_nan(laboratory, tmp_path):
-    findings = laboratory.run(named(nan_dropped).on, tmp_path).findings
+def test_nan_is_the_true_figure_of_an_epoch_with_a_nan(laboratory):
+    findings = laboratory.run(named(nan_dropped).on).findings
     (figure,) = (finding for finding in findings if finding.checker == "aggregate")
     assert figure.verdict == "exact"
     assert math.isnan(figure.observed)
 
 
-def test_a_bug_that_needs_ragged_batches_does_not_show_on_even_ones(laboratory, tmp_path):
+def test_a_bug_that_needs_ragged_batches_does_not_show_on_even_ones(laboratory):
     bug = named(unweighted_mean)
-    tried = run_changed(laboratory, bug, tmp_path, on=bug.on.replace("ragged", "even"))
+    tried = run_changed(laboratory, bug, on=bug.on.replace("ragged", "even"))
     assert not tried.unexpected, told(tried.unexpected)
 
 
-def test_the_first_epoch_that_is_wrong_is_named(laboratory, tmp_path):
+def test_the_first_epoch_that_is_wrong_is_named(laboratory):
     bug = named(weights_kept_from_the_epoch_before)
     (finding,) = (
-        finding for finding in run_changed(laboratory, bug, tmp_path).unexpected
+        finding for finding in run_changed(laboratory, bug).unexpected
         if (finding.checker, finding.aggregate) == bug.caught_by
     )  # fmt: skip
     assert finding.epoch == 1

@@ -72,6 +72,25 @@ def test_a_workload_that_a_scenario_does_not_declare_is_not_run():
         planned(TWO, "a/*@diabetes/even")
 
 
+def test_a_partition_may_be_written_out():
+    (trial,) = planned(TWO, "a/*@digits/train=3+1,validation=2~7").trials
+    assert trial.workload == "digits/train=3+1,validation=2~7"
+
+
+def test_a_partition_that_is_written_out_twice_is_run_once():
+    assert len(planned(TWO, *["a/*@digits/train=3,validation=2"] * 2).trials) == 1
+
+
+def test_a_partition_of_a_data_set_that_a_scenario_does_not_take_is_not_run():
+    with pytest.raises(UsageError, match=r"no workload matches a/\*@diabetes/train=3,validation=2"):
+        planned(TWO, "a/*@diabetes/train=3,validation=2")
+
+
+def test_a_malformed_partition_is_told():
+    with pytest.raises(UsageError, match=r"malformed partition 'train=3'"):
+        planned(TWO, "a/*@digits/train=3")
+
+
 def test_every_filter_must_find_a_workload_also_beside_others():
     with pytest.raises(UsageError, match=r"no workload matches b/\*@digits/odd"):
         planned(TWO, "a/*", "b/*@digits/odd")

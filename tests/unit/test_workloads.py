@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from harness.errors import UsageError
 from harness.workloads.library import NAMES, build
 from harness.workloads.workload import DataShape, Workload
 
@@ -93,3 +94,21 @@ def test_a_regression_has_no_classes():
 def test_a_name_that_is_none_is_refused(name):
     with pytest.raises(KeyError):
         build(name, seed=0)
+
+
+class TestWrittenOut:
+    def test_a_partition_may_stand_in_the_name(self):
+        workload = build("diabetes/train=2x3+1,validation=4", seed=0)
+        assert (sizes(workload.train), sizes(workload.validation)) == ([3, 3, 1], [4])
+
+    @pytest.mark.parametrize("other", ["train=5x1,validation=2+6", "train=5~1,validation=8~2"])
+    def test_other_batches_of_as_many_samples_hold_the_same_ones(self, other):
+        one, another = build("digits/train=5,validation=8", seed=3), build(f"digits/{other}", seed=3)
+        for stage in ("train", "validation"):
+            assert set(np.concatenate(one.batches(stage))) == set(np.concatenate(another.batches(stage)))
+
+    def test_more_samples_than_there_are_are_refused(self):
+        with pytest.raises(
+            UsageError, match=r"diabetes/train=400,validation=43 asks for 443 samples; diabetes has 442"
+        ):
+            build("diabetes/train=400,validation=43", seed=0)

@@ -1,0 +1,72 @@
+"""Runs single trials of the project's scenarios in one warm engine, with a change planted in them if asked for."""
+
+import pkgutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import scenarios
+from harness import scenario_files
+from harness.catalog import Catalog
+from harness.engine import plan
+from harness.engine.local import Job, LocalEngine
+from harness.environment import Environment
+from harness.findings import Finding
+from harness.run import judge_outcome
+from harness.workloads import library
+
+DEVICE = "cpu"
+# Scenarios that are only for these tests.
+FILES = sorted(Path(__file__).parent.glob("*/scenario_*.py"))
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a trial: the findings, and what its process printed."""
+
+    findings: list[Finding]
+    output: str
+
+    @property
+    def unexpected(self) -> list[Finding]:
+        return [finding for finding in self.findings if not finding.as_expected]
+
+
+def all_scenarios() -> Catalog:
+    """The project's own, whether it is installed or not, and those of `FILES`."""
+    catalog = Catalog()
+    for module in pkgutil.walk_packages(scenarios.__path__, "scenarios."):
+        catalog.add(module.name)
+    for path in FILES:
+        catalog.add(scenario_files.locator_of(path))
+    return catalog
+
+
+class Laboratory:
+    def __init__(self, engine: LocalEngine) -> None:
+        self.engine = engine
+        self.catalog = all_scenarios()
+        self.environment: Environment = engine.environment()
+
+    def run(self, on: str, prelude: str = "", seed: int = 0) -> Tried:
+        """One trial on `scenario@workload`; skipped, with the reason, where it is not available."""
+        planned = plan.make(self.catalog, (on,), DEVICE, seed, {"lightning": self.environment})
+        if planned.unavailable:
+            pytest.skip(planned.unavailable[0].reason)
+        (trial,) = planned.trials
+        workload = library.build(trial.workload, seed)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            workload.save(folder / "workload.npz")
+            job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
+            (outcome,) = self.engine.run([job])
+            findings = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
+            return Tried(findings, job.output.read_text())
+
+    def command(self, on: str, seed: int = 0) -> str:
+        """What runs the same trial again, from the project's folder."""
+        scenario, _, _ = on.partition("@")
+        path = scenario_files.path_of(self.catalog.scenarios[scenario].locator)
+        return " ".join(["epoch-harness run", *([path] if path else []), f"'{on}' --device {DEVICE} --seed {seed}"])

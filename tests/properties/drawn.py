@@ -1,0 +1,41 @@
+"""Partitions that Hypothesis draws, and what a trial on one of them must show.
+
+Cases are drawn at random, and one that failed is kept in `.hypothesis/examples` and tried first the next time; so
+no test here is derandomized, which would turn that off. Where the environment variable CI is set, Hypothesis
+does derandomize, by a profile of its own. A trial takes a third of a second: hence no deadline, and few examples.
+"""
+
+from itertools import pairwise
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from harness.workloads.partitions import Cut, Partition
+
+FEW = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+
+sizes = st.lists(st.integers(1, 40), min_size=1, max_size=5)
+cuts = st.builds(Cut.into, sizes, st.none() | st.integers(0, 99))
+partitions = st.builds(Partition, cuts, cuts)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def cuts_of(samples: int) -> st.SearchStrategy[Cut]:
+    """All ways to cut so many samples into batches, in any order."""
+    ends = st.sets(st.integers(1, samples - 1)).map(lambda inner: [0, *sorted(inner), samples])
+    sizes = ends.map(lambda ends: [end - start for start, end in pairwise(ends)])
+    return st.builds(Cut.into, sizes, st.integers(0, 99))
+
+
+def holds(laboratory, on: str, seed: int = 0, prelude: str = ""):
+    """Run one trial; whatever is unexpected fails the test, with the command that replays it. Returns its findings."""
+    tried = laboratory.run(on, prelude, seed)
+    figures = [finding for finding in tried.findings if finding.checker == "aggregate"]
+    assert figures, f"{on} has no figures; {replay(laboratory, on, seed)}"
+    told = [f"{each.checker} {each.aggregate}: {each.verdict}: {each.message}" for each in tried.unexpected]
+    assert not told, "\n".join([*told, replay(laboratory, on, seed)])
+    return figures
+
+
+def replay(laboratory, on: str, seed: int) -> str:
+    return f"replay: {laboratory.command(on, seed)}"
