@@ -50,7 +50,13 @@ DATASETS: dict[str, Callable[[], tuple[str, NDArray[np.float32], NDArray[np.gene
     "diabetes": _diabetes,
 }
 
-NAMES = tuple(f"{dataset}/{partition}" for dataset in DATASETS for partition in PARTITIONS)
+# Under a name of their own, so that only those scenarios run on them that ask for them.
+ADVERSARIAL = {"small_batches": ("digits", Partition(train=229, validation=101, batch=4))}
+
+NAMES = (
+    *(f"{dataset}/{partition}" for dataset in DATASETS for partition in PARTITIONS),
+    *(f"adversarial/{name}" for name in ADVERSARIAL),
+)
 
 
 def build(name: str, seed: int) -> Workload:
@@ -62,7 +68,10 @@ def build(name: str, seed: int) -> Workload:
         KeyError: not one of `NAMES`.
     """
     dataset, partition_name = name.split("/")
-    partition = PARTITIONS[partition_name]
+    if dataset == "adversarial":
+        dataset, partition = ADVERSARIAL[partition_name]
+    else:
+        partition = PARTITIONS[partition_name]
     task, features, targets = DATASETS[dataset]()
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(features))

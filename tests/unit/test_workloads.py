@@ -72,6 +72,11 @@ class TestPartitions:
         assert (sizes(workload.train), sizes(workload.validation)) == ([200], [100])
 
 
+def test_small_batches_are_many_and_end_with_a_smaller_one():
+    workload = build("adversarial/small_batches", seed=0)
+    assert (sizes(workload.train), sizes(workload.validation)) == ([4] * 57 + [1], [4] * 25 + [1])
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("digits/")])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_digit_occurs_in_training_and_validation(name, seed):
