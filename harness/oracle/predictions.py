@@ -1,7 +1,8 @@
 """The arithmetic that documented patterns perform, redone in float64: what each *must* report, right or not.
 
-A prediction maps a quantity and the batches of all epochs so far (the last entry is the epoch judged) to the
-value that the pattern's arithmetic gives. The reference for truth is :func:`over_the_epoch`.
+A prediction maps a quantity and the batches of all epochs so far to the value that the pattern's arithmetic gives.
+The last entry is the epoch judged; where an epoch validates several times, each time is an entry of its own. The
+reference for truth is :func:`over_the_epoch`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +19,17 @@ UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bf
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as a step saw it: sample ids, what the model gave for them, and their targets (float64)."""
+    """One batch as a step saw it: sample ids, what the model gave for them, and their targets (float64).
+
+    `fit` counts from 0 the times that training began anew: a resumed epoch has batches of two.
+    """
 
     ids: tuple[int, ...]
     outputs: NDArray[np.float64]
     targets: NDArray[np.float64]
     dtype: str = "float32"
     rank: int = 0
+    fit: int = 0
 
     @property
     def unit_roundoff(self) -> float:
@@ -104,3 +109,13 @@ def mean_of_last_20_batches(quantity: Quantity, epochs: Epochs) -> Measured:
     window = [batch for batches in epochs for batch in batches][-20:]
     parts = _each(quantity, window)
     return mean([part.value for part in parts], [part.bound for part in parts], _roundoff(window))
+
+
+def since_resuming(prediction: Prediction) -> Prediction:
+    """The same arithmetic, by one that forgets a cut-off epoch's batches when training is resumed."""
+
+    def of_last_fit(quantity: Quantity, epochs: Epochs) -> Measured:
+        fits = {batch.fit for batch in epochs[-1]}
+        return prediction(quantity, [[batch for batch in epochs[-1] if batch.fit == max(fits)]])
+
+    return of_last_fit

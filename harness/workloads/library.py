@@ -1,22 +1,14 @@
-"""The workloads there are: scikit-learn's bundled real data, cut into even, ragged, single and one-sample batches."""
+"""The workloads there are: scikit-learn's bundled real data, cut into even, ragged, single and one-sample
+batches, and the adversarial ones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
+from harness.workloads.recipe import Partition, Recipe
 from harness.workloads.workload import Workload
-
-
-@dataclass(frozen=True)
-class Partition:
-    """How many samples are used for training and validation, and how large a batch is."""
-
-    train: int
-    validation: int
-    batch: int
-
 
 PARTITIONS = {
     "even": Partition(train=256, validation=128, batch=32),
@@ -26,14 +18,14 @@ PARTITIONS = {
 }
 
 
-def _digits() -> tuple[str, NDArray[np.float32], NDArray[np.int64]]:
+def _digits() -> Samples:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     return "classification", (images / 16.0).astype(np.float32), labels.astype(np.int64)
 
 
-def _diabetes() -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
+def _diabetes() -> Samples:
     """Targets are divided by 100, so that a small network's first steps do not diverge."""
     from sklearn.datasets import load_diabetes
 
@@ -45,18 +37,29 @@ def _diabetes() -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
     )
 
 
-DATASETS: dict[str, Callable[[], tuple[str, NDArray[np.float32], NDArray[np.generic]]]] = {
+DATASETS: dict[str, Callable[[], Samples]] = {
     "digits": _digits,
     "diabetes": _diabetes,
+    "eighths": eighths,
+    "thousandths": thousandths,
 }
 
-# Under a name of their own, so that only those scenarios run on them that ask for them.
-ADVERSARIAL = {"small_batches": ("digits", Partition(train=229, validation=101, batch=4))}
+RECIPES = {
+    **{
+        f"{dataset}/{name}": Recipe(dataset, partition)
+        for dataset in ("digits", "diabetes")
+        for name, partition in PARTITIONS.items()
+    },
+    # Under a name of their own, so that only those scenarios run on them that ask for them.
+    **{f"adversarial/{name}": recipe for name, recipe in ADVERSARIAL.items()},
+}
 
-NAMES = (
-    *(f"{dataset}/{partition}" for dataset in DATASETS for partition in PARTITIONS),
-    *(f"adversarial/{name}" for name in ADVERSARIAL),
-)
+NAMES = tuple(RECIPES)
+
+
+def precision_of(name: str) -> str:
+    """The precision that a workload asks models to have."""
+    return RECIPES[name].precision
 
 
 def build(name: str, seed: int) -> Workload:
@@ -67,12 +70,9 @@ def build(name: str, seed: int) -> Workload:
     Raises:
         KeyError: not one of `NAMES`.
     """
-    dataset, partition_name = name.split("/")
-    if dataset == "adversarial":
-        dataset, partition = ADVERSARIAL[partition_name]
-    else:
-        partition = PARTITIONS[partition_name]
-    task, features, targets = DATASETS[dataset]()
+    recipe = RECIPES[name]
+    partition = recipe.partition
+    task, features, targets = DATASETS[recipe.dataset]()
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(features))
     if task == "classification":
@@ -81,13 +81,19 @@ def build(name: str, seed: int) -> Workload:
     # Validation first: the evenly drawn head of the order then covers every class even in a small split.
     validation = generator.permutation(chosen[: partition.validation])
     train = generator.permutation(chosen[partition.validation :])
-    return Workload(
-        name=name,
-        task=task,
-        features=features,
-        targets=targets,
-        train=_cut(train, partition.batch),
-        validation=_cut(validation, partition.batch),
+    return recipe.spoil(
+        Workload(
+            name=name,
+            task=task,
+            features=features,
+            targets=targets,
+            train=_cut(train, partition.batch),
+            validation=_cut(validation, partition.batch),
+            loaders=recipe.loaders,
+            structure=recipe.structure,
+            precision=recipe.precision,
+            schedule=recipe.schedule,
+        )
     )
 
 
