@@ -5,6 +5,7 @@ The last entry is the epoch judged; where an epoch validates several times, each
 reference for truth is :func:`over_the_epoch`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -119,3 +120,10 @@ def since_resuming(prediction: Prediction) -> Prediction:
         return prediction(quantity, [[batch for batch in epochs[-1] if batch.fit == max(fits)]])
 
     return of_last_fit
+
+
+def weighted_without_nan(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What torchmetrics' aggregators do by default: an update that is NaN is left out, with its weight and a
+    warning (`MeanMetric(nan_strategy="warn")`, torchmetrics `aggregation.py`, `_cast_and_nan_check_input`)."""
+    kept = [batch for batch in epochs[-1] if not math.isnan(_measure(quantity, [batch]).value)]
+    return weighted_by_batch_size(quantity, [kept])
