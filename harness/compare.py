@@ -242,8 +242,8 @@ def _same(a: float, b: float, bound: float) -> bool:
 
 
 def _epochs(a: Finding, b: Finding) -> list[tuple[int, EpochVerdict | None, EpochVerdict | None]]:
-    in_a, in_b = ({epoch.epoch: epoch for epoch in finding.per_epoch} for finding in (a, b))
-    return [(epoch, in_a.get(epoch), in_b.get(epoch)) for epoch in sorted(in_a.keys() | in_b.keys())]
+    in_a, in_b = ({(epoch.epoch, epoch.turn): epoch for epoch in finding.per_epoch} for finding in (a, b))
+    return [(of[0], in_a.get(of), in_b.get(of)) for of in sorted(in_a.keys() | in_b.keys())]
 
 
 def _claim_changes(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> list[ClaimChange]:

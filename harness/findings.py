@@ -12,7 +12,11 @@ DECIDED = frozenset(GRAVITY) - {"unknown"}
 
 @dataclass(frozen=True)
 class EpochVerdict:
-    """What was found in one epoch; figures are None where there is none."""
+    """What was found in one pass of an epoch; figures are None where there is none.
+
+    Attributes:
+        turn: which of the epoch's passes over the stage's batches, counted from 0.
+    """
 
     epoch: int
     verdict: str
@@ -22,6 +26,7 @@ class EpochVerdict:
     bound: float | None = None
     evidence: tuple[int, ...] = ()
     message: str = ""
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Finding:
         aggregate: the key of the figure, or the name of the hook or object that the checker looked at.
         observed, truth, prediction, bound: of `epoch`, the first epoch with the gravest verdict.
         evidence: lines of the trial's history, counted from 1.
-        per_epoch: every epoch that was judged.
+        per_epoch: every pass that was judged.
     """
 
     trial: str
@@ -77,7 +82,13 @@ class Finding:
             "bias": _number(self.bias),
             "evidence": list(self.evidence),
             "per_epoch": [
-                {"epoch": epoch.epoch, "verdict": epoch.verdict, **_figures(epoch), "evidence": list(epoch.evidence)}
+                {
+                    "epoch": epoch.epoch,
+                    "turn": epoch.turn,
+                    "verdict": epoch.verdict,
+                    **_figures(epoch),
+                    "evidence": list(epoch.evidence),
+                }
                 for epoch in self.per_epoch
             ],
         }

@@ -46,7 +46,7 @@ class Expect:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One figure that a scenario promises once per epoch.
+    """One figure that a scenario promises once per epoch; of validation, once per pass over its batches.
 
     By default the verdict that is expected of it is the one its predicted value would get: `exact` where the
     documented arithmetic gives the truth, `biased` where it does not, epoch by epoch.
@@ -60,6 +60,7 @@ class Aggregate:
         from_epoch: the first epoch for which it is promised; reported before that, it is `wrong`.
         digits: how many significant digits are shown where it is read; 0 for all.
         needs: where it is promised at all, as in `Expect`.
+        loader: the validation loader whose samples it is over, counted from 0; None for all of them.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Aggregate:
     from_epoch: int = 0
     digits: int = 0
     needs: str = ""
+    loader: int | None = None
 
     @property
     def label(self) -> str:

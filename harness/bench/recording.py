@@ -123,7 +123,7 @@ def measure_training(pairs: int, folder: Path) -> None:
         recorder.close()
 
     taken = in_pairs(pairs, lambda: lightning.run(scenario, workload, "cpu", 0, None), recorded)
-    steps = lightning.MAX_EPOCHS * (len(workload.train) + len(workload.validation))
+    steps = workload.schedule.epochs * (len(workload.train) + len(workload.validation))
     tell("training in Lightning", taken, steps, len(reader.read(history).operations))
 
 

@@ -1,5 +1,6 @@
 """Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.checkers.case import Case
+from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
 from harness.history.encoding import decode_array, decode_number
 from harness.history.reader import Operation
@@ -33,16 +35,19 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     expect = case.expectation("aggregate", aggregate.label)
     if not case.completed:
         return case.raised_finding("aggregate", aggregate.label, otherwise="exact")
-    batches, lines = _batches(case, aggregate.stage)
+    batches, lines = _batches(case, aggregate)
     epochs, predicted = [], []
-    for epoch in range(case.planned_epochs):
-        reports = _reports(case, aggregate, epoch)
-        so_far = [batches.get(earlier, []) for earlier in range(epoch + 1)]
+    so_far: list[list[Batch]] = []
+    for epoch, turn in case.passes(aggregate.stage):
+        reports = _reports(case, aggregate, (epoch, turn))
+        so_far.append(batches.get((epoch, turn), []))
         if epoch < aggregate.from_epoch:
             if reports:
                 message = f"reported in epoch {epoch}, promised from epoch {aggregate.from_epoch} on only"
                 epochs.append(
-                    EpochVerdict(epoch, "wrong", reports[-1].value, evidence=(reports[-1].line,), message=message)
+                    EpochVerdict(
+                        epoch, "wrong", reports[-1].value, evidence=(reports[-1].line,), message=message, turn=turn
+                    )
                 )
             continue
         truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
@@ -58,11 +63,15 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 truth=truth.value,
                 prediction=prediction.value if prediction else None,
                 bound=truth.bound,
-                evidence=(*lines.get(epoch, ()), *(report.line for report in reports)),
+                evidence=(*lines.get((epoch, turn), ()), *(report.line for report in reports)),
                 message=message,
+                turn=turn,
             )
         )
     epochs += _reported_beyond_the_plan(case, aggregate)
+    if not epochs and case.planned_epochs:
+        message = "no sample was planned for it, and nothing was reported"
+        return case.finding("aggregate", aggregate.label, "missing", "missing", message=message)
     if not epochs:
         return case.finding("aggregate", aggregate.label, "unknown", "exact", message="no epoch was planned")
     expected = expect.verdict if expect else gravest(predicted or ["exact"])
@@ -111,21 +120,28 @@ def _compare(reports: list[Report], truth: Measured, prediction: Measured | None
     return "wrong", "equals neither the truth nor what the pattern's arithmetic gives"
 
 
-def _batches(case: Case, stage: str) -> tuple[dict[int, list[Batch]], dict[int, list[int]]]:
-    """Per epoch: the batches that steps completed, and their history lines (first and last)."""
-    batches: dict[int, list[Batch]] = {}
-    lines: dict[int, list[int]] = {}
+def _batches(case: Case, aggregate: Aggregate) -> tuple[dict[Pass, list[Batch]], dict[Pass, list[int]]]:
+    """Per pass: the batches that steps completed, and their history lines (first and last)."""
+    batches: dict[Pass, list[Batch]] = {}
+    lines: dict[Pass, list[int]] = {}
     targets = case.workload.targets
-    for operation in case.history.select("batch", "ok", stage=stage):
+    fits = [start.line for start in case.told.select("on_fit_start", "info")]
+    of_loader = None if aggregate.loader is None else case.workload.loaders_of(aggregate.stage)[aggregate.loader]
+    samples = {sample for batch in of_loader or () for sample in batch}
+    for operation in case.history.select("batch", "ok", stage=aggregate.stage):
         epoch = operation.epoch
         if epoch is None or operation.value["outputs"] is None:
             continue
-        batches.setdefault(epoch, []).append(_batch(operation, targets))
-        lines.setdefault(epoch, []).append(operation.line)
-    return batches, {epoch: sorted({found[0], found[-1]}) for epoch, found in lines.items()}
+        if of_loader is not None and not samples.issuperset(operation.value["ids"]):
+            continue
+        of = case.turns.of(operation, aggregate.stage, epoch)
+        fit = max(0, bisect_right(fits, operation.line) - 1)
+        batches.setdefault(of, []).append(_batch(operation, targets, fit))
+        lines.setdefault(of, []).append(operation.line)
+    return batches, {of: sorted({found[0], found[-1]}) for of, found in lines.items()}
 
 
-def _batch(operation: Operation, targets: NDArray[Any]) -> Batch:
+def _batch(operation: Operation, targets: NDArray[Any], fit: int) -> Batch:
     ids = tuple(operation.value["ids"])
     outputs = operation.value["outputs"]
     return Batch(
@@ -134,30 +150,34 @@ def _batch(operation: Operation, targets: NDArray[Any]) -> Batch:
         targets=targets[list(ids)].astype(np.float64),
         dtype=outputs["dtype"],
         rank=operation.rank,
+        fit=fit,
     )
 
 
 def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVerdict]:
-    told = {operation.value["epoch"] for operation in case.history.select("logger")}
-    beyond = sorted(epoch for epoch in told if epoch is not None and epoch >= case.planned_epochs)
+    told = {operation.value["epoch"] for operation in case.history.select("logger")} - {None}
+    planned = {epoch for epoch, _ in case.passes(aggregate.stage)}
     return [
         EpochVerdict(epoch, "wrong", report.value, evidence=(report.line,), message="reported for an epoch not planned")
-        for epoch in beyond
-        for report in _reports(case, aggregate, epoch)
+        for epoch in sorted(told - planned)
+        for report in _reports(case, aggregate, (epoch, 0))
     ]
 
 
-def _reports(case: Case, aggregate: Aggregate, epoch: int) -> list[Report]:
-    """What a user reads as the epoch's figure, at the place the aggregate says it is read."""
+def _reports(case: Case, aggregate: Aggregate, of: Pass) -> list[Report]:
+    """What a user reads as the figure of a pass, at the place the aggregate says it is read."""
+    epoch, _ = of
     if aggregate.reported_in == "logger":
         return [
             Report(decode_number(operation.value["metrics"][aggregate.name]), operation.line)
             for operation in case.told.select("logger")
-            if operation.value["epoch"] == epoch and aggregate.name in operation.value["metrics"]
+            if operation.value["epoch"] == epoch
+            and aggregate.name in operation.value["metrics"]
+            and case.turns.of(operation, aggregate.stage, epoch) == of
         ]
     shown = [
         Report(decode_number(operation.value[aggregate.name]), operation.line)
         for operation in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
-        if aggregate.name in operation.value
+        if aggregate.name in operation.value and case.turns.of(operation, aggregate.stage, epoch) == of
     ]
     return shown[-1:]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from harness.checkers.turns import Pass, Turns
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.findings import EpochVerdict, Finding, gravest
@@ -39,6 +40,16 @@ class Case:
     def planned_epochs(self) -> int:
         plan = self.history.first("plan")
         return 0 if plan is None else int(plan.value["max_epochs"])
+
+    @cached_property
+    def turns(self) -> Turns:
+        return Turns(self.history)
+
+    def passes(self, stage: str) -> list[Pass]:
+        """Those that the schedule plans."""
+        return [
+            (epoch, turn) for epoch in range(self.planned_epochs) for turn in range(self.workload.passes(stage, epoch))
+        ]
 
     @property
     def stages(self) -> list[str]:

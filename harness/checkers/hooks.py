@@ -1,4 +1,7 @@
-"""Does the hook that ends an epoch run exactly once for every epoch?"""
+"""Does the hook that ends an epoch run exactly once for every pass over the stage's batches?
+
+That is once for every training epoch, and as often as the schedule has it validated.
+"""
 
 from harness.checkers.case import Case
 from harness.findings import Finding
@@ -19,10 +22,10 @@ def check(case: Case) -> list[Finding]:
     if not case.completed:
         return [case.raised_finding("hook", _name(hook), otherwise="ok") for hook in case.scenario.hooks]
     return [
-        *(_once_per_epoch(case, hook, "invoke", _name(hook)) for hook in case.scenario.hooks),
-        *(_once_per_epoch(case, hook, "invoke", _name(hook)) for hook in _defined_by_module(case)),
+        *(_once_per_pass(case, hook, "invoke", _name(hook)) for hook in case.scenario.hooks),
+        *(_once_per_pass(case, hook, "invoke", _name(hook)) for hook in _defined_by_module(case)),
         *(
-            _once_per_epoch(case, hook, "info", f"Callback.{_name(hook)}")
+            _once_per_pass(case, hook, "info", f"Callback.{_name(hook)}")
             for hook in CALLBACK_HOOKS
             if hook.stage in case.stages
         ),
@@ -44,12 +47,12 @@ def _name(hook: EpochHook) -> str:
     return f"{hook.name} ({hook.stage})"
 
 
-def _once_per_epoch(case: Case, hook: EpochHook, type: str, name: str) -> Finding:
+def _once_per_pass(case: Case, hook: EpochHook, type: str, name: str) -> Finding:
     calls = list(case.told.select(hook.name, type, stage=hook.stage))
     wrong = []
     for epoch in range(case.planned_epochs):
         count = sum(1 for call in calls if call.epoch == epoch)
-        if count != 1:
+        if count != case.workload.passes(hook.stage, epoch):
             wrong.append(f"{count} times in epoch {epoch}")
     planned = range(case.planned_epochs)
     wrong += [f"in epoch {call.epoch}, which was not planned" for call in calls if call.epoch not in planned]

@@ -1,11 +1,12 @@
-"""Does a metric object start every epoch empty? What is left in it leaks into that epoch's figure.
+"""Does a metric object start every pass empty? What is left in it leaks into that pass's figure.
 
 The history holds the number of updates in each torchmetrics object before and after the first batch of every
-epoch, when all hooks that may reset it at the start have run. An object belongs to those stages in which the
+pass, when all hooks that may reset it at the start have run. An object belongs to those stages in which the
 first batch adds to it.
 """
 
 from harness.checkers.case import Case
+from harness.checkers.turns import Pass, named
 from harness.findings import Finding
 from harness.history.reader import Operation
 
@@ -21,24 +22,24 @@ def check(case: Case) -> list[Finding]:
         before, after = _moments(case, stage, "before"), _moments(case, stage, "after")
         names = dict.fromkeys(name for state in after.values() for name in state.value["updates"])
         for name in names:
-            held = {epoch: state.value["updates"][name] for epoch, state in before.items()}
-            if any(after[epoch].value["updates"][name] > held[epoch] for epoch in after if epoch in held):
+            held = {of: state.value["updates"][name] for of, state in before.items()}
+            if any(after[of].value["updates"][name] > held[of] for of in after if of in held):
                 findings.append(_judge(case, f"{name} ({stage})", held, before))
     return findings
 
 
-def _moments(case: Case, stage: str, moment: str) -> dict[int, Operation]:
+def _moments(case: Case, stage: str, moment: str) -> dict[Pass, Operation]:
     return {
-        operation.epoch: operation
+        case.turns.of(operation, stage, operation.epoch): operation
         for operation in case.told.select("metric_state", stage=stage)
         if operation.epoch is not None and operation.value["moment"] == moment
     }
 
 
-def _judge(case: Case, name: str, held: dict[int, int], before: dict[int, Operation]) -> Finding:
-    leaks = {epoch: updates for epoch, updates in held.items() if updates}
-    told = [f"epoch {epoch} starts with {updates} updates of earlier ones" for epoch, updates in leaks.items()]
+def _judge(case: Case, name: str, held: dict[Pass, int], before: dict[Pass, Operation]) -> Finding:
+    leaks = {of: updates for of, updates in held.items() if updates}
+    told = [f"{named(of)} starts with {updates} updates of earlier ones" for of, updates in leaks.items()]
     return case.property_finding(
         "metric_state", name, "violated" if leaks else "ok",
-        message="; ".join(told), evidence=[before[epoch].line for epoch in leaks],
+        message="; ".join(told), evidence=[before[of].line for of in leaks],
     )  # fmt: skip

@@ -1,7 +1,9 @@
 """Does the logger get an epoch's figure at the step and epoch it belongs to?
 
 Lightning 1.9 to 2.6 reports an epoch's figures at the index of the last optimiser step taken
-(`fit_loop.on_advance_end`: "loggers expect that the same step is used when logging epoch-end metrics").
+(`fit_loop.on_advance_end`: "loggers expect that the same step is used when logging epoch-end metrics"); those
+of a validation in mid-epoch at the index of the step that the last training batch contributes to, whether that
+step is taken yet or not (`training_epoch_loop.on_advance_end` validates before it counts the step).
 """
 
 from harness.checkers.case import Case
@@ -17,16 +19,18 @@ def check(case: Case) -> list[Finding]:
 
 def _check(case: Case, aggregate: Aggregate) -> Finding:
     problems, evidence = [], []
-    steps = 0
+    batches = len(case.workload.batches("train"))
+    taken = step = 0  # optimiser steps; the index of the one that the last batch contributes to
     for operation in case.told.operations:
         if operation.f == "batch" and operation.type == "ok" and operation.stage == "train":
-            steps += 1
+            step = taken
+            taken += operation.batch is None or case.workload.schedule.ends_step(operation.batch, batches)
         elif operation.f == "logger" and aggregate.name in operation.value["metrics"]:
             told = operation.value
-            if told["step"] != steps - 1 or told["epoch"] != operation.epoch:
+            if told["step"] != step or told["epoch"] != operation.epoch:
                 problems.append(
                     f"told as step {told['step']} of epoch {told['epoch']}, "
-                    f"after step {steps - 1} in epoch {operation.epoch}"
+                    f"after step {step} in epoch {operation.epoch}"
                 )
                 evidence.append(operation.line)
     return case.property_finding(

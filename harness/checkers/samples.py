@@ -1,9 +1,11 @@
-"""Was every sample of the split used exactly once in every epoch? Those that were not are named."""
+"""Was every sample that the schedule plans used exactly once in every pass? Those that were not are named."""
 
 from collections import Counter
 
 from harness.checkers.case import Case
+from harness.checkers.turns import Pass, named
 from harness.findings import Finding
+from harness.history.reader import Operation
 
 SHOWN = 8
 
@@ -16,21 +18,22 @@ def check(case: Case) -> list[Finding]:
 
 def _check_stage(case: Case, stage: str) -> Finding:
     expected = Counter(sample for batch in case.workload.batches(stage) for sample in batch)
+    completed: dict[Pass, list[Operation]] = {of: [] for of in case.passes(stage)}
+    for operation in case.history.select("batch", "ok", stage=stage):
+        if operation.epoch is not None:
+            completed.setdefault(case.turns.of(operation, stage, operation.epoch), []).append(operation)
     problems, evidence = [], []
-    for epoch in range(case.planned_epochs):
-        operations = list(case.history.select("batch", "ok", stage=stage, epoch=epoch))
+    for of, operations in completed.items():
         seen = Counter(sample for operation in operations for sample in operation.value["ids"])
         dropped, doubled = expected - seen, seen - expected
-        if dropped:
-            problems.append(f"epoch {epoch}: dropped {_name(dropped)}")
-        if doubled:
-            problems.append(f"epoch {epoch}: doubled {_name(doubled)}")
-        if dropped or doubled:
-            evidence += [operation.line for operation in operations]
-    for epoch in case.history.epochs(stage):
-        if epoch >= case.planned_epochs:
-            problems.append(f"epoch {epoch}: ran, and was not planned")
-            evidence += [operation.line for operation in case.history.select("batch", "ok", stage=stage, epoch=epoch)]
+        if of not in case.passes(stage):
+            problems.append(f"{named(of)}: ran, and was not planned")
+        else:
+            problems += [f"{named(of)}: dropped {_name(dropped)}"] if dropped else []
+            problems += [f"{named(of)}: doubled {_name(doubled)}"] if doubled else []
+            if not dropped and not doubled:
+                continue
+        evidence += [operation.line for operation in operations]
     return case.property_finding(
         "samples", stage, "violated" if problems else "ok", message="; ".join(problems), evidence=evidence
     )

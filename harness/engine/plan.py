@@ -61,6 +61,7 @@ def make(
                         workload,
                         placed,
                         seed,
+                        precision=library.precision_of(workload),
                         ranks=scenario.ranks,
                     )
                 )

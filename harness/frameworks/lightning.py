@@ -3,12 +3,14 @@
 import importlib
 import inspect
 import random
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_recording import (
@@ -24,13 +26,29 @@ from harness.frameworks.lightning_recording import (
 from harness.frameworks.partition import Partition, Samples
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
+from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
 
-MAX_EPOCHS = 5
+
+class Cut(Exception):  # noqa: N818  # it is no error
+    """Ends a `fit` in mid-epoch, as whatever takes the machine away would."""
+
+
+class CutAfter(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
+    """Saves a checkpoint after a batch, where `ModelCheckpoint(every_n_train_steps=...)` does, and ends the `fit`."""
+
+    def __init__(self, at: tuple[int, int], checkpoint: Path) -> None:
+        self._at = at
+        self._checkpoint = checkpoint
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if (trainer.current_epoch, batch_idx) == self._at:
+            trainer.save_checkpoint(self._checkpoint)
+            raise Cut
 
 
 def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
-    """Train the scenario's module on the workload for `MAX_EPOCHS` epochs.
+    """Train the scenario's module on the workload, as its schedule says.
 
     Args:
         device: `cpu` or `cuda`.
@@ -39,12 +57,35 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
     torch.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)
-    module = scenario.module(workload.shape)
-    samplers = {stage: Partition(workload.batches(stage)) for stage in ("train", "validation")}
+    try:
+        if workload.schedule.stopped_at is None:
+            _fit(scenario, workload, device, recorder)
+        else:
+            with TemporaryDirectory() as folder:
+                checkpoint = Path(folder, "mid_epoch.ckpt")
+                with suppress(Cut):
+                    _fit(scenario, workload, device, recorder, [CutAfter(workload.schedule.stopped_at, checkpoint)])
+                _fit(scenario, workload, device, recorder, checkpoint=str(checkpoint))
+    finally:
+        if recorder is not None:
+            recorder.gather(scenario.ranks)
+
+
+def _fit(
+    scenario: Scenario,
+    workload: Workload,
+    device: str,
+    recorder: Recorder | None,
+    callbacks: Sequence[Any] = (),
+    checkpoint: str | None = None,
+) -> None:
+    """One `fit`, in a module and a trainer of its own."""
+    module = scenario.module(workload.shape).to(getattr(torch, workload.precision))
     samples = Samples(workload)
-    loaders = {stage: DataLoader(samples, batch_sampler=sampler) for stage, sampler in samplers.items()}
+    samplers = {stage: [Partition(batches) for batches in workload.loaders_of(stage)] for stage in STEPS}
+    (train,), validation = ([samples.loader(sampler) for sampler in samplers[stage]] for stage in STEPS)
     arguments: dict[str, Any] = {
-        "max_epochs": MAX_EPOCHS,
+        **_loop(workload.schedule),
         "accelerator": "gpu" if device == "cuda" else "cpu",
         "devices": 1,
         "logger": pl.loggers.logger.DummyLogger(),
@@ -53,16 +94,17 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         "enable_model_summary": False,
         "enable_progress_bar": False,
     }
+    recording: list[Any] = []
     if recorder is not None:
         position = Position()
         instrument(module, scenario.predictions_from, samples, samplers, recorder, position)
         metrics = _torchmetrics_in(module)
         read_in = {aggregate.reported_in for aggregate in scenario.aggregates}
-        callbacks = [RecordingCallback(recorder, position, metrics, "callback_metrics" in read_in)]
+        recording = [RecordingCallback(recorder, position, metrics, "callback_metrics" in read_in)]
         if "progress_bar" in read_in:
-            callbacks.append(progress_bar(recorder, position))
+            recording.append(progress_bar(recorder, position))
             arguments["enable_progress_bar"] = True
-        arguments.update(callbacks=callbacks, logger=RecordingLogger(recorder, position))
+        arguments["logger"] = RecordingLogger(recorder, position)
     if scenario.ranks > 1:
         arguments.update(devices=scenario.ranks, strategy="ddp_fork")
         # The partition is the workload's own; Lightning must not cut it anew. 1.9 has another name for that.
@@ -71,9 +113,9 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
             own_sampler = "replace_sampler_ddp"
         arguments[own_sampler] = False
     asked = dict(scenario.trainer)
-    arguments["callbacks"] = [*asked.pop("callbacks", ()), *arguments.get("callbacks", ())]
+    arguments["callbacks"] = [*asked.pop("callbacks", ()), *callbacks, *recording]
     arguments.update(asked)
-    if recorder is not None:
+    if recorder is not None and checkpoint is None:
         planned = {
             "max_epochs": arguments["max_epochs"],
             "stages": [stage for stage, step in STEPS.items() if overrides(module, step)],
@@ -81,11 +123,18 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         }
         recorder.write("plan", "info", planned)
     trainer = pl.Trainer(**arguments)
-    try:
-        trainer.fit(module, loaders["train"], loaders["validation"])
-    finally:
-        if recorder is not None:
-            recorder.gather(scenario.ranks)
+    trainer.fit(module, train, validation if len(validation) > 1 else validation[0], ckpt_path=checkpoint)
+
+
+def _loop(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "max_epochs": schedule.epochs,
+        "accumulate_grad_batches": schedule.accumulate,
+        "limit_train_batches": schedule.train_limit,
+        "limit_val_batches": schedule.validation_limit,
+        "val_check_interval": schedule.validate_after,
+        "check_val_every_n_epoch": schedule.validate_every,
+    }
 
 
 def _torchmetrics_in(module: Any) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Position:
     def __init__(self) -> None:
         self.trainer: Any = None
         self.batch: int | None = None
+        self.loader = 0
         self.of_step: dict[str, Any] | None = None
         self.python_calls: dict[str, int] = {}
 
@@ -95,7 +96,7 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         self._recorder.write("callback_metrics", "ok", value, **self._position.stamp())
 
     def _note_metric_states(self, moment: str) -> None:
-        """How many updates each torchmetrics object holds around an epoch's first batch; nothing is computed."""
+        """How many updates each torchmetrics object holds around the first batch of a pass; nothing is computed."""
         if self._metrics:
             updates = {name: metric._update_count for name, metric in self._metrics.items()}
             self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
@@ -130,7 +131,7 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         self._note("on_train_epoch_start")
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self._batch_starts(batch_idx)
+        self._batch_starts(batch_idx, 0)
 
     def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.batch = None
@@ -139,15 +140,15 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
     def on_validation_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._batch_starts(batch_idx)
+        self._batch_starts(batch_idx, dataloader_idx)
 
-    def _batch_starts(self, index: int) -> None:
-        self._position.batch = index
-        if index == 0:
+    def _batch_starts(self, index: int, loader: int) -> None:
+        self._position.batch, self._position.loader = index, loader
+        if (index, loader) == (0, 0):
             self._note_metric_states("before")
 
     def _batch_ends(self, index: int) -> None:
-        if index == 0:
+        if (index, self._position.loader) == (0, 0):
             self._note_metric_states("after")
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -257,7 +258,7 @@ def instrument(
     module: Any,
     predictions_from: str,
     samples: Samples,
-    samplers: dict[str, Partition],
+    samplers: dict[str, list[Partition]],
     recorder: Recorder,
     position: Position,
 ) -> None:
@@ -291,7 +292,7 @@ def _record_step(
     module: Any,
     name: str,
     samples: Samples,
-    sampler: Partition,
+    samplers: list[Partition],
     predictions: Predictions,
     recorder: Recorder,
     position: Position,
@@ -303,7 +304,8 @@ def _record_step(
             return inner(*args, **kwargs)
         position.of_step = stamp = position.stamp()
         index, stage = stamp["batch"], stamp["stage"]
-        supposed = sampler.given[index] if index is not None and index < len(sampler.given) else ()
+        given = samplers[position.loader].given
+        supposed = given[index] if index is not None and index < len(given) else ()
         ids = samples.identify(args[0] if args else kwargs["batch"], supposed)
         predictions.latest = None
         recorder.write("batch", "invoke", **stamp)

@@ -5,15 +5,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from harness.workloads.workload import Workload
 
 
 class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
     def __init__(self, workload: Workload) -> None:
-        self.features = torch.from_numpy(workload.features)
-        self.targets = torch.from_numpy(workload.targets)
+        precision = getattr(torch, workload.precision)
+        targets = torch.from_numpy(workload.targets)
+        self.features = torch.from_numpy(workload.features).to(precision)
+        self.targets = targets.to(precision) if targets.is_floating_point() else targets
+        self._structure = workload.structure
         self._ids: dict[bytes, int] = {}
         self._expected: dict[tuple[int, ...], Tensor] = {}
 
@@ -29,16 +32,39 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         `supposed` is what the sampler gave out for this place; a loop may pass on another batch. Features that
         are no sample's, because a hook of the module transformed them, are taken for the supposed ones.
         """
-        features = batch[0].detach().cpu()
+        features = self._features(batch).detach().cpu()
         expected = self._expected.get(supposed)
         if expected is None:
             expected = self._expected.setdefault(supposed, self.features[list(supposed)])
         if torch.equal(features, expected):
             return supposed
         if not self._ids:
-            self._ids = {row.numpy().tobytes(): index for index, row in enumerate(self.features)}
-        found = [self._ids.get(row.numpy().tobytes()) for row in features]
+            self._ids = {_bytes(row): index for index, row in enumerate(self.features)}
+        found = [self._ids.get(_bytes(row)) for row in features]
         return supposed if None in found else tuple(index for index in found if index is not None)
+
+    def loader(self, sampler: "Partition") -> DataLoader:
+        """Gives the sampler's batches, in the workload's structure."""
+        if self._structure == "pair":
+            return DataLoader(self, batch_sampler=sampler)
+        return DataLoader(self, batch_sampler=sampler, collate_fn=self._collate)
+
+    def _collate(self, samples: list[tuple[Tensor, Tensor]]) -> Any:
+        features, targets = default_collate(samples)
+        if self._structure == "dict":
+            return {"features": features, "targets": targets}
+        scale = torch.ones(self.features.shape[1], dtype=features.dtype)
+        return {"scale": scale, "sample": (features, {"targets": targets})}
+
+    def _features(self, batch: Any) -> Tensor:
+        if self._structure == "pair":
+            return batch[0]
+        return batch["features"] if self._structure == "dict" else batch["sample"][0]
+
+
+def _bytes(row: Tensor) -> bytes:
+    content: bytes = row.contiguous().view(torch.uint8).numpy().tobytes()
+    return content
 
 
 class Partition(Sampler):  # type: ignore[misc]  # as above

@@ -1,10 +1,11 @@
 """The arithmetic that documented patterns perform, redone in float64: what each *must* report, right or not.
 
-A prediction maps a quantity and the batches of all epochs so far (the last entry is the epoch judged) to the
-value that the pattern's arithmetic gives; None where it reports nothing for that epoch. The reference for
-truth is :func:`over_the_epoch`.
+A prediction maps a quantity and the batches of all epochs so far to the value that the pattern's arithmetic gives;
+None where it reports nothing. The last entry is the epoch judged; where an epoch validates several times, each
+time is an entry of its own. The reference for truth is :func:`over_the_epoch`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,13 +20,17 @@ UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bf
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as a step saw it: sample ids, what the model gave for them, and their targets (float64)."""
+    """One batch as a step saw it: sample ids, what the model gave for them, and their targets (float64).
+
+    `fit` counts from 0 the times that training began anew: a resumed epoch has batches of two.
+    """
 
     ids: tuple[int, ...]
     outputs: NDArray[np.float64]
     targets: NDArray[np.float64]
     dtype: str = "float32"
     rank: int = 0
+    fit: int = 0
 
     @property
     def unit_roundoff(self) -> float:
@@ -156,3 +161,20 @@ def _of_windows(windows: Sequence[tuple[int, Measured]], epochs: Epochs) -> Meas
         return None
     sizes = [len(batches[end - 1].ids) for end, _ in ended]
     return weighted_mean([window for _, window in ended], sizes, _roundoff(epochs[-1]))
+
+
+def since_resuming(prediction: Prediction) -> Prediction:
+    """The same arithmetic, by one that forgets a cut-off epoch's batches when training is resumed."""
+
+    def of_last_fit(quantity: Quantity, epochs: Epochs) -> Measured | None:
+        fits = {batch.fit for batch in epochs[-1]}
+        return prediction(quantity, [[batch for batch in epochs[-1] if batch.fit == max(fits)]])
+
+    return of_last_fit
+
+
+def weighted_without_nan(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What torchmetrics' aggregators do by default: an update that is NaN is left out, with its weight and a
+    warning (`MeanMetric(nan_strategy="warn")`, torchmetrics `aggregation.py`, `_cast_and_nan_check_input`)."""
+    kept = [batch for batch in epochs[-1] if not math.isnan(_measure(quantity, [batch]).value)]
+    return weighted_by_batch_size(quantity, [kept])

@@ -1,4 +1,5 @@
-"""The workloads there are: scikit-learn's bundled real data, cut into even, ragged, single and one-sample batches."""
+"""The workloads there are: scikit-learn's bundled real data, cut into even, ragged, single and one-sample
+batches, and the adversarial ones."""
 
 from collections.abc import Callable
 
@@ -7,6 +8,8 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 from harness.workloads import partitions
+from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
+from harness.workloads.recipe import Recipe
 from harness.workloads.workload import Workload
 
 PARTITIONS = {
@@ -18,14 +21,14 @@ PARTITIONS = {
 }
 
 
-def _digits() -> tuple[str, NDArray[np.float32], NDArray[np.int64]]:
+def _digits() -> Samples:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     return "classification", (images / 16.0).astype(np.float32), labels.astype(np.int64)
 
 
-def _diabetes() -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
+def _diabetes() -> Samples:
     """Targets are divided by 100, so that a small network's first steps do not diverge."""
     from sklearn.datasets import load_diabetes
 
@@ -37,12 +40,34 @@ def _diabetes() -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
     )
 
 
-DATASETS: dict[str, Callable[[], tuple[str, NDArray[np.float32], NDArray[np.generic]]]] = {
+DATASETS: dict[str, Callable[[], Samples]] = {
     "digits": _digits,
     "diabetes": _diabetes,
+    "eighths": eighths,
+    "thousandths": thousandths,
 }
 
-NAMES = tuple(f"{dataset}/{partition}" for dataset in DATASETS for partition in PARTITIONS)
+RECIPES = {
+    **{
+        f"{dataset}/{name}": Recipe(dataset, partition)
+        for dataset in ("digits", "diabetes")
+        for name, partition in PARTITIONS.items()
+    },
+    # Under a name of their own, so that only those scenarios run on them that ask for them.
+    **{f"adversarial/{name}": recipe for name, recipe in ADVERSARIAL.items()},
+}
+
+NAMES = tuple(RECIPES)
+
+
+def precision_of(name: str) -> str:
+    """The precision that a workload asks models to have."""
+    return _recipe(name).precision
+
+
+def _recipe(name: str) -> Recipe:
+    dataset, _, partition = name.partition("/")
+    return Recipe(dataset, partition) if partitions.is_written_out(partition) else RECIPES[name]
 
 
 def build(name: str, seed: int) -> Workload:
@@ -57,11 +82,11 @@ def build(name: str, seed: int) -> Workload:
         KeyError: there is no such data set, or no partition that is called so.
         UsageError: the partition is malformed, or asks for more samples than there are.
     """
-    dataset, _, text = name.partition("/")
-    partition = partitions.parse(text if partitions.is_written_out(text) else PARTITIONS[text])
-    task, features, targets = DATASETS[dataset]()
+    recipe = _recipe(name)
+    partition = partitions.parse(recipe.partition)
+    task, features, targets = DATASETS[recipe.dataset]()
     if partition.samples > len(features):
-        raise UsageError(f"workload {name} asks for {partition.samples} samples; {dataset} has {len(features)}")
+        raise UsageError(f"workload {name} asks for {partition.samples} samples; {recipe.dataset} has {len(features)}")
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(features))
     if task == "classification":
@@ -70,13 +95,19 @@ def build(name: str, seed: int) -> Workload:
     # Validation first: the evenly drawn head of the order then covers every class even in a small split.
     validation = generator.permutation(chosen[: partition.validation.samples])
     train = generator.permutation(chosen[partition.validation.samples :])
-    return Workload(
-        name=name,
-        task=task,
-        features=features,
-        targets=targets,
-        train=partition.train.apply(train),
-        validation=partition.validation.apply(validation),
+    return recipe.spoil(
+        Workload(
+            name=name,
+            task=task,
+            features=features,
+            targets=targets,
+            train=partition.train.apply(train),
+            validation=partition.validation.apply(validation),
+            loaders=recipe.loaders,
+            structure=recipe.structure,
+            precision=recipe.precision,
+            schedule=recipe.schedule,
+        )
     )
 
 

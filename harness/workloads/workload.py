@@ -4,12 +4,18 @@ The coordinating side makes the file (`harness.workloads.library`); a trial only
 an environment that holds nothing but a framework.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.workloads.schedule import Schedule, limited
+
+Batches = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -22,29 +28,54 @@ class DataShape:
 
 @dataclass(frozen=True)
 class Workload:
-    """Samples and their partition.
+    """Samples, their partition, and how a loop goes over it.
 
     Attributes:
         features: float32, shape (samples, features); row i is the sample with id i.
         targets: int64 of shape (samples,) for classes, float32 of shape (samples, 1) for regression.
         train, validation: the batches of an epoch, each a tuple of sample ids.
+        loaders: how many of the validation batches each loader gives, one loader after the other; empty for
+            a single loader that gives them all.
+        structure: how a loader arranges a batch: `pair` (features, targets), `dict` of `features` and
+            `targets`, or `nested`: a dict of `scale`, one number per *feature*, and `sample`, which is
+            features and a dict of `targets`.
+        precision: of the model and of the features it is given; where it is a half, targets are classes.
     """
 
     name: str
     task: str
     features: NDArray[np.float32]
     targets: NDArray[Any]
-    train: tuple[tuple[int, ...], ...]
-    validation: tuple[tuple[int, ...], ...]
+    train: Batches
+    validation: Batches
+    loaders: tuple[int, ...] = ()
+    structure: str = "pair"
+    precision: str = "float32"
+    schedule: Schedule = field(default_factory=Schedule)
 
     @property
     def shape(self) -> DataShape:
         classes = int(self.targets.max()) + 1 if self.task == "classification" else 0
         return DataShape(features=self.features.shape[1], classes=classes)
 
-    def batches(self, stage: str) -> tuple[tuple[int, ...], ...]:
-        """`stage` is `train` or `validation`."""
-        return self.train if stage == "train" else self.validation
+    def loaders_of(self, stage: str) -> tuple[Batches, ...]:
+        """The batches of each loader; `stage` is `train` or `validation`."""
+        if stage == "train":
+            return (self.train,)
+        sizes = self.loaders or (len(self.validation),)
+        ends = accumulate(sizes)
+        return tuple(self.validation[end - size : end] for end, size in zip(ends, sizes, strict=True))
+
+    def batches(self, stage: str) -> Batches:
+        """All batches of a stage that the schedule has one pass go over, in order."""
+        limit = self.schedule.train_limit if stage == "train" else self.schedule.validation_limit
+        return tuple(batch for loader in self.loaders_of(stage) for batch in loader[: limited(len(loader), limit)])
+
+    def passes(self, stage: str, epoch: int) -> int:
+        """How often the schedule has an epoch go over the batches of a stage: never, where there are none."""
+        if not self.batches(stage):
+            return 0
+        return 1 if stage == "train" else self.schedule.validations(epoch, len(self.batches("train")))
 
     def save(self, path: Path) -> None:
         """Write to an uncompressed .npz file."""
@@ -54,10 +85,14 @@ class Workload:
             task=np.array(self.task),
             features=self.features,
             targets=self.targets,
-            train_ids=np.concatenate(self.train),
-            train_sizes=np.array([len(batch) for batch in self.train]),
-            validation_ids=np.concatenate(self.validation),
-            validation_sizes=np.array([len(batch) for batch in self.validation]),
+            train_ids=_joined(self.train),
+            train_sizes=_sizes(self.train),
+            validation_ids=_joined(self.validation),
+            validation_sizes=_sizes(self.validation),
+            loaders=np.array(self.loaders, dtype=np.int64),
+            structure=np.array(self.structure),
+            precision=np.array(self.precision),
+            schedule=np.array(json.dumps(asdict(self.schedule))),
         )
 
     @staticmethod
@@ -70,10 +105,27 @@ class Workload:
                 targets=data["targets"],
                 train=split(data["train_ids"], data["train_sizes"]),
                 validation=split(data["validation_ids"], data["validation_sizes"]),
+                loaders=tuple(data["loaders"].tolist()),
+                structure=str(data["structure"]),
+                precision=str(data["precision"]),
+                schedule=_schedule(json.loads(str(data["schedule"]))),
             )
 
 
-def split(ids: NDArray[Any], sizes: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+def _joined(batches: Batches) -> NDArray[np.int64]:
+    return np.array([sample for batch in batches for sample in batch], dtype=np.int64)
+
+
+def _sizes(batches: Batches) -> NDArray[np.int64]:
+    return np.array([len(batch) for batch in batches], dtype=np.int64)
+
+
+def split(ids: NDArray[Any], sizes: NDArray[Any]) -> Batches:
     """Cut `ids` into batches of those sizes, which add up to their number."""
     ends = np.cumsum(sizes)
-    return tuple(tuple(int(i) for i in ids[end - size : end]) for end, size in zip(ends, sizes, strict=True))
+    return tuple(tuple(ids[end - size : end].tolist()) for end, size in zip(ends, sizes, strict=True))
+
+
+def _schedule(values: dict[str, Any]) -> Schedule:
+    """JSON has no tuples."""
+    return Schedule(**values | {"stopped_at": values["stopped_at"] and tuple(values["stopped_at"])})

@@ -14,7 +14,7 @@ ROOT = Path(harness.__file__).parents[1]
 # From upstream to downstream: a module may import its own layer and those above it.
 LAYERS = (
     ("harness.errors", "harness.oracle", "harness.history"),
-    ("harness", "harness.scenario", "harness.workloads.workload"),
+    ("harness", "harness.scenario", "harness.workloads.schedule", "harness.workloads.workload"),
     ("harness.scenario_files", "harness.frameworks"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
@@ -40,6 +40,7 @@ INSIDE_A_TRIAL = (
     "harness.history.encoding",
     "harness.history.recorder",
     "harness.workloads",
+    "harness.workloads.schedule",
     "harness.workloads.workload",
     "harness.engine",
     "harness.engine.trial",

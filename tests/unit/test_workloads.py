@@ -40,9 +40,12 @@ class TestEvery:
         assert set(ids) <= set(range(len(workload.features)))
         assert len(workload.features) == len(workload.targets)
 
-    def test_numbers_are_finite_and_of_the_precision_that_models_take(self, name):
+    def test_numbers_are_finite_unless_that_is_its_idea(self, name):
+        spoilt = name in ("adversarial/nan", "adversarial/nan_in_training", "adversarial/infinite")
+        assert np.isfinite(build(name, seed=0).features).all() != spoilt
+
+    def test_numbers_are_of_the_precision_that_models_take(self, name):
         workload = build(name, seed=0)
-        assert np.isfinite(workload.features).all()
         assert (workload.features.dtype, workload.targets.dtype) == (
             np.float32,
             np.int64 if workload.task == "classification" else np.float32,
@@ -71,6 +74,11 @@ class TestPartitions:
     def test_a_single_batch_holds_the_whole_split(self, dataset):
         workload = build(f"{dataset}/single_batch", seed=0)
         assert (sizes(workload.train), sizes(workload.validation)) == ([200], [100])
+
+
+def test_small_batches_are_many_and_end_with_a_smaller_one():
+    workload = build("digits/small_batches", seed=0)
+    assert (sizes(workload.train), sizes(workload.validation)) == ([4] * 57 + [1], [4] * 25 + [1])
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("digits/")])

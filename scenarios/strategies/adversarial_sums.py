@@ -1,0 +1,107 @@
+"""What sums make of values: exact ones, very many, infinite ones, and NaN."""
+
+import torch
+from torchmetrics import MeanMetric, MeanSquaredError
+
+from harness import Aggregate, scenario
+from harness.oracle.measured import Measured, total
+from harness.oracle.predictions import weighted_by_batch_size, weighted_without_nan
+from harness.oracle.quantities import Quantity, cross_entropy, mean_of_outputs, mean_squared_error
+from scenarios.models import Classifier, Regressor
+
+
+class Summed(Regressor):
+    """Batch values are logged, and given to a metric object with the number of samples they stand for."""
+
+    def __init__(self, features):
+        super().__init__(features)
+        self.train_metric, self.val_metric = self.metric(), self.metric()
+
+    metric = MeanMetric
+
+    def training_step(self, batch, batch_idx):
+        return self.report("train", self.train_metric, *batch)
+
+    def validation_step(self, batch, batch_idx):
+        self.report("val", self.val_metric, *batch)
+
+    def report(self, prefix, metric, x, y):
+        y_hat = self(x)
+        value = self.value(y_hat, y)
+        self.update(metric, value.detach(), y_hat.detach(), y)
+        self.log(f"{prefix}_logged", value, on_step=False, on_epoch=True)
+        self.log(f"{prefix}_metric", metric, on_step=False, on_epoch=True)
+        return value
+
+    def value(self, y_hat, y):
+        return self.loss_fn(y_hat, y)
+
+    def update(self, metric, value, y_hat, y):
+        metric.update(value, weight=len(y))
+
+
+class Identity(Summed):
+    """Returns its input, and stays so."""
+
+    def __init__(self, features):
+        super().__init__(features)
+        self.net = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.ones_(self.net.weight)
+
+    def value(self, y_hat, y):
+        return y_hat.mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+class Linear(Summed):
+    """No hidden layer, in which infinities would cancel to NaN."""
+
+    metric = MeanSquaredError
+
+    def __init__(self, features):
+        super().__init__(features)
+        self.net = torch.nn.Linear(features, 1)
+
+    def update(self, metric, value, y_hat, y):
+        metric.update(y_hat, y)
+
+
+class Classes(Summed):
+    """The same for a classification."""
+
+    loss_fn = staticmethod(Classifier.loss_fn)
+
+    def __init__(self, features, classes):
+        super().__init__(features)
+        self.net = torch.nn.Linear(features, classes)
+
+
+def _mean_of_eighths(outputs, targets, u):
+    """Multiples of 1/8 below 8: at most 256 of them add up to a multiple of 1/8 below 2048, 14 bits, in whatever
+    order, and their number and that of each batch are powers of two. float32 errs nowhere."""
+    return Measured(total(outputs.reshape(-1).tolist()) / len(outputs), 0.0)
+
+
+mean_of_eighths = Quantity("mean of eighths", _mean_of_eighths)
+
+
+def declare(pattern, module, workloads, of, stages=("train", "validation"), metric=weighted_by_batch_size):
+    scenario(
+        pattern=f"strategies/{pattern}", variant="recommended", module=module, workloads=workloads,
+        aggregates=[
+            Aggregate(f"{'train' if stage == 'train' else 'val'}_{name}", of=of, stage=stage, predicts=predicts)
+            for stage in stages
+            for name, predicts in (("logged", weighted_by_batch_size), ("metric", metric))
+        ],
+    )  # fmt: skip
+
+
+declare("bit_exact_sums", lambda data: Identity(data.features), "adversarial/dyadic", mean_of_eighths)
+declare("drifting_sums", lambda data: Identity(data.features), "adversarial/many_batches", mean_of_outputs)
+declare("infinite_sums", lambda data: Linear(data.features), "adversarial/infinite", mean_squared_error)
+declare(
+    "nan_in_sums", lambda data: Classes(data.features, data.classes), "adversarial/nan*", cross_entropy,
+    metric=weighted_without_nan,
+)  # fmt: skip
