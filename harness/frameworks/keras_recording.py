@@ -160,11 +160,15 @@ def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recordi
         recording.step_ends(stage, features, *(given or [None]))
 
     def step(data: Any) -> Any:
-        """Runs once per trace (per step, where the model runs eagerly); control dependencies keep the order."""
+        """Runs once per trace (per step, where the model runs eagerly).
+
+        TensorFlow keeps the order of what has side effects. Nothing of the step itself may depend on the
+        recording: variables made in it would carry that dependency out of the step, to where they are initialised.
+        """
         features, *_ = keras.utils.unpack_x_y_sample_weight(data)
         outputs.latest = None
-        with tf.control_dependencies([tf.numpy_function(begins, [], [])]):
-            result = inner(data)
+        tf.numpy_function(begins, [], [])
+        result = inner(data)
         given = [outputs.latest] if tf.is_tensor(outputs.latest) else []
         with tf.control_dependencies(tf.nest.flatten(result)):
             tf.numpy_function(ends, [features, *given], [])
