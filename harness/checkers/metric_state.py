@@ -1,8 +1,9 @@
 """Does a metric object start every epoch empty? What is left in it leaks into that epoch's figure.
 
-The history holds the number of updates in each torchmetrics object before and after the first batch of every
-epoch, when all hooks that may reset it at the start have run. An object belongs to those stages in which the
-first batch adds to it.
+The history holds the number of updates in each torchmetrics object (in a Keras metric: the count that its mean is
+divided by) before and after the first batch of every epoch, when all hooks that may reset it at the start have run.
+An object belongs to those stages in which the first batch adds to it. One that is made by the first batch, as Keras
+makes compiled metrics, held nothing before it.
 """
 
 from harness.checkers.case import Case
@@ -13,7 +14,7 @@ STAGES = ("train", "validation")
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding per torchmetrics object of the module and stage that updates it, by its attribute name."""
+    """One finding per metric object of the module and stage that updates it, by its attribute name."""
     if not case.completed:
         return []
     findings = []
@@ -21,8 +22,8 @@ def check(case: Case) -> list[Finding]:
         before, after = _moments(case, stage, "before"), _moments(case, stage, "after")
         names = dict.fromkeys(name for state in after.values() for name in state.value["updates"])
         for name in names:
-            held = {epoch: state.value["updates"][name] for epoch, state in before.items()}
-            if any(after[epoch].value["updates"][name] > held[epoch] for epoch in after if epoch in held):
+            held = {epoch: state.value["updates"].get(name, 0) for epoch, state in before.items()}
+            if any(after[epoch].value["updates"].get(name, 0) > held[epoch] for epoch in after if epoch in held):
                 findings.append(_judge(case, f"{name} ({stage})", held, before))
     return findings
 

@@ -83,6 +83,12 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._note("on_test_end")
         self._position.begin("train")
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if batch == 0:
+            self._note_metric_states("before")
+
+    on_test_batch_begin = on_train_batch_begin
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._note_batch_end("on_train_batch_end", batch)
 
@@ -90,8 +96,15 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._note_batch_end("on_test_batch_end", batch)
 
     def _note_batch_end(self, hook: str, told: int) -> None:
-        """`told` is the batch that Keras says has ended."""
+        """`told` is the batch that Keras says has ended; the stamp says which one was the last that ran."""
         self._recorder.write(hook, "info", told, **self._position.stamp())
+        if told == self.model.steps_per_execution - 1:
+            self._note_metric_states("after")
+
+    def _note_metric_states(self, moment: str) -> None:
+        """How much each metric that counts holds around an epoch's first execution; nothing is computed."""
+        updates = {metric.name: int(metric.count) for metric in metrics_of(self.model) if hasattr(metric, "count")}
+        self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._position.batch = None
@@ -117,6 +130,12 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._recorder.write("batch", "ok", Json(f'{{"ids":{ids},"outputs":{told}}}'), **position.stamp())
         if stage == "train":
             position.step += 1
+
+
+def metrics_of(model: Any) -> list[Any]:
+    """All metric objects of a model, also those that its own `metrics` does not list and Keras does not reset."""
+    found = {id(metric): metric for metric in (*keras.Model.metrics.fget(model), *model.metrics)}
+    return [part for metric in found.values() for part in getattr(metric, "metrics", None) or [metric]]
 
 
 def _number(figure: Any) -> float | str:

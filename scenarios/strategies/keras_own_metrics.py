@@ -4,7 +4,7 @@ Keras resets what `metrics` lists when an epoch begins. It finds metric objects 
 overrides the property, and then it is easy to forget one.
 """
 
-from harness import Aggregate, scenario
+from harness import Aggregate, Expect, scenario
 from harness.oracle.predictions import all_epochs_so_far, mean_of_batch_means, over_the_epoch, weighted_by_batch_size
 from harness.oracle.quantities import accuracy, cross_entropy
 
@@ -48,11 +48,11 @@ def model(data, weighted=False, all_listed=True):
     return model
 
 
-def declare(variant, of_loss, of_accuracy=over_the_epoch, **options):
+def declare(variant, of_loss, of_accuracy=over_the_epoch, expects=(), **options):
     scenario(
         pattern="strategies/keras_own_metrics", variant=variant, framework="keras",
         source="Keras guide: Customizing what happens in fit() with TensorFlow, going lower-level",
-        module=lambda data: model(data, **options),
+        module=lambda data: model(data, **options), expects=expects,
         aggregates=[
             Aggregate("loss", of=cross_entropy, stage="train", predicts=of_loss),
             Aggregate("accuracy", of=accuracy, stage="train", predicts=of_accuracy),
@@ -63,4 +63,7 @@ def declare(variant, of_loss, of_accuracy=over_the_epoch, **options):
 
 declare("as_documented", mean_of_batch_means)
 declare("recommended", weighted_by_batch_size, weighted=True)
-declare("control", mean_of_batch_means, all_epochs_so_far, all_listed=False)
+declare(
+    "control", mean_of_batch_means, all_epochs_so_far, all_listed=False,
+    expects=[Expect("violated", aggregate="accuracy (train)", checker="metric_state")],
+)  # fmt: skip
