@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import scenario_files
 from harness.errors import ScenarioError, UsageError
-from harness.scenario import Claim, Scenario
+from harness.scenario import DEFAULT_FRAMEWORK, Claim, Scenario
 from harness.workloads import partitions
 
 ENTRY_POINT_GROUP = "epoch_harness.scenarios"
@@ -92,6 +92,10 @@ class Catalog:
             found = self._match(text)
             chosen.update({scenario.id: scenario for scenario in found})
         return sorted(chosen.values(), key=lambda scenario: scenario.id)
+
+    def frameworks(self, filters: Sequence[str]) -> list[str]:
+        """Those that the selected scenarios run in; the default one if no scenario could be read."""
+        return sorted({scenario.framework for scenario in self.select(filters)}) or [DEFAULT_FRAMEWORK]
 
     def claims_about(self, scenario: str) -> list[str]:
         """Ids of the claims that a scenario's findings help to decide."""

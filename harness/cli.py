@@ -19,7 +19,8 @@ from rich.table import Table
 import harness
 from harness import catalog as catalogs
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
+from harness.engine.local import DEFAULT_LIMIT_S, engines
+from harness.environment import together
 from harness.errors import HarnessError
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
@@ -46,10 +47,9 @@ def cli() -> None:
 def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None:
     """Show scenarios, their document and claims, and whether they can run here, or why not."""
     catalog = catalogs.find()
-    catalog.select(filters)
-    with LocalEngine("lightning") as engine:
-        environment = engine.environment()
-    planned = plan.make(catalog, filters, device, 0, {"lightning": environment})
+    with engines(catalog.frameworks(filters)) as warm:
+        environments = warm.environments
+    planned = plan.make(catalog, filters, device, 0, environments)
     reasons = {item.scenario: item.reason for item in planned.unavailable}
     workloads: dict[str, list[str]] = {}
     for id, workload in [(entry.scenario, entry.workload) for entry in planned.trials] + [
@@ -70,7 +70,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        _print_list(rows, environment.title)
+        _print_list(rows, together(environments).title)
 
 
 def _print_list(rows: list[dict[str, Any]], environment: str) -> None:

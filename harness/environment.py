@@ -1,5 +1,6 @@
 """What an environment holds, and whether a requirement is met there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,35 @@ class Environment:
         shown = [f"{name} {packages[name]}" for name in packages]
         module = f" (imported as {self.found['module']})" if self.found["module"] else ""
         return f"Python {self.found['python']}, {', '.join(shown)}{module}"
+
+
+NOT_ASKED = Environment({"unavailable": "not asked yet", "cuda": {"available": False}})
+
+
+def together(environments: Mapping[str, Environment]) -> Environment:
+    """One description of the same interpreter as several frameworks found it; each is named where they differ."""
+    found = {framework: environment.found for framework, environment in environments.items()}
+    shared = next(iter(found.values()))
+    if len(found) == 1:
+        return Environment(shared)
+
+    def each(texts: Mapping[str, str]) -> str:
+        return "; ".join(f"{framework}: {text}" for framework, text in texts.items() if text)
+
+    cuda = {framework: one["cuda"] for framework, one in found.items()}
+    return Environment(
+        {
+            **shared,
+            "framework": ", ".join(found),
+            "module": ", ".join(one["module"] for one in found.values() if one["module"]),
+            "unavailable": each({framework: one["unavailable"] for framework, one in found.items()}),
+            "cuda": {
+                "available": any(one["available"] for one in cuda.values()),
+                "reason": each({framework: one["reason"] for framework, one in cuda.items()}),
+                "device": next((one["device"] for one in cuda.values() if one["device"]), ""),
+            },
+        }
+    )
 
 
 def _parse(needs: str) -> Requirement:

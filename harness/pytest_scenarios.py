@@ -14,14 +14,13 @@ import pytest
 from harness import catalog as catalogs
 from harness.catalog import Catalog
 from harness.engine import plan
-from harness.environment import Environment
+from harness.environment import NOT_ASKED
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.pytest_trials import Judged, Trials
 
 ROUNDS = 3
-NOT_ASKED = Environment({"unavailable": "not asked yet"})
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Selection:
 
     @property
     def frameworks(self) -> list[str]:
-        return sorted({scenario.framework for scenario in self.catalog.select(self.filters)})
+        return self.catalog.frameworks(self.filters)
 
     def names(self) -> list[tuple[str, str]]:
         """Scenario and workload of every trial, in order.

@@ -1,14 +1,14 @@
 """Runs the trials of a pytest session, and says in words what was unexpected. Heavy; imported with the first item."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from harness.engine import plan
-from harness.engine.local import Job, LocalEngine, Outcome
+from harness.engine.local import Engines, Job, Outcome, engines
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.findings import FIGURES, Finding
@@ -112,8 +112,7 @@ class Trials:
 
     selection: Selection
     directory: RunDirectory
-    engines: Mapping[str, LocalEngine]
-    environments: Mapping[str, Environment]
+    engines: Engines
     planned: plan.Plan
     _workloads: dict[str, Workload] = field(default_factory=dict)
     _rounds: Counter[str] = field(default_factory=Counter)
@@ -133,8 +132,8 @@ class Trials:
         arrays, history = self.directory.workload(workload), self.directory.history(round_id)
         job = Job(trial, arrays, history, self.directory.output(round_id))
         samples = self._materialise(workload, arrays)
-        [outcome] = self.engines[trial.framework].run([job])
-        environment = self.environments[trial.framework]
+        [outcome] = self.engines.run([job])
+        environment = self.engines.environments[trial.framework]
         findings = judge_outcome(outcome, self.selection.catalog, samples, history, environment)
         declared_at = self.selection.catalog.scenarios[scenario].declared_at
         return Judged(outcome, findings, job, environment, declared_at)
@@ -157,11 +156,6 @@ def started(selection: Selection, folder: Path) -> Iterator[Trials]:
         HarnessError: no engine can be started here.
     """
     directory = RunDirectory.create(folder)
-    with ExitStack() as stack:
-        log = stack.enter_context((directory.path / "output" / "engine.txt").open("wb"))
-        engines = {
-            framework: stack.enter_context(LocalEngine(framework, log=log)) for framework in selection.frameworks
-        }
-        environments = {framework: engine.environment() for framework, engine in engines.items()}
-        planned = plan.make(selection.catalog, selection.filters, selection.device, SEED, environments)
-        yield Trials(selection, directory, engines, environments, planned)
+    with (directory.path / "output" / "engine.txt").open("wb") as log, engines(selection.frameworks, log=log) as warm:
+        planned = plan.make(selection.catalog, selection.filters, selection.device, SEED, warm.environments)
+        yield Trials(selection, directory, warm, planned)

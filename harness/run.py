@@ -16,9 +16,9 @@ from harness.catalog import Catalog
 from harness.checkers import judge
 from harness.checkers.case import Case
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, Job, LocalEngine, Outcome
+from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome, engines
 from harness.engine.trial import Trial
-from harness.environment import Environment
+from harness.environment import NOT_ASKED, Environment, together
 from harness.findings import DECIDED, Finding
 from harness.history import reader
 from harness.report import write_reports
@@ -90,7 +90,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     Raises:
         HarnessError: with the exit code that says what kind of failure it was.
     """
-    catalog.select(request.filters)  # a bad filter is told before anything is made or started
+    frameworks = catalog.frameworks(request.filters)  # a bad filter is told before anything is made or started
     directory = RunDirectory.create(out)
     started = time.monotonic()
     manifest: dict[str, Any] = {
@@ -112,9 +112,10 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     decisions: list[claims.Decision] = []
     interrupted = False
     engine_log = (directory.path / "output" / "engine.txt").open("wb")
-    with engine_log, LocalEngine("lightning", request.jobs, limit_s=request.limit_s, log=engine_log) as engine:
-        environment = engine.environment()
-        planned = plan.make(catalog, request.filters, request.device, request.seed, {"lightning": environment})
+    with engine_log, engines(frameworks, request.jobs, request.limit_s, engine_log) as warm:
+        environments = warm.environments
+        environment = together(environments)
+        planned = plan.make(catalog, request.filters, request.device, request.seed, environments)
         trials = [
             Trial(**{**asdict(trial), "prelude": request.prelude}) if request.prelude else trial
             for trial in planned.trials
@@ -129,18 +130,18 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
             for trial in trials
         ]
         try:
-            for job, outcome in zip(jobs, engine.run(jobs), strict=True):
-                found = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
+            for job, outcome in zip(jobs, warm.run(jobs), strict=True):
+                where = environments[job.trial.framework]
+                found = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, where)
                 counted = counters.count(reader.read(job.history))
-                _store(directory, outcome, found, counted, environment)
+                _store(directory, outcome, found, counted, where)
                 findings += found
                 tallies[job.trial.scenario, job.trial.workload] = counted
                 progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
         except KeyboardInterrupt:
             interrupted = True
     if not interrupted:
-        everything = plan.make(catalog, (), request.device, request.seed, {"lightning": environment})
-        possible = {(trial.scenario, trial.workload) for trial in everything.trials}
+        possible = _possible(catalog, request.device, environments)
         decisions = [
             claims.decide(claim, findings, tallies, environment, possible) for claim in catalog.claims.values()
         ]
@@ -151,6 +152,18 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     directory.replace_json(directory.manifest, manifest)
     write_reports([directory], directory.path)
     return Result(directory, tuple(findings), tuple(decisions), planned.unavailable, interrupted)
+
+
+def _possible(catalog: Catalog, device: str, environments: dict[str, Environment]) -> set[tuple[str, str]]:
+    """Scenario and workload of every trial that can run here, or might: not every framework was asked."""
+    asked = {framework: environments.get(framework, NOT_ASKED) for framework in catalog.frameworks(())}
+    everything = plan.make(catalog, (), device, 0, asked)
+    might = {
+        (item.scenario, item.workload)
+        for item in everything.unavailable
+        if item.scenario in catalog.scenarios and catalog.scenarios[item.scenario].framework not in environments
+    }
+    return might | {(trial.scenario, trial.workload) for trial in everything.trials}
 
 
 def _materialise(directory: RunDirectory, trials: Sequence[Trial], seed: int) -> dict[str, Workload]:

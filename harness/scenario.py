@@ -1,6 +1,6 @@
 """What a scenario is, and how one is declared.
 
-A scenario file holds a plain LightningModule and, below it, one call of :func:`scenario`. This module is
+A scenario file holds a plain LightningModule or Keras model and, below it, one call of :func:`scenario`. This module is
 imported inside every trial, so it needs nothing but the standard library.
 """
 
@@ -17,6 +17,7 @@ from harness.oracle.quantities import Quantity
 Stage = Literal["train", "validation"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
 
+DEFAULT_FRAMEWORK = "lightning"
 VARIANTS = ("as_documented", "migrated", "recommended", "control")
 
 AGGREGATE_VERDICTS = ("exact", "biased", "wrong", "missing", "raised", "unknown")
@@ -220,7 +221,7 @@ def scenario(
     aggregates: Sequence[Aggregate],
     source: str = "",
     workloads: Sequence[str] | str = "digits/*",
-    framework: str = "lightning",
+    framework: str = DEFAULT_FRAMEWORK,
     hooks: Sequence[EpochHook] = (),
     expects: Sequence[Expect] = (),
     needs: str = "",
@@ -234,7 +235,8 @@ def scenario(
         pattern: `document/pattern`; together with `variant` it is the scenario's id.
         variant: `as_documented`, `migrated` (today's API, same arithmetic), `recommended` (exact wherever it
             can be) or `control` (a step left out on purpose, to show that it matters).
-        module: called with the workload's `DataShape`, returns the module to train.
+        module: called with the workload's `DataShape`, returns the LightningModule or compiled `keras.Model` to
+            train.
         aggregates: what is promised once per epoch; at least one.
         source: the document, paper or page that describes the pattern.
         workloads: globs over workload names (`epoch-harness list` shows them).
@@ -242,9 +244,10 @@ def scenario(
         expects: verdicts expected other than by default, for example `raised` from a version on.
         needs: the environment that the scenario can run in, such as ``"pytorch_lightning>=2.0"``; elsewhere
             it is listed as unavailable.
-        predictions_from: dotted name of the submodule whose forward pass returns the per-sample predictions;
-            empty for the module itself.
-        trainer: further arguments for the Trainer.
+        predictions_from: dotted name of the submodule (in Keras: name of the layer) whose forward pass returns
+            the per-sample predictions; empty for the module itself.
+        framework: `lightning` or `keras`.
+        trainer: further arguments for the Trainer, or for Keras's `fit`.
         ranks: how many processes share an epoch, on the CPU; batch k goes to rank k modulo `ranks`.
 
     Raises:

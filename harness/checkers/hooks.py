@@ -7,14 +7,22 @@ from harness.checkers.case import Case
 from harness.findings import Finding
 from harness.scenario import EpochHook
 
-# What Lightning calls on every callback, whatever hooks the module defines
-# (pytorch_lightning.callbacks.Callback, 1.9 to 2.6).
-CALLBACK_HOOKS = (
-    EpochHook("on_train_epoch_start", "train"),
-    EpochHook("on_train_epoch_end", "train"),
-    EpochHook("on_validation_epoch_start", "validation"),
-    EpochHook("on_validation_epoch_end", "validation"),
-)
+# What is called on every callback, whatever hooks the module defines
+# (pytorch_lightning.callbacks.Callback, 1.9 to 2.6; keras.callbacks.Callback, 3.0 to 3.15).
+CALLBACK_HOOKS = {
+    "lightning": (
+        EpochHook("on_train_epoch_start", "train"),
+        EpochHook("on_train_epoch_end", "train"),
+        EpochHook("on_validation_epoch_start", "validation"),
+        EpochHook("on_validation_epoch_end", "validation"),
+    ),
+    "keras": (
+        EpochHook("on_epoch_begin", "train"),
+        EpochHook("on_epoch_end", "train"),
+        EpochHook("on_test_begin", "validation"),
+        EpochHook("on_test_end", "validation"),
+    ),
+}
 
 
 def check(case: Case) -> list[Finding]:
@@ -26,7 +34,7 @@ def check(case: Case) -> list[Finding]:
         *(_once_per_pass(case, hook, "invoke", _name(hook)) for hook in _defined_by_module(case)),
         *(
             _once_per_pass(case, hook, "info", f"Callback.{_name(hook)}")
-            for hook in CALLBACK_HOOKS
+            for hook in CALLBACK_HOOKS[case.trial.framework]
             if hook.stage in case.stages
         ),
     ]
@@ -38,7 +46,7 @@ def _defined_by_module(case: Case) -> list[EpochHook]:
     defined = plan.value["hooks"] if plan else []
     return [
         hook
-        for hook in CALLBACK_HOOKS
+        for hook in CALLBACK_HOOKS[case.trial.framework]
         if hook.name in defined and hook.stage in case.stages and hook not in case.scenario.hooks
     ]
 

@@ -1,8 +1,9 @@
 """Does a metric object start every pass empty? What is left in it leaks into that pass's figure.
 
-The history holds the number of updates in each torchmetrics object before and after the first batch of every
-pass, when all hooks that may reset it at the start have run. An object belongs to those stages in which the
-first batch adds to it.
+The history holds the number of updates in each torchmetrics object (in a Keras metric: the count that its mean is
+divided by) before and after the first batch of every pass, when all hooks that may reset it at the start have run.
+An object belongs to those stages in which the first batch adds to it. One that is made by the first batch, as Keras
+makes compiled metrics, held nothing before it.
 """
 
 from harness.checkers.case import Case
@@ -14,7 +15,7 @@ STAGES = ("train", "validation")
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding per torchmetrics object of the module and stage that updates it, by its attribute name."""
+    """One finding per metric object of the module and stage that updates it, by its attribute name."""
     if not case.completed:
         return []
     findings = []
@@ -22,8 +23,8 @@ def check(case: Case) -> list[Finding]:
         before, after = _moments(case, stage, "before"), _moments(case, stage, "after")
         names = dict.fromkeys(name for state in after.values() for name in state.value["updates"])
         for name in names:
-            held = {of: state.value["updates"][name] for of, state in before.items()}
-            if any(after[of].value["updates"][name] > held[of] for of in after if of in held):
+            held = {of: state.value["updates"].get(name, 0) for of, state in before.items()}
+            if any(after[of].value["updates"].get(name, 0) > held[of] for of in after if of in held):
                 findings.append(_judge(case, f"{name} ({stage})", held, before))
     return findings
 

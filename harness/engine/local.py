@@ -7,10 +7,11 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -209,6 +210,39 @@ class LocalEngine:
         outcome = Outcome(trial=job.trial, **reply)
         _close_history(job.history, outcome)
         return outcome
+
+
+@dataclass(frozen=True)
+class Engines:
+    """An engine for each of several frameworks; made by :func:`engines`."""
+
+    by_framework: dict[str, LocalEngine]
+    environments: dict[str, Environment]
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """As `LocalEngine.run`; one framework works at a time, so that no more jobs run than were asked for."""
+        for framework, group in groupby(jobs, key=lambda job: job.trial.framework):
+            yield from self.by_framework[framework].run(list(group))
+
+
+@contextmanager
+def engines(
+    frameworks: Iterable[str],
+    jobs: int = 1,
+    limit_s: float = DEFAULT_LIMIT_S,
+    log: IO[bytes] | int = subprocess.DEVNULL,
+) -> Iterator[Engines]:
+    """Start an engine for each framework, side by side; leaving ends whatever it started.
+
+    Raises:
+        HarnessError: no engine can be started here.
+    """
+    with ExitStack() as stack:
+        started = {
+            framework: stack.enter_context(LocalEngine(framework, jobs, limit_s=limit_s, log=log))
+            for framework in frameworks
+        }
+        yield Engines(started, {framework: engine.environment() for framework, engine in started.items()})
 
 
 def _close_history(path: Path, outcome: Outcome) -> None:

@@ -47,8 +47,8 @@ def make(
         environment = environments[scenario.framework]
         placed = resolve_device(device, environment)
         reason = environment.unavailable(scenario.framework, placed) or environment.unmet(scenario.needs)
-        if scenario.ranks > 1 and placed == "cuda":
-            reason = reason or "several ranks run on the CPU only, so far"
+        if scenario.ranks > 1 and (placed == "cuda" or scenario.framework != "lightning"):
+            reason = reason or "several ranks run in Lightning on the CPU only, so far"
         for workload in workloads_of(scenario, filters):
             if reason:
                 unavailable.append(Unavailable(scenario.id, workload, placed, reason))

@@ -17,7 +17,7 @@ from harness import scenario_files
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
-ADAPTERS = {"lightning": "harness.frameworks.lightning"}
+ADAPTERS = {"lightning": "harness.frameworks.lightning", "keras": "harness.frameworks.keras"}
 
 
 @dataclass(frozen=True)

@@ -53,23 +53,13 @@ def environment(framework: str) -> dict[str, Any]:
         "cuda": {"available": False, "reason": "", "device": ""},
     }
     try:
-        importlib.import_module(ADAPTERS[framework])
-        if framework == "lightning":
-            found["module"] = importlib.import_module("harness.frameworks.lightning_package").NAME
-        found["cuda"] = _cuda()
+        adapter = importlib.import_module(ADAPTERS[framework])
+        found["module"] = adapter.NAME
+        found["cuda"] = adapter.cuda()
     except Exception as error:  # noqa: BLE001  # an import may fail in any way; the reason is reported
         found["unavailable"] = f"{type(error).__name__}: {error}"
         found["cuda"]["reason"] = f"{framework} cannot be imported"
     return found
-
-
-def _cuda() -> dict[str, Any]:
-    torch = importlib.import_module("torch")
-    if torch.version.cuda is None:
-        return {"available": False, "reason": f"torch {torch.__version__} is built without CUDA", "device": ""}
-    if not torch.cuda.is_available():
-        return {"available": False, "reason": "torch finds no CUDA device", "device": ""}
-    return {"available": True, "reason": "", "device": torch.cuda.get_device_name(0)}
 
 
 class WarmParent:

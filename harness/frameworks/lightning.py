@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.lightning_recording import (
     HOOKS,
     STEPS,
@@ -28,6 +28,8 @@ from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
+
+__all__ = ["NAME", "cuda", "run", "warm_up"]
 
 
 class Cut(Exception):  # noqa: N818  # it is no error
@@ -141,6 +143,15 @@ def _torchmetrics_in(module: Any) -> dict[str, Any]:
     from torchmetrics import Metric
 
     return {name: child for name, child in module.named_modules() if isinstance(child, Metric)}
+
+
+def cuda() -> dict[str, Any]:
+    """Whether a GPU can be used, why not, and its name. Starts the CUDA runtime, which does not survive a fork."""
+    if torch.version.cuda is None:
+        return {"available": False, "reason": f"torch {torch.__version__} is built without CUDA", "device": ""}
+    if not torch.cuda.is_available():
+        return {"available": False, "reason": "torch finds no CUDA device", "device": ""}
+    return {"available": True, "reason": "", "device": torch.cuda.get_device_name(0)}
 
 
 def warm_up() -> None:

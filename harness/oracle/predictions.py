@@ -65,13 +65,19 @@ def over_the_epoch(quantity: Quantity, epochs: Epochs) -> Measured:
 
 
 def mean_of_batch_means(quantity: Quantity, epochs: Epochs) -> Measured:
-    """Every batch counts the same, whatever its size."""
+    """Every batch counts the same, whatever its size. So does `keras.metrics.Mean` without sample weights, where a
+    batch's mean is one value, added up in float32 (`keras/src/metrics/reduction_metrics.py`)."""
     parts = _each(quantity, epochs[-1])
     return mean([part.value for part in parts], [part.bound for part in parts], _roundoff(epochs[-1]))
 
 
 def weighted_by_batch_size(quantity: Quantity, epochs: Epochs) -> Measured:
-    """What `self.log(on_epoch=True)` does: batch values weighted by the number of samples."""
+    """What `self.log(on_epoch=True)` does, and Keras with the loss: batch values weighted by the number of samples.
+
+    Keras keeps `total` and `count` in float32 (`keras/src/metrics/reduction_metrics.py`, `Mean`), and adds the
+    batch's mean times its size (`keras/src/backend/tensorflow/trainer.py`, `train_step` and `test_step`): each part
+    is rounded as `weighted_mean` says.
+    """
     batches = epochs[-1]
     return weighted_mean(_each(quantity, batches), [len(batch.ids) for batch in batches], _roundoff(batches))
 
@@ -97,6 +103,12 @@ def weighted_with_truncated_count(quantity: Quantity, epochs: Epochs) -> Measure
 def last_batch(quantity: Quantity, epochs: Epochs) -> Measured:
     """The value of the epoch's last batch alone."""
     return _measure(quantity, epochs[-1][-1:])
+
+
+def never_updated(quantity: Quantity, epochs: Epochs) -> Measured:
+    """A `keras.metrics.Mean` that no step updates: 0 / 0, which is 0 there, exactly
+    (`keras/src/metrics/reduction_metrics.py`: ``divide_no_nan``)."""
+    return Measured(0.0, 0.0)
 
 
 def all_epochs_so_far(quantity: Quantity, epochs: Epochs) -> Measured:

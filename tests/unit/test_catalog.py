@@ -84,6 +84,12 @@ class TestFilters:
         chosen = catalog.select(["*/recommended", "mine/mean/*"])
         assert ids(chosen) == ["mine/mean/as_documented", "mine/mean/recommended", "mine/sum/recommended"]
 
+    def test_what_is_chosen_says_which_frameworks_are_needed(self, nothing_installed, scenario_file):
+        in_keras = declaration("mine/keras").replace("module=object", "module=object, framework='keras'")
+        catalog = find([scenario_file("\n".join([declaration("mine/mean"), in_keras]))])
+        assert catalog.frameworks(["mine/mean/*"]) == ["lightning"]
+        assert catalog.frameworks([]) == ["keras", "lightning"]
+
     def test_a_workload_after_an_at_does_not_change_the_scenarios(self, nothing_installed, catalog):
         assert ids(catalog.select(["mine/sum/*@digits/ragged"])) == ["mine/sum/recommended"]
 

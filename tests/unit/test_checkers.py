@@ -383,6 +383,12 @@ class TestMetricState:
         untouched = healthy().with_value(held("before", 1), f="metric_state")
         assert not [each for each in judge(case(untouched)) if each.checker == "metric_state"]
 
+    def test_an_object_that_the_first_batch_makes_held_nothing_before(self, case):
+        late = healthy()
+        first = next(operation for operation in late if operation["f"] == "metric_state")
+        first["value"] = {"moment": "before", "updates": {}}
+        assert found(case(late), "metric_state", "accuracy (train)").verdict == "ok"
+
 
 class TestHooks:
     def test_a_hook_that_runs_twice_is_told_with_its_epoch(self, case):
@@ -486,3 +492,46 @@ class TestUndecided:
     def test_an_empty_history_is_never_fine(self, case):
         findings = judge(case(Operations()))
         assert {finding.verdict for finding in findings} == {"unknown"}
+
+
+def in_keras(history: Operations) -> Operations:
+    """The same history with the hooks that Keras has, whose figures belong to an epoch and to no step."""
+    hooks = {
+        "on_train_epoch_start": "on_epoch_begin", "on_train_epoch_end": "on_epoch_end",
+        "on_validation_epoch_start": "on_test_begin", "on_validation_epoch_end": "on_test_end",
+    }  # fmt: skip
+    renamed = Operations({**operation, "f": hooks.get(str(operation["f"]), operation["f"])} for operation in history)
+    renamed = Operations(each for each in renamed if each["f"] not in hooks.values() or each["type"] == "info")
+    for operation in renamed:
+        if operation["f"] == "plan":
+            operation["value"] = {**operation["value"], "hooks": []}
+        if operation["f"] == "logger":
+            operation["value"] = {**operation["value"], "step": None}
+    return renamed
+
+
+class TestKeras:
+    @pytest.fixture
+    def keras(self, case):
+        def make(operations: Operations) -> Case:
+            return replace(case(in_keras(operations), hooks=()), trial=replace(TRIAL, framework="keras"))
+
+        return make
+
+    def test_a_healthy_history_meets_no_objection(self, keras):
+        assert objections(keras(healthy())) == []
+
+    def test_what_only_lightning_promises_is_not_judged(self, keras):
+        judged = {finding.checker for finding in judge(keras(healthy()))}
+        assert set(checkers.CHECKERS) - judged == {"report_step"}
+
+    @pytest.mark.parametrize(
+        ("lightning", "keras_hook"),
+        [
+            ("on_train_epoch_end", "Callback.on_epoch_end (train)"),
+            ("on_validation_epoch_end", "Callback.on_test_end (validation)"),
+        ],
+    )
+    def test_a_callback_hook_that_is_not_called_is_told(self, keras, lightning, keras_hook):
+        silent = keras(healthy().without(f=lightning, type="info", epoch=1))
+        assert objections(silent) == [("hook", keras_hook, "violated")]

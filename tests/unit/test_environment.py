@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.environment import Environment
+from harness.environment import Environment, together
 from harness.errors import ScenarioError
 
 NO_CUDA = {"available": False, "reason": "torch is built without CUDA", "device": ""}
@@ -92,3 +92,32 @@ def test_a_framework_that_cannot_run_on_a_device_has_a_reason(found, device, rea
 
 def test_the_title_names_all_versions():
     assert environment(torch="2.13.0", lightning="2.6.6").title == "Python 3.11.7, torch 2.13.0, lightning 2.6.6"
+
+
+def found_by(framework: str, module: str, unavailable: str, cuda) -> Environment:
+    shared = environment(unavailable=unavailable, cuda=cuda, torch="2.13.0").found
+    return Environment({**shared, "framework": framework, "module": module})
+
+
+GPU = {"available": True, "reason": "", "device": "a GPU"}
+LIGHTNING = found_by("lightning", "pytorch_lightning", "", GPU)
+KERAS = found_by("keras", "", "ModuleNotFoundError: x", {**NO_CUDA, "reason": "keras cannot be imported"})
+
+
+def test_one_framework_describes_its_environment_alone():
+    assert together({"lightning": LIGHTNING}) == LIGHTNING
+
+
+def test_several_frameworks_are_named_where_they_differ():
+    found = together({"keras": KERAS, "lightning": LIGHTNING}).found
+    assert found == {
+        **LIGHTNING.found,
+        "framework": "keras, lightning",
+        "unavailable": "keras: ModuleNotFoundError: x",
+        "cuda": {**GPU, "reason": "keras: keras cannot be imported"},
+    }
+
+
+def test_the_title_names_all_that_was_imported():
+    both = {"keras": found_by("keras", "keras", "", NO_CUDA), "lightning": LIGHTNING}
+    assert together(both).title.endswith("(imported as keras, pytorch_lightning)")

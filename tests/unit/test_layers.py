@@ -46,7 +46,7 @@ INSIDE_A_TRIAL = (
     "harness.engine.trial",
     "harness.engine.warm_parent",
 )
-FRAMEWORK = {"torch", "torchmetrics", "pytorch_lightning", "lightning"}
+FRAMEWORK = {"torch", "torchmetrics", "pytorch_lightning", "lightning", "tensorflow", "keras"}
 
 # Whatever is neither the standard library's, NumPy's nor ours is not to be had.
 IMPORT_WITH_NOTHING_ELSE = """

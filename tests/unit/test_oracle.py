@@ -25,6 +25,7 @@ from harness.oracle.predictions import (
     last_batch,
     mean_of_batch_means,
     mean_of_last_20_batches,
+    never_updated,
     over_the_epoch,
     weighted_by_batch_size,
 )
@@ -436,6 +437,10 @@ class TestPredictions:
         data = regressed(60)
         first, second = data.batches(30, 30)
         assert values(all_epochs_so_far, std_of_outputs, [first], [second]) == data.measure(std_of_outputs).value
+
+    def test_a_metric_that_is_never_updated_is_zero_and_nothing_else(self):
+        shown = never_updated(mean_of_outputs, [regressed(60).batches(60)])
+        assert (shown.value, shown.bound) == (0.0, 0.0)
 
     @pytest.mark.parametrize("prediction", [over_the_epoch, mean_of_batch_means, last_batch])
     def test_earlier_epochs_do_not_matter(self, prediction):

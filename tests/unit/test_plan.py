@@ -162,3 +162,10 @@ def test_an_unreadable_file_given_by_its_path_is_unavailable(tmp_path, monkeypat
     (tmp_path / "mine.py").write_text("import keras")
     (missing,) = planned(Catalog(), str(tmp_path / "mine.py")).unavailable
     assert "keras" in missing.reason
+
+
+def test_several_ranks_run_in_lightning_only():
+    several = catalog(scenario("a/mean", framework="keras", ranks=2))
+    plan = make(several, (), "cpu", 0, {"keras": environment()})
+    assert not plan.trials
+    assert {item.reason for item in plan.unavailable} == {"several ranks run in Lightning on the CPU only, so far"}

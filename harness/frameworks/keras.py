@@ -1,0 +1,60 @@
+"""Runs one trial in Keras 3 on TensorFlow and writes its history."""
+
+from typing import Any
+
+from harness.frameworks.keras_package import NAME, keras, tf
+from harness.frameworks.keras_recording import STEPS, Recording, instrument
+from harness.history.recorder import Recorder
+from harness.scenario import Scenario
+from harness.workloads.workload import Workload
+
+__all__ = ["NAME", "cuda", "run", "warm_up"]
+
+
+class Partition(keras.utils.PyDataset):  # type: ignore[name-defined,misc]  # Keras is not type-checked here
+    """The workload's batches of one stage, in order."""
+
+    def __init__(self, workload: Workload, stage: str) -> None:
+        super().__init__()
+        self._workload = workload
+        self._batches = workload.batches(stage)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        ids = list(self._batches[index])
+        return self._workload.features[ids], self._workload.targets[ids]
+
+
+def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
+    """Train the scenario's compiled model on the workload for as many epochs as its schedule plans.
+
+    Args:
+        device: `cpu`; see `cuda`.
+        recorder: where the history goes; None runs the same training.
+    """
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    keras.utils.set_random_seed(seed)
+    model = scenario.module(workload.shape)
+    arguments: dict[str, Any] = {
+        "epochs": workload.schedule.epochs, "verbose": 0, "shuffle": False,
+        "validation_data": Partition(workload, "validation"), **scenario.trainer,
+    }  # fmt: skip
+    if recorder is not None:
+        recording = Recording(recorder, workload)
+        instrument(model, scenario.predictions_from, recording)
+        # Last, so that it is told what callbacks before it add to the figures.
+        arguments["callbacks"] = [*arguments.get("callbacks", ()), recording]
+        planned = {"max_epochs": arguments["epochs"], "stages": list(STEPS), "hooks": []}
+        recorder.write("plan", "info", planned)
+    model.fit(Partition(workload, "train"), **arguments)
+
+
+def cuda() -> dict[str, Any]:
+    return {"available": False, "reason": "Keras scenarios run on the CPU only, so far", "device": ""}
+
+
+def warm_up() -> None:
+    """Nothing: TensorFlow starts its threads with the first operation, and they do not survive a fork."""

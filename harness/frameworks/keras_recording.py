@@ -1,0 +1,206 @@
+"""Attaches recording to a compiled Keras model, from outside.
+
+A callback, and wrappers on the model *instance* around `call`, `train_step` and `test_step`, which Keras traces
+into the graph it runs. What leaves the graph leaves it by `tf.numpy_function`, once per step, whatever
+`steps_per_execution` is; the step itself stays compiled. Samples travel in no other place than the batch: they are
+told by their features.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ScenarioError
+from harness.frameworks.keras_package import keras, tf
+from harness.history.encoding import encode_array, encode_batch, encode_number
+from harness.history.recorder import Recorder
+from harness.workloads.workload import Workload
+
+STEPS = {"train": "train_step", "validation": "test_step"}
+
+
+class Position:
+    """Where training stands: what every operation is stamped with."""
+
+    def __init__(self) -> None:
+        self.stage: str | None = None
+        self.epoch: int | None = None
+        self.step = 0
+        self.batch: int | None = None
+
+    def begin(self, stage: str) -> None:
+        self.stage, self.batch = stage, None
+
+    def stamp(self) -> dict[str, Any]:
+        return {"stage": self.stage, "epoch": self.epoch, "step": self.step, "batch": self.batch}
+
+
+class Samples:
+    """Tells samples by their features."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._features = workload.features
+        self._ids = {row.tobytes(): index for index, row in enumerate(workload.features)}
+
+    def identify(self, features: NDArray[Any], supposed: tuple[int, ...]) -> tuple[int, ...]:
+        """The ids of the samples in a batch. `supposed` is what stands in this place of the workload's partition;
+        it counts where two samples are alike, and where features are no sample's."""
+        if np.array_equal(features, self._features[list(supposed)]):
+            return supposed
+        found = [self._ids.get(row.tobytes()) for row in features]
+        return supposed if None in found else tuple(index for index in found if index is not None)
+
+
+class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  # Keras is not type-checked here
+    """Notes the progress of `fit`, the figures that callbacks are told, and what each step holds."""
+
+    def __init__(self, recorder: Recorder, workload: Workload) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._workload = workload
+        self._samples = Samples(workload)
+        self._position = Position()
+
+    def _note(self, hook: str) -> None:
+        self._recorder.write(hook, "info", **self._position.stamp())
+
+    def _note_weights(self) -> None:
+        """Their checksum: equal ones before and after an epoch say that nothing was learnt."""
+        checksum = 0
+        for weights in self.model.trainable_variables:
+            checksum = zlib.crc32(weights.numpy().tobytes(), checksum)
+        self._recorder.write("weights", "info", {"crc32": checksum}, **self._position.stamp())
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._note("on_train_begin")
+        self._note_weights()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._position.epoch = epoch
+        self._position.begin("train")
+        self._note("on_epoch_begin")
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._position.begin("validation")
+        self._note("on_test_begin")
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._position.batch = None
+        self._note("on_test_end")
+        self._position.begin("train")
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if batch == 0:
+            self._note_metric_states("before")
+
+    on_test_batch_begin = on_train_batch_begin
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._note_batch_end("on_train_batch_end", batch)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._note_batch_end("on_test_batch_end", batch)
+
+    def _note_batch_end(self, hook: str, told: int) -> None:
+        """`told` is the batch that Keras says has ended; the stamp says which one was the last that ran."""
+        self._recorder.write(hook, "info", told, **self._position.stamp())
+        if told == self.model.steps_per_execution - 1:
+            self._note_metric_states("after")
+
+    def _note_metric_states(self, moment: str) -> None:
+        """How much each metric that counts holds around an epoch's first execution; nothing is computed."""
+        updates = {metric.name: int(metric.count) for metric in metrics_of(self.model) if hasattr(metric, "count")}
+        self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._position.batch = None
+        self._note("on_epoch_end")
+        self._note_weights()
+        metrics = {name: _number(figure) for name, figure in (logs or {}).items()}
+        told = {"step": None, "epoch": epoch, "metrics": metrics}
+        self._recorder.write("logger", "ok", told, **self._position.stamp())
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._note("on_train_end")
+
+    def step_begins(self, stage: str) -> None:
+        position = self._position
+        position.batch = 0 if position.batch is None else position.batch + 1
+        self._recorder.write("batch", "invoke", **position.stamp())
+
+    def step_ends(self, stage: str, features: NDArray[Any], outputs: NDArray[Any] | None) -> None:
+        position = self._position
+        planned = self._workload.batches(stage)
+        supposed = planned[position.batch] if position.batch is not None and position.batch < len(planned) else ()
+        ids = self._samples.identify(features, supposed)
+        told = None if outputs is None else encode_array(outputs)
+        self._recorder.write("batch", "ok", text=encode_batch(ids, told), **position.stamp())
+        if stage == "train":
+            position.step += 1
+
+
+def metrics_of(model: Any) -> list[Any]:
+    """All metric objects of a model, also those that its own `metrics` does not list and Keras does not reset."""
+    found = {id(metric): metric for metric in (*keras.Model.metrics.fget(model), *model.metrics)}
+    return [part for metric in found.values() for part in getattr(metric, "metrics", None) or [metric]]
+
+
+def _number(figure: Any) -> float | str:
+    """A scalar as JSON holds it; anything else by what it is."""
+    if isinstance(figure, (bool, int, float, np.integer, np.floating)):
+        return encode_number(float(figure))
+    return type(figure).__name__
+
+
+def instrument(model: Any, predictions_from: str, recording: Recording) -> None:
+    """Attach recording to a model instance; its class stays as it is.
+
+    Raises:
+        ScenarioError: the model is compiled with XLA, which has no way out of the graph.
+    """
+    if model.jit_compile:
+        raise ScenarioError("a model with jit_compile=True cannot be recorded: XLA calls no Python; compile without it")
+    outputs = Outputs(model.get_layer(predictions_from) if predictions_from else model)
+    for stage, name in STEPS.items():
+        setattr(model, name, _recorded(stage, getattr(model, name), outputs, recording))
+
+
+class Outputs:
+    """What the observed layer returned in the step that is being traced."""
+
+    def __init__(self, layer: Any) -> None:
+        self.latest: Any = None
+        self._inner = layer.call
+        layer.call = self._call
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        self.latest = self._inner(*args, **kwargs)
+        return self.latest
+
+
+def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recording: Recording) -> Callable[[Any], Any]:
+    def begins() -> None:
+        recording.step_begins(stage)
+
+    def ends(features: NDArray[Any], *given: NDArray[Any]) -> None:
+        recording.step_ends(stage, features, *(given or [None]))
+
+    def step(data: Any) -> Any:
+        """Runs once per trace (per step, where the model runs eagerly).
+
+        TensorFlow keeps the order of what has side effects. Nothing of the step itself may depend on the
+        recording: variables made in it would carry that dependency out of the step, to where they are initialised.
+        """
+        features, *_ = keras.utils.unpack_x_y_sample_weight(data)
+        outputs.latest = None
+        tf.numpy_function(begins, [], [])
+        result = inner(data)
+        given = [outputs.latest] if tf.is_tensor(outputs.latest) else []
+        with tf.control_dependencies(tf.nest.flatten(result)):
+            tf.numpy_function(ends, [features, *given], [])
+        return result
+
+    return step

@@ -1,0 +1,77 @@
+"""Trains every Keras scenario with and without recording, and prints what each training run did, as JSON.
+
+Runs in a process of its own, as `recording_witness` does.
+"""
+
+import hashlib
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from harness import catalog
+from harness.frameworks import keras as adapter
+from harness.history.recorder import Recorder
+from harness.workloads import library
+
+
+class Witness(keras.callbacks.Callback):
+    """Notes what Keras tells callbacks."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.calls.append(("on_epoch_end", epoch, logs))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls.append(("on_train_batch_end", batch, logs))
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.calls.append(("on_test_batch_end", batch, logs))
+
+
+def digest(variables):
+    return hashlib.sha256(b"".join(variable.numpy().tobytes() for variable in variables)).hexdigest()
+
+
+def train(scenario, workload, recorder):
+    models, untrained, witness = [], [], Witness()
+
+    def module(shape):
+        models.append(scenario.module(shape))
+        untrained.append(digest(models[0].trainable_variables))
+        return models[0]
+
+    watched = replace(scenario, module=module, trainer={**scenario.trainer, "callbacks": [witness]})
+    adapter.run(watched, workload, "cpu", 0, recorder)
+    return {
+        "calls": witness.calls,
+        "untrained": untrained[0],
+        "weights": digest(models[0].trainable_variables),
+        "optimizer": digest(models[0].optimizer.variables),
+        "random": keras.random.uniform(()).numpy().item(),
+    }
+
+
+def main():
+    workload = library.build("digits/ragged", 0)
+    witnessed = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for scenario in catalog.find().select(["*"]):
+            if scenario.framework == "keras":
+                history = Path(folder, scenario.id.replace("/", "."))
+                witnessed[scenario.id] = {
+                    "plain": train(scenario, workload, None),
+                    "recorded": train(scenario, workload, Recorder(history)),
+                    "history": history.read_text(),
+                }
+    json.dump(witnessed, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
