@@ -12,14 +12,14 @@ import scenarios
 from harness import scenario_files
 from harness.catalog import Catalog
 from harness.engine import plan
-from harness.engine.local import Job, LocalEngine
-from harness.environment import Environment
+from harness.engine.local import Engines, Job, engines
+from harness.environment import Environment, together
 from harness.findings import Finding
 from harness.run import judge_outcome
 from harness.workloads import library
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE))  # for `planting`, which the files of changes import here as they do in a trial
+sys.path.append(str(HERE))  # for `changes` and `planting`, which the files of changes import here as they do in a trial
 
 DEVICE, SEED = "cpu", 0
 
@@ -46,21 +46,21 @@ def all_scenarios() -> Catalog:
 
 
 class Laboratory:
-    def __init__(self, engine: LocalEngine) -> None:
-        self.engine = engine
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
         self.catalog = all_scenarios()
-        self.environment: Environment = engine.environment()
+        self.environment: Environment = together(engines.environments)
 
     def run(self, on: str, folder: Path, prelude: str = "") -> Tried:
         """One trial on `scenario@workload`; skipped, with the reason, where it is not available."""
-        planned = plan.make(self.catalog, (on,), DEVICE, SEED, {"lightning": self.environment})
+        planned = plan.make(self.catalog, (on,), DEVICE, SEED, self.engines.environments)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
         (trial,) = planned.trials
         workload = library.build(trial.workload, SEED)
         workload.save(folder / "workload.npz")
         job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
-        (outcome,) = self.engine.run([job])
+        (outcome,) = self.engines.run([job])
         return Tried(
             judge_outcome(outcome, self.catalog, workload, job.history, self.environment), job.output.read_text()
         )
@@ -70,5 +70,5 @@ class Laboratory:
 def laboratory() -> Iterator[Laboratory]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(HERE))
-        with LocalEngine("lightning") as engine:
-            yield Laboratory(engine)
+        with engines(["keras", "lightning"]) as warm:
+            yield Laboratory(warm)
