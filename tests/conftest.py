@@ -15,9 +15,9 @@ def laboratory() -> Iterator[object]:
     """A :class:`laboratory.Laboratory`. Its imports take seconds, which most tests need not wait for."""
     from laboratory import Laboratory
 
-    from harness.engine.local import LocalEngine
+    from harness.engine.local import engines
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(HERE / "meta"))
-        with LocalEngine("lightning") as engine:
-            yield Laboratory(engine)
+        with engines(["keras", "lightning"]) as warm:
+            yield Laboratory(warm)

@@ -11,8 +11,8 @@ import scenarios
 from harness import scenario_files
 from harness.catalog import Catalog
 from harness.engine import plan
-from harness.engine.local import Job, LocalEngine
-from harness.environment import Environment
+from harness.engine.local import Engines, Job
+from harness.environment import Environment, together
 from harness.findings import Finding
 from harness.run import judge_outcome
 from harness.workloads import library
@@ -45,14 +45,14 @@ def all_scenarios() -> Catalog:
 
 
 class Laboratory:
-    def __init__(self, engine: LocalEngine) -> None:
-        self.engine = engine
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
         self.catalog = all_scenarios()
-        self.environment: Environment = engine.environment()
+        self.environment: Environment = together(engines.environments)
 
     def run(self, on: str, prelude: str = "", seed: int = 0) -> Tried:
         """One trial on `scenario@workload`; skipped, with the reason, where it is not available."""
-        planned = plan.make(self.catalog, (on,), DEVICE, seed, {"lightning": self.environment})
+        planned = plan.make(self.catalog, (on,), DEVICE, seed, self.engines.environments)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
         (trial,) = planned.trials
@@ -61,7 +61,7 @@ class Laboratory:
             folder = Path(name)
             workload.save(folder / "workload.npz")
             job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
-            (outcome,) = self.engine.run([job])
+            (outcome,) = self.engines.run([job])
             findings = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
             return Tried(findings, job.output.read_text())
 

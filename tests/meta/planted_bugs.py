@@ -4,17 +4,8 @@ To plant another, write one function here.
 """
 
 import torch
-from planting import (
-    Change,
-    around,
-    hook_caller,
-    logger_connector,
-    part,
-    pl,
-    results,
-    tell_that_it_was_reached,
-    training_epoch_loop,
-)
+from changes import Change, around, tell_that_it_was_reached
+from planting import hook_caller, logger_connector, part, pl, results, training_epoch_loop
 
 LOGGED_FIGURES = "epoch_averaging/per_batch_logging/recommended@digits/ragged"
 READ_BY_CALLBACKS = "epoch_averaging/per_batch_logging/migrated@digits/ragged"

@@ -4,10 +4,13 @@ import math
 
 import pytest
 from harmless_changes import HARMLESS
-from planted_bugs import PLANTS, nan_dropped, unweighted_mean, weights_kept_from_the_epoch_before
+from planted_bugs import PLANTS as IN_LIGHTNING
+from planted_bugs import nan_dropped, unweighted_mean, weights_kept_from_the_epoch_before
+from planted_bugs_keras import PLANTS as IN_KERAS
 
 from harness.findings import Finding
 
+PLANTS = [*IN_LIGHTNING, *IN_KERAS]
 CHANGES = [*PLANTS, *HARMLESS]
 
 
