@@ -2,17 +2,21 @@
 
 Cases are drawn at random, and one that failed is kept in `.hypothesis/examples` and tried first the next time; so
 no test here is derandomized, which would turn that off. Where the environment variable CI is set, Hypothesis
-does derandomize, by a profile of its own. A trial takes a third of a second: hence no deadline, and few examples.
+does derandomize, by a profile of its own. A trial takes a third of a second: hence no deadline, few examples, and
+no phase in which Hypothesis varies a case that is small already, to explain it.
 """
 
 from itertools import pairwise
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from harness.workloads.partitions import Cut, Partition
 
-FEW = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(
+    deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.reuse, Phase.generate, Phase.shrink],
+)  # fmt: skip
 
 sizes = st.lists(st.integers(1, 40), min_size=1, max_size=5)
 cuts = st.builds(Cut.into, sizes, st.none() | st.integers(0, 99))
