@@ -173,9 +173,8 @@ class TestSchedule:
         schedule = Schedule(accumulate=3)
         assert [batch for batch in range(8) if schedule.ends_step(batch, 8)] == [2, 5, 7]
 
-    def test_a_validation_needs_as_many_batches_as_it_waits_for(self):
-        assert Schedule(validate_after=0.4).validations(0, batches=8) == 2  # after 3 and 6 of 8
-        assert Schedule(validate_after=9).validations(0, batches=8) == 1
+    def test_a_validation_comes_only_when_all_batches_that_it_waits_for_are_done(self):
+        assert Schedule(validate_after=3).validations(0, batches=8) == 2
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("digits/")])
