@@ -55,6 +55,23 @@ class Identity(Summed):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
+class Logged(Identity):
+    """Lightning's own sum, in float32."""
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_mean", self(batch[0]).mean())
+
+
+class Counted(Identity):
+    """torchmetrics' sum, in float32 as well; it is logged once."""
+
+    def validation_step(self, batch, batch_idx):
+        self.val_metric.update(self(batch[0]).mean())
+
+    def on_validation_epoch_end(self):
+        self.log("val_mean", self.val_metric)
+
+
 class Linear(Summed):
     """No hidden layer, in which infinities would cancel to NaN."""
 
@@ -99,9 +116,16 @@ def declare(pattern, module, workloads, of, stages=("train", "validation"), metr
 
 
 declare("bit_exact_sums", lambda data: Identity(data.features), "adversarial/dyadic", mean_of_eighths)
-declare("drifting_sums", lambda data: Identity(data.features), "adversarial/many_batches", mean_of_outputs)
 declare("infinite_sums", lambda data: Linear(data.features), "adversarial/infinite", mean_squared_error)
 declare(
     "nan_in_sums", lambda data: Classes(data.features, data.classes), "adversarial/nan*", cross_entropy,
     metric=weighted_without_nan,
 )  # fmt: skip
+for variant, module in (("migrated", Logged), ("recommended", Counted)):
+    scenario(
+        pattern="strategies/drifting_sums", variant=variant, workloads="adversarial/many_batches",
+        module=lambda data, module=module: module(data.features),
+        aggregates=[
+            Aggregate("val_mean", of=mean_of_outputs, stage="validation", predicts=weighted_by_batch_size),
+        ],
+    )  # fmt: skip

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.workloads.library import NAMES, build
+from harness.workloads.library import NAMES, build, precision_of
+from harness.workloads.schedule import Schedule, limited
 from harness.workloads.workload import DataShape, Workload
 
 every_workload = pytest.mark.parametrize("name", NAMES)
@@ -18,6 +19,7 @@ def content(workload: Workload):
     return (
         workload.name, workload.task, workload.train, workload.validation,
         workload.features.dtype, workload.features.tobytes(), workload.targets.dtype, workload.targets.tobytes(),
+        workload.loaders, workload.structure, workload.precision, workload.schedule,
     )  # fmt: skip
 
 
@@ -79,6 +81,101 @@ class TestPartitions:
 def test_small_batches_are_many_and_end_with_a_smaller_one():
     workload = build("digits/small_batches", seed=0)
     assert (sizes(workload.train), sizes(workload.validation)) == ([4] * 57 + [1], [4] * 25 + [1])
+
+
+class TestAdversarial:
+    @staticmethod
+    def of(name):
+        return build(f"adversarial/{name}", seed=0)
+
+    @pytest.mark.parametrize(
+        ("name", "spoilt_in", "value"),
+        [("nan", "validation", np.isnan), ("nan_in_training", "train", np.isnan), ("infinite", "validation", np.isinf)],
+    )
+    def test_three_samples_of_one_batch_of_one_stage_are_no_numbers(self, name, spoilt_in, value):
+        workload = self.of(name)
+        spoilt = {
+            stage: [sum(value(workload.features[list(batch), 0])) for batch in workload.batches(stage)]
+            for stage in ("train", "validation")
+        }
+        assert sorted(spoilt[spoilt_in])[-2:] == [0, 3]
+        assert sum(sum(counts) for counts in spoilt.values()) == 3
+
+    def test_a_constant_target_is_one_class_of_several(self):
+        workload = self.of("constant_target")
+        assert (set(workload.targets), workload.shape.classes) == ({3}, 4)
+
+    def test_two_samples_of_each_split_are_of_the_rare_class(self):
+        workload = self.of("imbalanced")
+        for stage in ("train", "validation"):
+            ids = [sample for batch in workload.batches(stage) for sample in batch]
+            assert workload.targets[ids].tolist().count(1) == 2, stage
+        assert set(workload.targets) == {0, 1}
+
+    def test_dyadic_values_are_eighths_in_batches_of_powers_of_two(self):
+        workload = self.of("dyadic")
+        assert (workload.features * 8 % 1 == 0).all()
+        assert sizes(workload.train) == [1, 1, 2, 4, 8, 16, 32, 64, 128]
+        assert sizes(workload.validation) == [1, 1, 2, 4, 8, 16, 32, 64]
+
+    def test_very_many_batches_hold_one_tiny_value_each(self):
+        workload = self.of("many_batches")
+        assert sizes(workload.validation) == [1] * 20_000
+        assert 0.0009 < workload.features.min() < workload.features.max() < 0.0021
+
+    def test_an_empty_validation_has_neither_batches_nor_passes(self):
+        workload = self.of("empty_validation")
+        assert (workload.batches("validation"), workload.passes("validation", 0)) == ((), 0)
+        assert workload.passes("train", 0) == 1
+
+    def test_two_loaders_share_the_validation_batches(self):
+        workload = self.of("two_loaders")
+        first, second = workload.loaders_of("validation")
+        assert (sizes(first), sizes(second)) == ([32], [32, 32, 5])
+        assert workload.batches("validation") == first + second
+
+    @pytest.mark.parametrize(
+        ("name", "train", "validation"),
+        [("limited_to_batches", [32] * 5, [32] * 3), ("limited_to_fractions", [32] * 5, [32] * 2)],
+    )
+    def test_a_limit_leaves_the_first_batches(self, name, train, validation):
+        workload = self.of(name)
+        assert (sizes(workload.batches("train")), sizes(workload.batches("validation"))) == (train, validation)
+        assert workload.batches("train") == workload.train[:5]
+
+    @pytest.mark.parametrize(
+        ("name", "validations"),
+        [
+            ("two_validations", [2, 2, 2, 2, 2]),
+            ("validation_every_3_batches", [2, 2, 2, 2, 2]),
+            ("validation_every_2_epochs", [0, 1, 0, 1, 0]),
+            ("accumulation", [1, 1, 1, 1, 1]),
+        ],
+    )
+    def test_a_schedule_says_how_often_an_epoch_validates(self, name, validations):
+        workload = self.of(name)
+        assert [workload.passes("validation", epoch) for epoch in range(5)] == validations
+
+    @pytest.mark.parametrize("precision", ["float64", "float16", "bfloat16"])
+    def test_a_precision_is_what_a_workload_is_called_by(self, precision):
+        assert self.of(precision).precision == precision_of(f"adversarial/{precision}") == precision
+
+    @pytest.mark.parametrize("structure", ["dict", "nested"])
+    def test_a_structure_is_what_a_workload_is_called_by(self, structure):
+        assert self.of(structure).structure == structure
+
+
+class TestSchedule:
+    @pytest.mark.parametrize(("limit", "left"), [(1, 1), (1.0, 7), (0.5, 3), (9, 7), (0.99, 6)])
+    def test_a_limit_is_a_number_of_batches_or_a_fraction_rounded_down(self, limit, left):
+        assert limited(7, limit) == left
+
+    def test_an_accumulated_step_ends_with_every_third_batch_and_with_the_epoch(self):
+        schedule = Schedule(accumulate=3)
+        assert [batch for batch in range(8) if schedule.ends_step(batch, 8)] == [2, 5, 7]
+
+    def test_a_validation_comes_only_when_all_batches_that_it_waits_for_are_done(self):
+        assert Schedule(validate_after=3).validations(0, batches=8) == 2
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("digits/")])
