@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from harness.frameworks import lightning_measuring
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_recording import (
     HOOKS,
@@ -29,12 +30,32 @@ from harness.workloads.workload import Workload
 MAX_EPOCHS = 5
 
 
-def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
+def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what: str, recorder: Recorder) -> None:
+    """Train without recording, and write one operation `measured`.
+
+    Args:
+        what: one of `lightning_measuring.MEASURES`.
+    """
+    measuring = lightning_measuring.MEASURES[what]()
+    with measuring.meter:
+        run(scenario, workload, device, seed, None, measuring)
+    recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
+
+
+def run(
+    scenario: Scenario,
+    workload: Workload,
+    device: str,
+    seed: int,
+    recorder: Recorder | None,
+    measuring: lightning_measuring.Measuring | None = None,
+) -> None:
     """Train the scenario's module on the workload for `MAX_EPOCHS` epochs.
 
     Args:
         device: `cpu` or `cuda`.
         recorder: where the history goes; None runs the same training, and tells a logger that drops it.
+        measuring: trains for as many epochs as it asks for, does not validate, and logs as often as by default.
     """
     torch.manual_seed(seed)
     np.random.seed(seed)
@@ -63,6 +84,9 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
             callbacks.append(progress_bar(recorder, position))
             arguments["enable_progress_bar"] = True
         arguments.update(callbacks=callbacks, logger=RecordingLogger(recorder, position))
+    if measuring is not None:
+        arguments.update(callbacks=[measuring], max_epochs=measuring.max_epochs)
+        del arguments["log_every_n_steps"], loaders["validation"]
     if scenario.ranks > 1:
         arguments.update(devices=scenario.ranks, strategy="ddp_fork")
         # The partition is the workload's own; Lightning must not cut it anew. 1.9 has another name for that.
@@ -82,7 +106,7 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         recorder.write("plan", "info", planned)
     trainer = pl.Trainer(**arguments)
     try:
-        trainer.fit(module, loaders["train"], loaders["validation"])
+        trainer.fit(module, loaders["train"], loaders.get("validation"))
     finally:
         if recorder is not None:
             recorder.gather(scenario.ranks)
