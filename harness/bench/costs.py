@@ -92,7 +92,9 @@ class Cost:
         """For the bare loop against itself: a difference is seen where there is none, or one of 5 % would be
         hidden."""
         estimate = self.estimate
-        return estimate is not None and (estimate.excludes_zero or (estimate.high - estimate.low) / 2 > UNSEEN)
+        if estimate is None or math.isinf(estimate.low):
+            return False
+        return estimate.excludes_zero or (estimate.high - estimate.low) / 2 > UNSEEN
 
 
 def growth(memory: list[Memory], name: str) -> float | None:

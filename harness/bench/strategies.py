@@ -80,6 +80,11 @@ class Bench:
         return BARE in self.costs and self.costs[BARE].too_noisy
 
     @property
+    def pairs(self) -> int:
+        """How many pairs every scenario that is timed has at least."""
+        return min((len(cost.pairs) for cost in self.costs.values() if cost.pairs), default=0)
+
+    @property
     def exit_code(self) -> int:
         """0 if something besides the yardsticks was measured to the end, else 3."""
         return EXIT_UNDECIDED if self.interrupted or not set(self.costs) - {BARE} else EXIT_DONE
@@ -143,7 +148,9 @@ def _plan(bench: Bench, catalog: Catalog, environment: Environment) -> list[Tria
     here = [trial for trial in trials if trial.workload.startswith(f"{DATASET}/")]
     for elsewhere in sorted({trial.scenario for trial in trials} - {trial.scenario for trial in here}):
         bench.left_out.setdefault(elsewhere, f"it is not declared for {DATASET}, which the bare loop trains on")
-    return [trial for trial in here if trial.scenario not in bench.left_out]
+    trials_left = [trial for trial in here if trial.scenario not in bench.left_out]
+    asked_for = {trial.scenario for trial in trials_left} & {scenario.id for scenario in selected}
+    return trials_left if asked_for else []
 
 
 def _not_comparable(scenario: Scenario) -> str:
@@ -209,8 +216,7 @@ def _count(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell
         for number, trial in enumerate(trials, 1):
             tell(f"counting {number} of {len(trials)}: {trial.scenario}")
             found = list(islice(measured, len(passes)))
-            failed = [each.failure for each in found if each.failure]
-            if failed:
+            if failed := [each.failure for each in found if each.failure]:
                 bench.left_out[trial.scenario] = f"it could not be measured: {failed[0]}"
                 continue
             networks[trial.scenario] = found[0].value["network"]
@@ -237,19 +243,16 @@ def _time(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell)
     """Pairs of processes, the bare loop and a scenario (itself too), in rounds over all scenarios."""
     by_scenario = {trial.scenario: trial for trial in trials}
     draw = random.Random(bench.request.seed)
-
-    def seconds(scenario: str) -> list[float]:
-        measured = next(measurer.measure([(by_scenario[scenario], "seconds", BATCHES)]))
-        if measured.failure:
-            raise HarnessError(f"{scenario} was counted, and now cannot be timed: {measured.failure}")
-        return list(measured.value["seconds_per_step"])
-
-    for number in range(bench.request.rounds):
-        tell(f"timing: round {number + 1} of {bench.request.rounds}")
+    for number in range(1, bench.request.rounds + 1):
+        tell(f"timing: round {number} of {bench.request.rounds}")
         for scenario, cost in bench.costs.items():
+            if scenario in bench.left_out:
+                continue
             bare_first = draw.random() < 0.5
-            if bare_first:
-                bare, strategy = seconds(BARE), seconds(scenario)
-            else:
-                strategy, bare = seconds(scenario), seconds(BARE)
-            cost.pairs.append(Pair(bare, strategy, bare_first))
+            pair = [BARE, scenario] if bare_first else [scenario, BARE]
+            found = list(measurer.measure([(by_scenario[each], "seconds", BATCHES) for each in pair]))
+            if failed := [each.failure for each in found if each.failure]:
+                bench.left_out[scenario] = f"it was counted, and could then not be timed: {failed[0]}"
+                continue
+            first, second = (each.value["seconds_per_step"] for each in found)
+            cost.pairs.append(Pair(first, second, True) if bare_first else Pair(second, first, False))

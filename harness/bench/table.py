@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from harness.bench.costs import CONFIDENCE, Compared
+from harness.bench.statistics import fewest
 from harness.bench.strategies import BARE, BATCHES, MEMORY_BATCHES, Bench
 from harness.report.render import render, save
 
@@ -55,6 +56,9 @@ def remarks(bench: Bench) -> list[str]:
     lines = []
     if bench.too_noisy:
         lines.append("too noisy: the bare loop differs from itself, or could by 5 %; do not trust the times")
+    needed = fewest(CONFIDENCE)
+    if bench.pairs and bench.pairs < needed:
+        lines.append(f"no intervals: {100 * CONFIDENCE:.0f} % need {needed} pairs, and there are {bench.pairs}")
     for compared in bench.compared:
         if compared.cost.unstable:
             lines.append(f"not the same in two processes: {', '.join(compared.cost.unstable)} of {_name(compared)}")
@@ -128,7 +132,7 @@ def _time(compared: Sequence[Compared]) -> Table:
         ratio, low, high = each.ratio
         share = each.share_of_log
         rows.append([
-            name, f"{ratio:.3f}", f"{low:.3f} to {high:.3f}", f"{1e6 * each.extra_s:+.0f} µs",
+            name, f"{ratio:.3f}", f"{low:.3f} to {high:.3f}" if low else "–", f"{1e6 * each.extra_s:+.0f} µs",
             "–" if share is None else f"{share:.2f}", str(len(each.cost.pairs)),
         ])  # fmt: skip
     return Table(
