@@ -137,6 +137,36 @@ def _summary(result: Any) -> str:
     return "\n".join(lines)
 
 
+@cli.command("bench")
+@FILTERS
+@click.option("--device", type=DEVICE, default="cpu", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Side by side, until it is timed.")
+@click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Timed pairs of each scenario.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.md.")
+def bench_strategies(
+    filters: tuple[str, ...], device: str, seed: int, jobs: int, rounds: int, out: Path | None
+) -> None:
+    """Measure what ways to aggregate over a training epoch cost, over a loop that reports nothing.
+
+    Without a FILTER: 'strategies/*'.
+    """
+    from harness.bench.strategies import Request, execute
+    from harness.bench.table import print_bench, write
+
+    request = Request(filters=filters, device=device, seed=seed, rounds=rounds, jobs=jobs)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    result = execute(
+        catalogs.find(), request, lambda line: console.print(escape(line), soft_wrap=True, highlight=False)
+    )
+    if out is not None:
+        write(result, out)
+    print_bench(result, console)
+    sys.exit(result.exit_code)
+
+
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: the first RUN]")

@@ -17,7 +17,8 @@ SCHEMA_VERSION = 1
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of one kind of record: `manifest`, `finding`, `operation`, `timing`, `claims`, `compare`."""
+    """The JSON Schema of one kind of record: `manifest`, `finding`, `operation`, `timing`, `claims`, `compare`,
+    `bench`."""
     text = resources.files("harness.schemas").joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     return cast("dict[str, Any]", json.loads(text))
 

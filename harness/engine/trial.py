@@ -28,6 +28,7 @@ class Trial:
         locator: the module or file that declares the scenario.
         prelude: `FILE.py:FUNCTION`, called in the trial's process before anything else; it is how the
             harness's own tests plant bugs. Empty for none.
+        measure: what to measure instead of recording; empty for an ordinary trial.
     """
 
     scenario: str
@@ -40,6 +41,7 @@ class Trial:
     prelude: str = ""
     precision: str = "float32"
     ranks: int = 1
+    measure: str = ""
 
     @property
     def placement(self) -> str:
@@ -67,7 +69,11 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         adapter = importlib.import_module(ADAPTERS[trial.framework])
         scenarios, _ = scenario_files.load(trial.locator)
         scenario = next(candidate for candidate in scenarios if candidate.id == trial.scenario)
-        adapter.run(scenario, Workload.load(workload), trial.device, trial.seed, recorder)
+        data = Workload.load(workload)
+        if trial.measure:
+            adapter.measure(scenario, data, trial.device, trial.seed, trial.measure, recorder)
+        else:
+            adapter.run(scenario, data, trial.device, trial.seed, recorder)
     except BaseException as error:  # noqa: BLE001  # also SystemExit and Ctrl-C: what ends a trial is its result
         recorder.write("trial", "fail", describe(error))
         traceback.print_exc()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.frameworks import lightning_measuring
 from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.lightning_recording import (
     HOOKS,
@@ -29,7 +30,7 @@ from harness.scenario import Scenario
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
 
-__all__ = ["NAME", "cuda", "run", "warm_up"]
+__all__ = ["NAME", "cuda", "measure", "run", "warm_up"]
 
 
 class Cut(Exception):  # noqa: N818  # it is no error
@@ -49,6 +50,19 @@ class CutAfter(pl.Callback):  # type: ignore[name-defined,misc]  # the package i
             raise Cut
 
 
+def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what: str, recorder: Recorder) -> None:
+    """Train without recording, and write one operation `measured`.
+
+    Args:
+        what: one of `lightning_measuring.MEASURES`.
+    """
+    measuring = lightning_measuring.MEASURES[what]()
+    with measuring.meter:
+        _seed(seed)
+        _fit(scenario, workload, device, None, measuring=measuring)
+    recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
+
+
 def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
     """Train the scenario's module on the workload, as its schedule says.
 
@@ -56,9 +70,7 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         device: `cpu` or `cuda`.
         recorder: where the history goes; None runs the same training, and tells a logger that drops it.
     """
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
+    _seed(seed)
     try:
         if workload.schedule.stopped_at is None:
             _fit(scenario, workload, device, recorder)
@@ -73,6 +85,12 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
             recorder.gather(scenario.ranks)
 
 
+def _seed(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
 def _fit(
     scenario: Scenario,
     workload: Workload,
@@ -80,8 +98,13 @@ def _fit(
     recorder: Recorder | None,
     callbacks: Sequence[Any] = (),
     checkpoint: str | None = None,
+    measuring: lightning_measuring.Measuring | None = None,
 ) -> None:
-    """One `fit`, in a module and a trainer of its own."""
+    """One `fit`, in a module and a trainer of its own.
+
+    Args:
+        measuring: trains for as many epochs as it asks for, does not validate, and logs as often as by default.
+    """
     module = scenario.module(workload.shape).to(getattr(torch, workload.precision))
     samples = Samples(workload)
     samplers = {stage: [Partition(batches) for batches in workload.loaders_of(stage)] for stage in STEPS}
@@ -107,6 +130,10 @@ def _fit(
             recording.append(progress_bar(recorder, position))
             arguments["enable_progress_bar"] = True
         arguments["logger"] = RecordingLogger(recorder, position)
+    if measuring is not None:
+        callbacks = [measuring]
+        arguments.update(max_epochs=measuring.max_epochs, limit_val_batches=0)
+        del arguments["log_every_n_steps"]
     if scenario.ranks > 1:
         arguments.update(devices=scenario.ranks, strategy="ddp_fork")
         # The partition is the workload's own; Lightning must not cut it anew. 1.9 has another name for that.

@@ -3,7 +3,7 @@
 import torch
 from torchmetrics import MeanMetric, MeanSquaredError
 
-from harness import Aggregate, scenario
+from harness import Aggregate, Expect, scenario
 from harness.oracle.measured import Measured, total
 from harness.oracle.predictions import weighted_by_batch_size, weighted_without_nan
 from harness.oracle.quantities import Quantity, cross_entropy, mean_of_outputs, mean_squared_error
@@ -104,27 +104,38 @@ def _mean_of_eighths(outputs, targets, u):
 mean_of_eighths = Quantity("mean of eighths", _mean_of_eighths)
 
 
-def declare(pattern, module, workloads, of, stages=("train", "validation"), metric=weighted_by_batch_size):
+# Learning rate 0, so that outputs stay what they are; or one NaN, which makes all weights NaN for good.
+NOT_TRAINED = [Expect("violated", checker="training")]
+
+
+def declare(pattern, module, workloads, of, metric=weighted_by_batch_size, expects=()):
     scenario(
-        pattern=f"strategies/{pattern}", variant="recommended", module=module, workloads=workloads,
+        pattern=f"strategies/{pattern}", variant="recommended", module=module, workloads=workloads, expects=expects,
         aggregates=[
-            Aggregate(f"{'train' if stage == 'train' else 'val'}_{name}", of=of, stage=stage, predicts=predicts)
-            for stage in stages
+            Aggregate(f"{prefix}_{name}", of=of, stage=stage, predicts=predicts)
+            for prefix, stage in (("train", "train"), ("val", "validation"))
             for name, predicts in (("logged", weighted_by_batch_size), ("metric", metric))
         ],
     )  # fmt: skip
 
 
-declare("bit_exact_sums", lambda data: Identity(data.features), "adversarial/dyadic", mean_of_eighths)
-declare("infinite_sums", lambda data: Linear(data.features), "adversarial/infinite", mean_squared_error)
 declare(
-    "nan_in_sums", lambda data: Classes(data.features, data.classes), "adversarial/nan*", cross_entropy,
-    metric=weighted_without_nan,
+    "bit_exact_sums", lambda data: Identity(data.features), "adversarial/dyadic", mean_of_eighths,
+    expects=NOT_TRAINED,
 )  # fmt: skip
+declare("infinite_sums", lambda data: Linear(data.features), "adversarial/infinite", mean_squared_error)
+for pattern, workload, expects in (
+    ("nan_in_sums", "adversarial/nan", ()),
+    ("nan_in_sums_from_training_on", "adversarial/nan_in_training", NOT_TRAINED),
+):
+    declare(
+        pattern, lambda data: Classes(data.features, data.classes), workload, cross_entropy,
+        metric=weighted_without_nan, expects=expects,
+    )  # fmt: skip
 for variant, module in (("migrated", Logged), ("recommended", Counted)):
     scenario(
         pattern="strategies/drifting_sums", variant=variant, workloads="adversarial/many_batches",
-        module=lambda data, module=module: module(data.features),
+        module=lambda data, module=module: module(data.features), expects=NOT_TRAINED,
         aggregates=[
             Aggregate("val_mean", of=mean_of_outputs, stage="validation", predicts=weighted_by_batch_size),
         ],

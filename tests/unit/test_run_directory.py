@@ -15,7 +15,7 @@ from harness.history.recorder import Recorder
 from harness.run_directory import SCHEMA_VERSION, RunDirectory, schema
 from harness.scenario import CLAIM_VERDICTS
 
-KINDS = ("manifest", "finding", "operation", "timing", "claims", "compare")
+KINDS = ("manifest", "finding", "operation", "timing", "claims", "compare", "bench")
 
 FINDING = Finding(
     trial="a.b.migrated--digits.even--none--cpu",

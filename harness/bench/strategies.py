@@ -1,0 +1,258 @@
+"""What each way to aggregate costs over a loop that reports nothing: judged first, then counted, then timed."""
+
+import os
+import platform
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.bench.costs import CONFIDENCE, COUNTERS, Compared, Cost, Counter, Memory, Pair
+from harness.bench.measuring import BATCH, DATASET, Measured, Measurer, failure
+from harness.catalog import Catalog
+from harness.engine import plan
+from harness.engine.local import Job, LocalEngine
+from harness.engine.trial import Trial
+from harness.environment import Environment
+from harness.errors import HarnessError
+from harness.run import judge_outcome
+from harness.scenario import Scenario
+from harness.workloads import library
+
+EXIT_DONE, EXIT_UNDECIDED = 0, 3
+BARE, LOGGED = "strategies/bare_loop/control", "strategies/log_on_epoch/control"
+DEFAULT_FILTERS = ("strategies/*",)
+BATCHES = 100  # of an epoch that is counted or timed
+MEMORY_BATCHES = (25, 100, 400)
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line.
+
+    Attributes:
+        rounds: how many pairs of processes are timed of every scenario.
+        jobs: trials side by side, where nothing is timed.
+    """
+
+    filters: tuple[str, ...] = ()
+    device: str = "cpu"
+    seed: int = 0
+    rounds: int = 10
+    jobs: int = 1
+
+
+@dataclass
+class Bench:
+    """What was found so far.
+
+    Attributes:
+        left_out: by scenario, why it was not benchmarked.
+    """
+
+    request: Request
+    environment: str = ""
+    costs: dict[str, Cost] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def compared(self) -> list[Compared]:
+        """What has been counted, the yardsticks first."""
+        if BARE not in self.costs:
+            return []
+        others = sorted(set(self.costs) - {BARE, LOGGED})
+        return [
+            Compared(self.costs[scenario], self.costs[BARE], self.costs.get(LOGGED))
+            for scenario in [BARE, LOGGED, *others]
+            if scenario in self.costs
+        ]
+
+    @property
+    def too_noisy(self) -> bool:
+        return BARE in self.costs and self.costs[BARE].too_noisy
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs every scenario that is timed has at least."""
+        return min((len(cost.pairs) for cost in self.costs.values() if cost.pairs), default=0)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if something besides the yardsticks was measured to the end, else 3."""
+        return EXIT_UNDECIDED if self.interrupted or not set(self.costs) - {BARE} else EXIT_DONE
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": 1,
+            "harness_version": harness.__version__,
+            "status": "interrupted" if self.interrupted else "complete",
+            "environment": self.environment,
+            "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
+            "arguments": vars(self.request) | {"filters": list(self.request.filters)},
+            "workload": {"dataset": DATASET, "batch_size": BATCH, "batches": BATCHES},
+            "confidence": CONFIDENCE,
+            "too_noisy": self.too_noisy,
+            "costs": [compared.to_json() for compared in self.compared],
+            "left_out": [{"scenario": scenario, "reason": reason} for scenario, reason in self.left_out.items()],
+        }
+
+
+def execute(catalog: Catalog, request: Request, tell: Tell) -> Bench:
+    """Judge, count and time. Ctrl-C ends it early, and what was measured is kept.
+
+    Raises:
+        HarnessError: with the exit code that says what kind of failure it was.
+    """
+    catalog.select(request.filters)  # a bad filter is told before anything is started
+    bench = Bench(request)
+    with tempfile.TemporaryDirectory(prefix="epoch-harness-bench-") as name:
+        folder = Path(name)
+        try:
+            with LocalEngine("lightning", request.jobs) as engine:
+                environment = engine.environment()
+                bench.environment = environment.title
+                tell(environment.title)
+                trials = _judge(bench, _plan(bench, catalog, environment), catalog, environment, engine, folder, tell)
+                _count(bench, trials, Measurer(engine, folder, request.seed), tell)
+            if set(bench.costs) - {BARE}:
+                with LocalEngine("lightning") as engine:
+                    _time(bench, trials, Measurer(engine, folder, request.seed), tell)
+        except KeyboardInterrupt:
+            bench.interrupted = True
+    return bench
+
+
+def _plan(bench: Bench, catalog: Catalog, environment: Environment) -> list[Trial]:
+    """The trials to judge, those of the yardsticks first; what cannot be benchmarked is noted with its reason."""
+    filters = bench.request.filters or DEFAULT_FILTERS
+    selected = catalog.select(filters)
+    environments = dict.fromkeys({scenario.framework for scenario in selected} | {"lightning"}, environment)
+    yardsticks, asked = (
+        plan.make(catalog, which, bench.request.device, bench.request.seed, environments)
+        for which in ((BARE, LOGGED), filters)
+    )
+    for scenario in selected:
+        if reason := _not_comparable(scenario):
+            bench.left_out[scenario.id] = reason
+    for item in asked.unavailable:
+        bench.left_out.setdefault(item.scenario, item.reason)
+    trials = {trial.id: trial for trial in (*yardsticks.trials, *asked.trials)}.values()
+    here = [trial for trial in trials if trial.workload.startswith(f"{DATASET}/")]
+    for elsewhere in sorted({trial.scenario for trial in trials} - {trial.scenario for trial in here}):
+        bench.left_out.setdefault(elsewhere, f"it is not declared for {DATASET}, which the bare loop trains on")
+    trials_left = [trial for trial in here if trial.scenario not in bench.left_out]
+    asked_for = {trial.scenario for trial in trials_left} & {scenario.id for scenario in selected}
+    return trials_left if asked_for else []
+
+
+def _not_comparable(scenario: Scenario) -> str:
+    """Why a scenario has nothing that the bare loop could be compared with; empty if it has."""
+    if scenario.framework != "lightning":
+        return f"only Lightning's scenarios are benchmarked so far, and this is one of {scenario.framework}"
+    if scenario.ranks > 1:
+        return "its ranks share an epoch, and the bare loop has one"
+    if all(aggregate.stage != "train" for aggregate in scenario.aggregates):
+        return "it aggregates nothing in training, which is what is measured"
+    return ""
+
+
+def _judge(
+    bench: Bench,
+    trials: Sequence[Trial],
+    catalog: Catalog,
+    environment: Environment,
+    engine: LocalEngine,
+    folder: Path,
+    tell: Tell,
+) -> list[Trial]:
+    """One trial of every scenario whose findings are all as expected, and which trains to the end."""
+    workloads = {name: library.build(name, bench.request.seed) for name in {trial.workload for trial in trials}}
+    for name, workload in workloads.items():
+        workload.save(folder / f"{name.replace('/', '.')}.npz")
+    jobs = [
+        Job(
+            trial,
+            folder / f"{trial.workload.replace('/', '.')}.npz",
+            folder / f"{trial.id}.jsonl",
+            folder / f"{trial.id}.txt",
+        )
+        for trial in trials
+    ]
+    tell(f"judging {len({trial.scenario for trial in trials})} scenarios before they are measured")
+    for job, outcome in zip(jobs, engine.run(jobs), strict=True):
+        scenario = job.trial.scenario
+        findings = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
+        unexpected = [finding for finding in findings if not finding.as_expected]
+        if unexpected:
+            first = unexpected[0]
+            bench.left_out.setdefault(
+                scenario,
+                f"its findings are not as expected: on {first.workload} {first.aggregate} is {first.verdict}, "
+                f"expected {first.expected_verdict}",
+            )
+        elif outcome.status != 0:
+            bench.left_out.setdefault(scenario, f"it does not train to the end: {failure(job.history, outcome)}")
+    for yardstick in (BARE, LOGGED):
+        if yardstick in bench.left_out:
+            raise HarnessError(f"{yardstick}, with which the others are compared: {bench.left_out[yardstick]}")
+    return list({trial.scenario: trial for trial in trials if trial.scenario not in bench.left_out}.values())
+
+
+def _count(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell) -> None:
+    """Every counter and the memory, each in two processes of its own."""
+    passes = [(counter, BATCHES) for counter in COUNTERS] + [("memory", batches) for batches in MEMORY_BATCHES]
+    passes = [each for each in passes for _ in range(2)]
+    requests = [(trial, measure, batches) for trial in trials for measure, batches in passes]
+    networks = {}
+    with closing(measurer.measure(requests)) as measured:
+        for number, trial in enumerate(trials, 1):
+            tell(f"counting {number} of {len(trials)}: {trial.scenario}")
+            found = list(islice(measured, len(passes)))
+            if failed := [each.failure for each in found if each.failure]:
+                bench.left_out[trial.scenario] = f"it could not be measured: {failed[0]}"
+                continue
+            networks[trial.scenario] = found[0].value["network"]
+            if networks[trial.scenario] != networks[BARE]:
+                bench.left_out[trial.scenario] = "it trains another network than the bare loop"
+                continue
+            bench.costs[trial.scenario] = _cost(trial.scenario, passes, found)
+
+
+def _cost(scenario: str, passes: Sequence[tuple[str, int]], found: Sequence[Measured]) -> Cost:
+    cost = Cost(scenario)
+    for (measure, batches), first, second in zip(passes[::2], found[::2], found[1::2], strict=True):
+        if first.value != second.value:
+            cost.unstable.append(measure if measure in COUNTERS else f"{measure} at {batches} batches")
+        if measure in COUNTERS:
+            cost.counters[measure] = Counter.of(first.value["steps"], first.value["epoch"])
+        else:
+            rss = first.outcome.peak_rss_bytes or 0
+            cost.memory.append(Memory(batches, first.value["peak"], first.value["retained"], rss))
+    return cost
+
+
+def _time(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell) -> None:
+    """Pairs of processes, the bare loop and a scenario (itself too), in rounds over all scenarios."""
+    by_scenario = {trial.scenario: trial for trial in trials}
+    draw = random.Random(bench.request.seed)
+    for number in range(1, bench.request.rounds + 1):
+        tell(f"timing: round {number} of {bench.request.rounds}")
+        for scenario, cost in bench.costs.items():
+            if scenario in bench.left_out:
+                continue
+            bare_first = draw.random() < 0.5
+            pair = [BARE, scenario] if bare_first else [scenario, BARE]
+            found = list(measurer.measure([(by_scenario[each], "seconds", BATCHES) for each in pair]))
+            if failed := [each.failure for each in found if each.failure]:
+                bench.left_out[scenario] = f"it was counted, and could then not be timed: {failed[0]}"
+                continue
+            first, second = (each.value["seconds_per_step"] for each in found)
+            cost.pairs.append(Pair(first, second, True) if bare_first else Pair(second, first, False))
