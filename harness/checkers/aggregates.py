@@ -2,12 +2,14 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.checkers.case import Case
+from harness.checkers.place import before
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
 from harness.history.encoding import decode_array, decode_number
@@ -16,13 +18,27 @@ from harness.oracle.measured import Measured
 from harness.oracle.predictions import Batch, over_the_epoch
 from harness.scenario import Aggregate
 
+SHOWN = 8
+
 
 @dataclass(frozen=True)
 class Report:
-    """A figure as it was reported, and the history line that says so."""
+    """A figure as it was reported, and the history line that says so.
 
-    value: float
+    Attributes:
+        told: a number as a history holds it, or what there was instead of one (`tensor of shape (3,)`).
+    """
+
+    told: float | str
     line: int
+
+    @property
+    def value(self) -> float | None:
+        """None if it is no number."""
+        try:
+            return decode_number(self.told)
+        except ValueError:
+            return None
 
 
 def check(case: Case) -> list[Finding]:
@@ -53,7 +69,9 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
         predicts = aggregate.predicts(aggregate.of, so_far)
         prediction = predicts and predicts.shown(aggregate.digits)
-        verdict, message = _compare(reports, truth, prediction)
+        verdict, message = _compare(case, reports, truth, prediction)
+        if verdict == "missing" and prediction is not None:
+            message += _hint(case, aggregate, (epoch, turn))
         predicted.append(_expected(verdict, truth, prediction))
         epochs.append(
             EpochVerdict(
@@ -106,16 +124,21 @@ def _expected(verdict: str, truth: Measured, prediction: Measured | None) -> str
     return "biased" if apart else ("biased" if verdict == "biased" else "exact")
 
 
-def _compare(reports: list[Report], truth: Measured, prediction: Measured | None) -> tuple[str, str]:
+def _compare(case: Case, reports: list[Report], truth: Measured, prediction: Measured | None) -> tuple[str, str]:
     if not reports:
         return "missing", "promised, never reported"
+    for report in reports:
+        if report.value is None:
+            return "wrong", f"reported {report.told}, not a number, {before(case.told, report.line).words}"
     if prediction is None:
         return "wrong", "reported, where the pattern's arithmetic reports nothing"
     if len(reports) > 1:
         return "wrong", f"reported {len(reports)} times in one epoch"
-    if truth.admits(reports[0].value):
+    value = reports[0].value
+    assert value is not None
+    if truth.admits(value):
         return "exact", ""
-    if prediction.admits(reports[0].value):
+    if prediction.admits(value):
         return "biased", "equals what the pattern's arithmetic gives, not the truth"
     return "wrong", "equals neither the truth nor what the pattern's arithmetic gives"
 
@@ -155,7 +178,7 @@ def _batch(operation: Operation, targets: NDArray[Any], fit: int) -> Batch:
 
 
 def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVerdict]:
-    told = {operation.value["epoch"] for operation in case.history.select("logger")} - {None}
+    told = {epoch for each in case.told.select("logger") if (epoch := _epoch_told(each)) is not None}
     planned = {epoch for epoch, _ in case.passes(aggregate.stage)}
     return [
         EpochVerdict(epoch, "wrong", report.value, evidence=(report.line,), message="reported for an epoch not planned")
@@ -165,19 +188,53 @@ def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVer
 
 
 def _reports(case: Case, aggregate: Aggregate, of: Pass) -> list[Report]:
-    """What a user reads as the figure of a pass, at the place the aggregate says it is read."""
+    """What a user reads as the figure of a pass."""
+    reports = [
+        Report(figures[aggregate.name], operation.line)
+        for operation, figures in _told(case, aggregate, of)
+        if aggregate.name in figures
+    ]
+    return reports if aggregate.reported_in == "logger" else reports[-1:]
+
+
+def _told(case: Case, aggregate: Aggregate, of: Pass) -> list[tuple[Operation, dict[str, float | str]]]:
+    """All figures of a pass by name, as often as they were told, at the place where the aggregate is read."""
     epoch, _ = of
     if aggregate.reported_in == "logger":
-        return [
-            Report(decode_number(operation.value["metrics"][aggregate.name]), operation.line)
-            for operation in case.told.select("logger")
-            if operation.value["epoch"] == epoch
-            and aggregate.name in operation.value["metrics"]
-            and case.turns.of(operation, aggregate.stage, epoch) == of
+        told = [(each, each.value["metrics"]) for each in case.told.select("logger") if _epoch_told(each) == epoch]
+    else:
+        told = [
+            (each, each.value) for each in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
         ]
-    shown = [
-        Report(decode_number(operation.value[aggregate.name]), operation.line)
-        for operation in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
-        if aggregate.name in operation.value and case.turns.of(operation, aggregate.stage, epoch) == of
-    ]
-    return shown[-1:]
+    return [(each, figures) for each, figures in told if case.turns.of(each, aggregate.stage, epoch) == of]
+
+
+def _epoch_told(operation: Operation) -> int | None:
+    """Who calls a logger need not say which epoch it is: then it is the one that the call is in."""
+    if operation.stage == "sanity":
+        return None
+    told = operation.value["epoch"]
+    return operation.epoch if told is None else told
+
+
+def _hint(case: Case, aggregate: Aggregate, of: Pass) -> str:
+    """Where a figure is missing, the names that did arrive and that nobody asked for: it may be one of them."""
+    declared = {each.name for each in case.scenario.aggregates}
+    arrived: dict[str, Operation] = {}
+    for operation, figures in _told(case, aggregate, of):
+        for name in figures.keys() - declared:
+            arrived.setdefault(name, operation)
+    closest = get_close_matches(aggregate.name, sorted(arrived), n=SHOWN, cutoff=0.0)
+    by_place: dict[str, list[str]] = {}
+    for name in closest:
+        place = before(case.told, _logged(case, name, arrived[name]))
+        by_place.setdefault(place.words, []).append(repr(name))
+    told = ", ".join(f"{', '.join(names)} ({words})" for words, names in by_place.items())
+    return told and f"; what arrived and no aggregate declares: {told}"
+
+
+def _logged(case: Case, name: str, told: Operation) -> int:
+    """The line at which the module logged what was told; `self.log` adds to the name if it reports twice."""
+    names = (name, name.removesuffix("_epoch"), name.removesuffix("_step"))
+    logs = case.told.select("log", epoch=told.epoch)
+    return next((each.line for each in logs if each.value["name"] in names and each.stage != "sanity"), told.line)

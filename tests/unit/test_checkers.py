@@ -108,7 +108,7 @@ def told(name: str, value: float, step: int, epoch: int) -> Operation:
 
 
 def ended(**different: object) -> Operation:
-    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "peak_rss_bytes": 1, "left_behind": 0}
+    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0}
     return {**usual, **different}
 
 
@@ -304,7 +304,8 @@ class TestAggregates:
     def test_an_exception_that_nobody_expects_is_told_with_its_place(self, case):
         finding = found(case(failed_with("ValueError")), "aggregate", "train_mean")
         assert (finding.verdict, finding.as_expected) == ("raised", False)
-        assert finding.message == "ValueError: told why (scenario.py:7)"
+        assert finding.message == "ValueError: told why (scenario.py:7), in the train step of batch 0, epoch 1"
+        assert finding.epoch == 1
 
     def test_another_exception_than_the_expected_one_is_told(self, case):
         expects = (Expect("raised", exception="NotImplementedError"),)
@@ -432,22 +433,23 @@ class TestTraining:
 
 
 class TestProcess:
-    LAST_SEEN = "; last seen: batch (invoke) in epoch 1, batch 0"
+    PLACE = ", in the train step of batch 0, epoch 1"
 
     @pytest.mark.parametrize(
         ("end", "message"),
         [
-            ({"status": -9}, f"killed by signal 9{LAST_SEEN}"),
-            ({"status": -9, "timed_out": True}, f"did not end within 60.0 s{LAST_SEEN}"),
+            ({"status": -9}, f"killed by signal 9{PLACE}"),
+            ({"status": -9, "timed_out": True}, f"did not end within 60.0 s{PLACE}"),
+            ({"status": -9, "timed_out": True, "where": "mine.py:7"}, f"did not end within 60.0 s (mine.py:7){PLACE}"),
             ({"status": None}, "took the process that supervised it down with it"),
-            ({"status": 7}, f"left with exit status 7 before the trial was over{LAST_SEEN}"),
+            ({"status": 7}, f"left with exit status 7 before the trial was over{PLACE}"),
         ],
     )
-    def test_an_early_end_is_told_with_the_last_thing_seen(self, case, end, message):
+    def test_an_early_end_is_told_with_its_place(self, case, end, message):
         history = healthy().until(f="batch", type="ok", epoch=1)
         history.add("exit", "info", ended(**end))
         finding = found(case(history), "process", "exit")
-        assert (finding.verdict, finding.message) == ("violated", message)
+        assert (finding.verdict, finding.message, finding.epoch) == ("violated", message, 1)
 
     def test_a_failure_after_the_trial_is_told(self, case):
         finding = found(case(healthy().with_value(ended(status=7), f="exit")), "process", "exit")
