@@ -126,7 +126,9 @@ class Case:
         if self.failure is None:
             place = before(self.told, len(self.history.operations) + 1)
             message = f"the trial's process ended before the trial did, {place.words}"
-            return self.finding(checker, name, "unknown", expected, message=message, epoch=place.epoch)
+            return self.finding(
+                checker, name, "unknown", expected, message=message, evidence=place.lines, epoch=place.epoch
+            )
         place = before(self.told, self.failure.line)
         exception = self.failure.value["exception"]
         message = f"{exception}: {self.failure.value['message']} ({self.failure.value['where']}), {place.words}"
@@ -135,7 +137,7 @@ class Case:
             message = f"expected {expect.exception}, got {message}"
         return self.finding(
             checker, name, "raised", expected,
-            message=message, evidence=[self.failure.line], as_expected=as_expected, epoch=place.epoch,
+            message=message, evidence=[*place.lines, self.failure.line], as_expected=as_expected, epoch=place.epoch,
         )  # fmt: skip
 
     def over_epochs(self, checker: str, name: str, epochs: list[EpochVerdict], expected: str) -> Finding:

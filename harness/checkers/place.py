@@ -7,10 +7,11 @@ from harness.history.reader import History, Operation
 
 @dataclass(frozen=True)
 class Place:
-    """`words` go after what happened there: `in on_train_epoch_end, epoch 1`."""
+    """`words` go after what happened there (`in on_train_epoch_end, epoch 1`); `lines` of the history say so."""
 
     epoch: int | None
     words: str
+    lines: tuple[int, ...]
 
 
 def before(history: History, line: int) -> Place:
@@ -39,10 +40,12 @@ def before(history: History, line: int) -> Place:
             left = None
         elif left is None:
             left = operation
-    if left or begun:
-        inside = left or begun[-1]
-        return Place(inside.epoch, f"in {_named(inside)}")
-    return Place(last.epoch, f"after {_named(last)}") if last else Place(None, "before training began")
+    inside = left or (begun[-1] if begun else None)
+    if inside:
+        return Place(inside.epoch, f"in {_named(inside)}", (inside.line,))
+    return (
+        Place(last.epoch, f"after {_named(last)}", (last.line,)) if last else Place(None, "before training began", ())
+    )
 
 
 def _is_event(operation: Operation) -> bool:

@@ -26,9 +26,11 @@ def check(case: Case) -> list[Finding]:
         problems.append(f"left with exit status {end['status']} after the trial was over")
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
+    if not problems:
+        return [case.finding("process", "exit", "ok", "ok", evidence=[exit.line])]
     return [
         case.finding(
-            "process", "exit", "violated" if problems else "ok", "ok",
-            message="; ".join(problems), evidence=[exit.line], epoch=None if ended_by_itself else place.epoch,
+            "process", "exit", "violated", "ok",
+            message="; ".join(problems), evidence=[*place.lines, exit.line], epoch=place.epoch,
         )
     ]  # fmt: skip
