@@ -1,8 +1,7 @@
 """Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
 
 from bisect import bisect_right
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,35 +9,14 @@ from numpy.typing import NDArray
 
 from harness.checkers.case import Case
 from harness.checkers.place import before
+from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
-from harness.history.encoding import decode_array, decode_number
+from harness.history.encoding import decode_array
 from harness.history.reader import Operation
 from harness.oracle.measured import Measured
 from harness.oracle.predictions import Batch, over_the_epoch
 from harness.scenario import Aggregate
-
-SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Report:
-    """A figure as it was reported, and the history line that says so.
-
-    Attributes:
-        told: a number as a history holds it, or what there was instead of one (`tensor of shape (3,)`).
-    """
-
-    told: float | str
-    line: int
-
-    @property
-    def value(self) -> float | None:
-        """None if it is no number."""
-        try:
-            return decode_number(self.told)
-        except ValueError:
-            return None
 
 
 def check(case: Case) -> list[Finding]:
@@ -55,7 +33,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     epochs, predicted = [], []
     so_far: list[list[Batch]] = []
     for epoch, turn in case.passes(aggregate.stage):
-        reports = _reports(case, aggregate, (epoch, turn))
+        reports = reports_of(case, aggregate, (epoch, turn))
         so_far.append(batches.get((epoch, turn), []))
         if epoch < aggregate.from_epoch:
             if reports:
@@ -70,8 +48,6 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         predicts = aggregate.predicts(aggregate.of, so_far)
         prediction = predicts and predicts.shown(aggregate.digits)
         verdict, message = _compare(case, reports, truth, prediction)
-        if verdict == "missing" and prediction is not None:
-            message += _hint(case, aggregate, (epoch, turn))
         predicted.append(_expected(verdict, truth, prediction))
         epochs.append(
             EpochVerdict(
@@ -96,6 +72,10 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     finding = case.over_epochs("aggregate", aggregate.label, epochs, expected)
     if expect is None and finding.as_expected:
         finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted, aggregate.from_epoch)
+    if finding.verdict == "missing" and not finding.as_expected:
+        silent = next(each for each in epochs if each.verdict == "missing")
+        hint = undeclared(case, aggregate, (silent.epoch, silent.turn))
+        finding = replace(finding, message=finding.message + hint)
     return finding
 
 
@@ -178,63 +158,10 @@ def _batch(operation: Operation, targets: NDArray[Any], fit: int) -> Batch:
 
 
 def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVerdict]:
-    told = {epoch for each in case.told.select("logger") if (epoch := _epoch_told(each)) is not None}
+    told = {epoch for each in case.told.select("logger") if (epoch := epoch_told(each)) is not None}
     planned = {epoch for epoch, _ in case.passes(aggregate.stage)}
     return [
         EpochVerdict(epoch, "wrong", report.value, evidence=(report.line,), message="reported for an epoch not planned")
         for epoch in sorted(told - planned)
-        for report in _reports(case, aggregate, (epoch, 0))
+        for report in reports_of(case, aggregate, (epoch, 0))
     ]
-
-
-def _reports(case: Case, aggregate: Aggregate, of: Pass) -> list[Report]:
-    """What a user reads as the figure of a pass."""
-    reports = [
-        Report(figures[aggregate.name], operation.line)
-        for operation, figures in _told(case, aggregate, of)
-        if aggregate.name in figures
-    ]
-    return reports if aggregate.reported_in == "logger" else reports[-1:]
-
-
-def _told(case: Case, aggregate: Aggregate, of: Pass) -> list[tuple[Operation, dict[str, float | str]]]:
-    """All figures of a pass by name, as often as they were told, at the place where the aggregate is read."""
-    epoch, _ = of
-    if aggregate.reported_in == "logger":
-        told = [(each, each.value["metrics"]) for each in case.told.select("logger") if _epoch_told(each) == epoch]
-    else:
-        told = [
-            (each, each.value) for each in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
-        ]
-    return [(each, figures) for each, figures in told if case.turns.of(each, aggregate.stage, epoch) == of]
-
-
-def _epoch_told(operation: Operation) -> int | None:
-    """Who calls a logger need not say which epoch it is: then it is the one that the call is in."""
-    if operation.stage == "sanity":
-        return None
-    told = operation.value["epoch"]
-    return operation.epoch if told is None else told
-
-
-def _hint(case: Case, aggregate: Aggregate, of: Pass) -> str:
-    """Where a figure is missing, the names that did arrive and that nobody asked for: it may be one of them."""
-    declared = {each.name for each in case.scenario.aggregates}
-    arrived: dict[str, Operation] = {}
-    for operation, figures in _told(case, aggregate, of):
-        for name in figures.keys() - declared:
-            arrived.setdefault(name, operation)
-    closest = get_close_matches(aggregate.name, sorted(arrived), n=SHOWN, cutoff=0.0)
-    by_place: dict[str, list[str]] = {}
-    for name in closest:
-        place = before(case.told, _logged(case, name, arrived[name]))
-        by_place.setdefault(place.words, []).append(repr(name))
-    told = ", ".join(f"{', '.join(names)} ({words})" for words, names in by_place.items())
-    return told and f"; what arrived and no aggregate declares: {told}"
-
-
-def _logged(case: Case, name: str, told: Operation) -> int:
-    """The line at which the module logged what was told; `self.log` adds to the name if it reports twice."""
-    names = (name, name.removesuffix("_epoch"), name.removesuffix("_step"))
-    logs = case.told.select("log", epoch=told.epoch)
-    return next((each.line for each in logs if each.value["name"] in names and each.stage != "sanity"), told.line)

@@ -29,12 +29,13 @@ def before(history: History, line: int) -> Place:
     for operation in history.operations:
         if operation.line >= line:
             break
-        if operation.f in ("trial", "on_exception") or not _is_event(operation):
+        ends = bool(begun) and begun[-1].f == operation.f and operation.type in ("ok", "fail")
+        if not ends and not _is_event(operation):
             continue
         last = operation
         if operation.type == "invoke":
             begun.append(operation)
-        elif begun and begun[-1].f == operation.f and operation.type in ("ok", "fail"):
+        elif ends:
             begun.pop()
         if operation.type != "fail":
             left = None
@@ -43,13 +44,15 @@ def before(history: History, line: int) -> Place:
     inside = left or (begun[-1] if begun else None)
     if inside:
         return Place(inside.epoch, f"in {_named(inside)}", (inside.line,))
-    return (
-        Place(last.epoch, f"after {_named(last)}", (last.line,)) if last else Place(None, "before training began", ())
-    )
+    if last:
+        return Place(last.epoch, f"after {_named(last)}", (last.line,))
+    return Place(None, "before training began", ())
 
 
 def _is_event(operation: Operation) -> bool:
-    """A step or a hook; not what was noted in it."""
+    """A step or a hook (a callback's has neither begin nor end), and not what was noted in it."""
+    if operation.f in ("trial", "on_exception"):
+        return False
     return operation.f == "batch" or operation.f.startswith("on_") or operation.type in ("invoke", "fail")
 
 

@@ -80,4 +80,3 @@ def test_no_other_trial_is_disturbed(ran):
 def test_the_run_fails_for_the_findings(ran):
     _, ended, _ = ran
     assert ended.code == 1
-    assert ended.err == ""

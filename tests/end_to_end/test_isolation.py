@@ -24,7 +24,7 @@ MEBIBYTE = 2**20
 # What must be told of each. Where two are named, it depends on the version of Lightning: up to 2.3 it swallows an
 # interrupt and ends the training early, and from 2.0 on it takes a SIGTERM for a request to stop.
 TELLS = {
-    "hang_deaf_to_signals": r"did not end within 2\.0 s, .*, epoch 1",
+    "hang_deaf_to_signals": r"did not end within 2\.0 s \(.*misbehaviours\.py:\d+\), .*, epoch 1",
     "kill_itself": r"killed by signal 9, .*, epoch 1",
     "kill_itself_holding_much_memory": r"killed by signal 9",
     "kill_its_group": r"killed by signal 9",

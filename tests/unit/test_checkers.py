@@ -259,6 +259,39 @@ class TestAggregates:
         silent = case(healthy().without(f="logger", stage="train", epoch=1))
         assert objections(silent) == [("aggregate", "train_mean", "missing")]
 
+    def test_where_a_figure_is_missing_the_names_that_nobody_declares_are_told_with_their_place(self, case):
+        renamed = told("train_average", TRAIN_TRUTHS[1], step=5, epoch=1)
+        silent = healthy().with_value(renamed, f="logger", stage="train", epoch=1)
+        finding = found(case(silent), "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch) == ("missing", 1)
+        assert finding.message == (
+            "promised, never reported; what arrived and no aggregate declares: 'train_average' "
+            "(after on_train_epoch_end, epoch 1)"
+        )
+
+    def test_a_figure_that_is_missing_as_expected_asks_for_no_other_name(self, case):
+        renamed = healthy().with_value(told("train_average", 0.0, step=5, epoch=1), f="logger", stage="train", epoch=1)
+        finding = found(case(renamed, expects=(Expect("missing", "train_mean"),)), "aggregate", "train_mean")
+        assert (finding.as_expected, finding.message) == (True, "promised, never reported")
+
+    def test_what_is_no_number_is_told_with_its_place(self, case):
+        vector = {"step": 5, "epoch": 1, "metrics": {"train_mean": "tensor of shape (3,)"}}
+        finding = found(
+            case(healthy().with_value(vector, f="logger", stage="train", epoch=1)), "aggregate", "train_mean"
+        )
+        assert (finding.verdict, finding.epoch, finding.observed) == ("wrong", 1, None)
+        assert finding.message == "reported tensor of shape (3,), not a number, after on_train_epoch_end, epoch 1"
+
+    def test_a_figure_told_without_its_epoch_belongs_to_the_epoch_it_is_told_in(self, case):
+        bare = {"step": 5, "epoch": None, "metrics": {"train_mean": TRAIN_TRUTHS[1]}}
+        assert objections(case(healthy().with_value(bare, f="logger", stage="train", epoch=1))) == []
+
+    def test_a_figure_of_the_sanity_check_is_nobodys(self, case):
+        history = healthy()
+        checked = Operations()
+        checked.add("logger", "ok", told("val_mean", 0.0, step=-1, epoch=0), stage="sanity", epoch=0)
+        assert objections(case(Operations([*history[:2], *checked, *history[2:]]))) == []
+
     def test_a_figure_reported_twice_is_wrong(self, case):
         repeated = case(healthy().twice(f="logger", stage="train", epoch=1))
         assert found(repeated, "aggregate", "train_mean").message == "reported 2 times in one epoch"
