@@ -14,15 +14,24 @@ import harness
 
 _INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]|[\\/]lib[\\/]python3\.\d+[\\/]")
 _HARNESS = os.path.join(os.path.dirname(harness.__file__), "")
-# As `faulthandler` writes frames, each thread's from the innermost outwards, and the main thread last.
-_DUMPED = re.compile(r'^  File "(.+)", line (\d+) in ', re.MULTILINE)
+# In a traceback, from the outermost inwards; as `faulthandler` writes them, from the innermost outwards, thread by
+# thread, and the main one last.
+_FRAME = re.compile(r'^ +File "(.+)", line (\d+),? in ', re.MULTILINE)
 _DUMPED_THREAD = re.compile(r"^Thread 0x", re.MULTILINE)
 
 
 def of_exception(error: BaseException) -> str:
-    """`FILE:LINE`, empty if there is no traceback."""
+    """`FILE:LINE`, empty if there is no traceback. What a compiled graph of TensorFlow calls is in the message only."""
     frames = [(frame.filename, frame.lineno or 0) for frame in reversed(traceback.extract_tb(error.__traceback__))]
-    return _own(frames) or _named(frames)
+    return _own(_frames(str(error))[::-1]) or _own(frames) or _named(frames)
+
+
+def without_stacks(message: str) -> str:
+    """A message in one line, if there are tracebacks in it, and without them; as it is, if there are none."""
+    if not _FRAME.search(message):
+        return message
+    told = [line for line in message.splitlines() if line.strip() and not line.startswith((" ", "\t"))]
+    return " ".join(dict.fromkeys(line for line in told if not line.endswith("(most recent call last):")))
 
 
 def of_dump(dump: str, roots: Iterable[str]) -> str:
@@ -35,8 +44,8 @@ def of_dump(dump: str, roots: Iterable[str]) -> str:
     return _own(_frames(dump), roots) or _named(_frames(main), roots)
 
 
-def _frames(dump: str) -> list[tuple[str, int]]:
-    return [(file, int(line)) for file, line in _DUMPED.findall(dump)]
+def _frames(text: str) -> list[tuple[str, int]]:
+    return [(file, int(line)) for file, line in _FRAME.findall(text)]
 
 
 def _own(frames: Sequence[tuple[str, int]], roots: Iterable[str] = ()) -> str:

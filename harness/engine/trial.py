@@ -85,7 +85,8 @@ def run(trial: Trial, workload: str, history: str) -> bool:
 
 def describe(error: BaseException) -> dict[str, str]:
     """Type, message and place of an exception, for a history."""
-    return {"exception": type(error).__name__, "message": str(error), "where": place.of_exception(error)}
+    message = place.without_stacks(str(error))
+    return {"exception": type(error).__name__, "message": message, "where": place.of_exception(error)}
 
 
 def _run_prelude(prelude: str) -> None:

@@ -53,22 +53,33 @@ def never_ends(result, epoch):
     return result
 
 
-def step_never_ends(data):
-    import keras
-    import tensorflow as tf
+def faulty_step(fault):
+    """A model whose compiled training step calls Python, which is given the number of steps so far."""
 
-    class Model(keras.Sequential):
-        def train_step(self, data):
-            tf.numpy_function(self.stall, [self.optimizer.iterations], [])
-            return super().train_step(data)
+    def model(data):
+        import keras
+        import tensorflow as tf
 
-        def stall(self, step):
-            if step == 11:
-                Event().wait()  # here: StepNeverEnds
+        class Model(keras.Sequential):
+            def train_step(self, data):
+                tf.numpy_function(fault, [self.optimizer.iterations], [])
+                return super().train_step(data)
 
-    model = Model([keras.Input((data.features,)), keras.layers.Dense(data.classes)])
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        model = Model([keras.Input((data.features,)), keras.layers.Dense(data.classes)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        return model
+
     return model
+
+
+def step_raises(step):
+    if step == 19:
+        raise ArithmeticError("the step does not know")  # here: StepRaises
+
+
+def step_never_ends(step):
+    if step == 11:
+        Event().wait()  # here: StepNeverEnds
 
 
 def declare(name, module, figure="acc"):
@@ -82,5 +93,6 @@ declare("Raises", faulty(raises))
 declare("ReportsVector", faulty(vector))
 declare("ReportsUndeclared", faulty(fine), figure="accuracy")
 declare("MetricNeverEnds", faulty(never_ends))
-declare("StepNeverEnds", step_never_ends, figure="accuracy")
+declare("StepRaises", faulty_step(step_raises), figure="accuracy")
+declare("StepNeverEnds", faulty_step(step_never_ends), figure="accuracy")
 declare("Fine", faulty(fine))

@@ -8,6 +8,8 @@ import pytest
 
 from harness.run_directory import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent
 # What a trial may take; the fine ones need about a tenth of it (Lightning) and a quarter (Keras).
 LIMITS_S = {"lightning": 3, "keras": 8}
@@ -26,6 +28,7 @@ FAULTS = {
     },
     "keras": {
         "Raises": ("aggregate", "raised", 2, r"ArithmeticError: .* \(HERE\), after on_train_batch_end"),
+        "StepRaises": ("aggregate", "raised", 2, r"ArithmeticError: .* \(HERE\), in the train step of batch 3"),
         "ReportsVector": ("aggregate", "wrong", 0, r"ndarray of shape \(3,\), not a number, after on_epoch_end"),
         "ReportsUndeclared": ("aggregate", "missing", 0, r"declares: 'acc', .*\(after on_epoch_end"),
         "MetricNeverEnds": ("process", "violated", 1, r"8\.0 s \(HERE\), after on_train_batch_end"),

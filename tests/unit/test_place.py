@@ -49,6 +49,23 @@ class TestLine:
         line = sys._getframe().f_lineno - 1
         assert place.of_exception(raised.value).endswith(f"test_place.py:{line}")
 
+    def test_a_stack_in_a_message_is_read_and_left_out(self):
+        """As TensorFlow tells what a compiled graph ran into: where the node was made, and what Python said."""
+        error = RuntimeError(
+            "Graph execution error:\n\n"
+            "Detected at node PyFunc defined at (most recent call last):\n"
+            f'  File "{SCENARIO[0]}", line 3, in result\n\n  File "{TORCH[0]}", line 7, in make\n\n'
+            "ValueError: told why\nTraceback (most recent call last):\n\n"
+            f'  File "{MINE[0]}", line 12, in check\n    raise ValueError("told why")\n\n'
+            f'  File "{THREADING[0]}", line 331, in wait\n\nValueError: told why\n\n\n'
+            "\t [[{{node PyFunc}}]] [Op:__inference_1]"
+        )
+        assert place.of_exception(error) == "/home/me/project/metrics.py:12"
+        assert place.without_stacks(str(error)) == "Graph execution error: ValueError: told why"
+
+    def test_a_message_without_a_stack_stays_as_it_is(self):
+        assert place.without_stacks("two\n  lines") == "two\n  lines"
+
     def test_an_exception_that_was_not_raised_has_no_place(self):
         assert place.of_exception(ValueError()) == ""
 
