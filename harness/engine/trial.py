@@ -18,7 +18,11 @@ from harness.engine import place
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
-ADAPTERS = {"lightning": "harness.frameworks.lightning", "keras": "harness.frameworks.keras"}
+ADAPTERS = {
+    "lightning": "harness.frameworks.lightning",
+    "keras": "harness.frameworks.keras",
+    "torch": "harness.frameworks.torch_loop",
+}
 
 
 @dataclass(frozen=True)
