@@ -66,10 +66,13 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path):
         # Where tests run in the background, SIGINT is ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
+        output = ""
         for line in running.stdout:
+            output += line
             if line.startswith("timing: round 2 "):
                 running.send_signal(signal.SIGINT)
-    assert running.returncode == 3
+    assert running.returncode == 3, output
+    assert "what was measured by then is kept" in output
     written = read(tmp_path / "out")
     assert written["status"] == "interrupted"
     assert [each["scenario"] for each in written["costs"]] == [BARE, LOGGED]
