@@ -192,6 +192,12 @@ def shown(case: Case, finding: Finding) -> list[str]:
     return [case.history.operations[line - 1].f for line in finding.evidence]
 
 
+def stamps(case: Case, finding: Finding) -> list[tuple[str, int | None, int | None]]:
+    """The same, with epoch and batch."""
+    lines = (case.history.operations[line - 1] for line in finding.evidence)
+    return [(line.f, line.epoch, line.batch) for line in lines]
+
+
 def test_a_healthy_history_meets_no_objection(case):
     assert objections(case(healthy())) == []
 
@@ -326,6 +332,14 @@ class TestSamples:
         finding = found(case(history), "samples", "train")
         assert (finding.verdict, finding.message) == ("violated", "epoch 1: dropped 1 samples (7)")
 
+    def test_the_evidence_is_the_batches_of_the_pass(self, case):
+        doubled = case(healthy().with_value(batch((6, 6), 1), f="batch", type="ok", stage="train", epoch=1, batch=2))
+        assert stamps(doubled, found(doubled, "samples", "train")) == [
+            ("batch", 1, 0),
+            ("batch", 1, 1),
+            ("batch", 1, 2),
+        ]
+
     def test_a_doubled_sample_is_named(self, case):
         history = healthy().with_value(batch((10, 10), 2), f="batch", type="ok", stage="validation", epoch=2, batch=1)
         finding = found(case(history), "samples", "validation")
@@ -348,19 +362,33 @@ class TestSamples:
 
 
 class TestPrecision:
-    def test_outputs_of_less_precision_than_the_placement_asks_for_are_told(self, case):
-        half = {"ids": (6, 7), "outputs": json.loads(encode_array(np.array([[7], [8]], dtype=np.float16)))}
-        history = healthy().with_value(half, f="batch", type="ok", stage="train", epoch=1, batch=2)
-        assert objections(case(history)) == [("precision", "train", "violated")]
-        assert found(case(history), "precision", "train").message == "1 batches gave float16, not float32"
+    @pytest.mark.parametrize(
+        ("stage", "epoch", "index", "ids"),
+        [("train", 0, 1, (3, 4, 5)), ("train", 2, 2, (6, 7)), ("validation", 1, 0, (8, 9))],
+    )
+    def test_outputs_of_less_precision_than_the_placement_asks_for_are_told(self, case, stage, epoch, index, ids):
+        outputs = np.array(ids, dtype=np.float16)[:, None] + np.float16(epoch)
+        half = {"ids": ids, "outputs": json.loads(encode_array(outputs))}
+        less = case(healthy().with_value(half, f="batch", type="ok", stage=stage, epoch=epoch, batch=index))
+        assert objections(less) == [("precision", stage, "violated")]
+        finding = found(less, "precision", stage)
+        assert finding.message == "1 batches gave float16, not float32"
+        assert stamps(less, finding) == [("batch", epoch, index)]
 
 
 class TestReportStep:
-    def test_a_figure_told_at_another_step_is_told(self, case):
-        early = told("train_mean", TRAIN_TRUTHS[1], step=3, epoch=1)
-        moved = case(healthy().with_value(early, f="logger", stage="train", epoch=1))
-        assert objections(moved) == [("report_step", "train_mean", "violated")]
-        assert "step 3 of epoch 1, after step 5" in found(moved, "report_step", "train_mean").message
+    @pytest.mark.parametrize(
+        ("stage", "name", "truths"),
+        [("train", "train_mean", TRAIN_TRUTHS), ("validation", "val_mean", VALIDATION_TRUTHS)],
+    )
+    @pytest.mark.parametrize(("epoch", "last_step"), [(0, 2), (1, 5), (2, 8)])
+    def test_a_figure_told_at_another_step_is_told(self, case, stage, name, truths, epoch, last_step):
+        early = told(name, truths[epoch], step=1, epoch=epoch)
+        moved = case(healthy().with_value(early, f="logger", stage=stage, epoch=epoch))
+        assert objections(moved) == [("report_step", name, "violated")]
+        finding = found(moved, "report_step", name)
+        assert finding.message == f"told as step 1 of epoch {epoch}, after step {last_step} in epoch {epoch}"
+        assert stamps(moved, finding) == [("logger", epoch, None)]
 
     def test_a_figure_told_for_another_epoch_is_told(self, case):
         late = told("train_mean", TRAIN_TRUTHS[1], step=5, epoch=2)
@@ -394,7 +422,9 @@ class TestHooks:
     def test_a_hook_that_runs_twice_is_told_with_its_epoch(self, case):
         repeated = case(healthy().twice(f="on_train_epoch_end", type="invoke", epoch=1))
         assert objections(repeated) == [("hook", "on_train_epoch_end (train)", "violated")]
-        assert found(repeated, "hook", "on_train_epoch_end (train)").message == "ran 2 times in epoch 1"
+        finding = found(repeated, "hook", "on_train_epoch_end (train)")
+        assert finding.message == "ran 2 times in epoch 1"
+        assert stamps(repeated, finding) == [("on_train_epoch_end", epoch, None) for epoch in (0, 1, 1, 2)]
 
     def test_a_hook_that_never_runs_is_told(self, case):
         silent = case(healthy().without(f="on_train_epoch_end", type="invoke"))
@@ -420,10 +450,14 @@ class TestHooks:
 
 
 class TestTraining:
-    def test_an_epoch_that_changes_no_weight_is_told(self, case):
-        idle = case(healthy().with_value({"crc32": 0}, f="weights", epoch=1))
+    @pytest.mark.parametrize(("epoch", "before"), [(0, None), (1, 0), (2, 1)])
+    def test_an_epoch_that_changes_no_weight_is_told(self, case, epoch, before):
+        same = {"crc32": EPOCHS if before is None else before}
+        idle = case(healthy().with_value(same, f="weights", epoch=epoch))
         assert objections(idle) == [("training", "weights", "violated")]
-        assert found(idle, "training", "weights").message == "epoch 1: no weight changed in 3 steps"
+        finding = found(idle, "training", "weights")
+        assert finding.message == f"epoch {epoch}: no weight changed in 3 steps"
+        assert stamps(idle, finding) == [("weights", before, None), ("weights", epoch, None)]
 
     def test_an_epoch_without_steps_need_change_nothing(self, case):
         skipped = healthy().with_value({"crc32": 0}, f="weights", epoch=1)
@@ -456,7 +490,9 @@ class TestProcess:
     def test_processes_left_behind_are_counted(self, case):
         left = case(healthy().with_value(ended(left_behind=2), f="exit"))
         assert objections(left) == [("process", "exit", "violated")]
-        assert found(left, "process", "exit").message == "left 2 processes running"
+        finding = found(left, "process", "exit")
+        assert finding.message == "left 2 processes running"
+        assert shown(left, finding) == ["exit"]
 
     def test_a_trial_that_raised_ended_by_itself(self, case):
         assert found(case(failed_with("ValueError")), "process", "exit").verdict == "ok"

@@ -122,6 +122,19 @@ def test_figures_that_differ_in_the_last_bit_decide(theirs, expected):
     assert decided(claim(DIFFER), findings).verdict == expected
 
 
+def test_figures_are_compared_on_each_workload():
+    findings = [
+        finding("exact", workload, f"mine/{variant}", per_epoch=(EpochVerdict(0, "exact", figure),))
+        for variant, workload, figure in (
+            ("recommended", EVEN, 0.5), ("as_documented", EVEN, 0.25),
+            ("recommended", RAGGED, 0.5), ("as_documented", RAGGED, 0.5),
+        )
+    ]  # fmt: skip
+    decision = decided(claim(DIFFER), findings)
+    (condition,) = decision.conditions
+    assert (decision.verdict, condition["met_on"], condition["not_met_on"]) == ("holds in part", [EVEN], [RAGGED])
+
+
 @pytest.mark.parametrize(
     ("expects", "as_expected"),
     [
