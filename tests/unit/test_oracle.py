@@ -529,6 +529,25 @@ class TestPredictions:
         shown = values(weighted_with_truncated_count, mean_of_outputs, batches)
         assert shown == pytest.approx((2 * 0 + 3 * 1 + 1 * 2 + 1 * 3) / (3 + 3), rel=1e-15)
 
+    @pytest.mark.parametrize(
+        ("prediction", "factor"),
+        [
+            (mean_of_batch_means, 1),
+            (weighted_by_batch_size, 1),
+            (weighted_on_rank_zero, 1),
+            (weighted_with_truncated_count, 7 / 6),
+            (weighted_without_nan, 1),
+            (mean_of_last_20_batches, 1),
+            (made(every_n_batches, 2), 1),
+            (made(exponential_mean, 2, 0.75), 1),
+        ],
+    )
+    def test_errors_of_batches_are_carried(self, prediction, factor):
+        """If each may be off by 1/4, so may their mean."""
+        vague = Quantity("vague", lambda outputs, *_: Measured(float(outputs.mean()), 0.25))
+        batches = [replace(batch, rank=i % 2) for i, batch in enumerate(ragged())]
+        assert prediction(vague, [batches]).bound == pytest.approx(0.25 * factor, rel=1e-5)
+
     def test_a_batch_that_is_nan_is_left_out_with_its_weight(self):
         first, second, *others = ragged()
         bad = replace(second, outputs=np.array([[1.0], [math.nan], [1.0]]))
@@ -638,6 +657,10 @@ class TestMeasured:
     def test_shown_with_fewer_digits_it_admits_half_a_unit_of_the_last_one(self):
         assert not Measured(0.12345, 0.0).shown(3).admits(0.124)
 
+    @pytest.mark.parametrize("value", [0.0, math.inf, -math.inf])
+    def test_what_has_no_digits_loses_none(self, value):
+        assert Measured(value, 0.1).shown(3) == Measured(value, 0.1)
+
     def test_shown_with_all_digits_it_is_as_it_was(self):
         assert Measured(0.12345, 0.1).shown(0) == Measured(0.12345, 0.1)
 
@@ -690,6 +713,12 @@ class TestMeasured:
         taken = root(Measured(square, bound), 0.0)
         assert taken.value == 0.5
         assert taken.bound == pytest.approx(bound / (0.5 + lowest))
+
+    def test_a_root_of_an_infinite_square_is_infinite(self):
+        assert root(Measured(math.inf, 0.0), FLOAT32) == Measured(math.inf, 0.0)
+
+    def test_a_weighted_mean_with_an_infinite_part_is_infinite(self):
+        assert weighted_mean([Measured(math.inf, 0.0)], [1], FLOAT32) == Measured(math.inf, 0.0)
 
     def test_a_root_of_nothing_may_be_as_large_as_that_of_the_bound(self):
         assert root(Measured(0.0, 0.04), FLOAT32) == Measured(0.0, pytest.approx(0.2))
