@@ -53,7 +53,14 @@ def _collect(asked: Connection, folder: Path) -> None:
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
     os.chdir(ROOT)
     # The parts were imported to plant mistakes in them, before pytest could look at the asserts in plugins of its own.
-    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    quiet = [
+        "-q",
+        "--tb=native",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
+    ]
     pytest.main([*quiet, *(f"tests/unit/{name}" for name in UNIT_TESTS)], plugins=[_Answering(asked)])
 
 
@@ -115,10 +122,11 @@ class _Answering:
 
 
 def _noticing(items: list[pytest.Item], part: str, name: str) -> list[pytest.Item]:
-    """The tests that ought to notice, those first that try one example only."""
+    """The tests that ought to notice: those last that try many examples, and those early that are named after it."""
+    plain = name.replace("_", "").lower()
     return sorted(
         (item for item in items if item.nodeid.startswith(PARTS[part].tests) and _is_about(item, part, name)),
-        key=lambda item: hasattr(item.obj, "hypothesis"),
+        key=lambda item: (hasattr(item.obj, "hypothesis"), plain not in item.nodeid.replace("_", "").lower()),
     )
 
 

@@ -22,7 +22,7 @@ from harness.history.encoding import encode_array, encode_number
 from harness.history.recorder import Recorder
 from harness.oracle.measured import Measured
 from harness.oracle.predictions import mean_of_batch_means, over_the_epoch
-from harness.oracle.quantities import mean_of_outputs
+from harness.oracle.quantities import Quantity, mean_of_outputs
 from harness.scenario import Aggregate, EpochHook, Expect, Scenario
 from harness.workloads.workload import Workload
 
@@ -401,6 +401,17 @@ class TestAggregates:
         finding = found(case(history, aggregates=(replace(TRAIN, predicts=predicted),)), "aggregate", "train_mean")
         assert (finding.per_epoch[0].verdict, finding.as_expected) == (verdict, as_expected)
 
+    def test_a_figure_that_is_shown_with_few_digits_may_be_rounded(self, case):
+        """In thirds, 3.5 is 1.1666… and the mean of the first epoch's batch means, 3.8333…, is 1.2777…"""
+        thirds = Quantity("thirds", lambda outputs, *_: Measured(float(outputs.mean()) / 3, 1e-6))
+        exact = replace(TRAIN, of=thirds, predicts=over_the_epoch, digits=3)
+        biased = replace(exact, predicts=mean_of_batch_means)
+        verdicts = [
+            found(case(healthy(train=figures), aggregates=(aggregate,)), "aggregate", "train_mean").verdict
+            for aggregate, figures in ((exact, (1.17, 1.5, 1.83)), (biased, (1.28, 1.61, 1.94)))
+        ]
+        assert verdicts == ["exact", "biased"]
+
     def test_a_figure_is_not_promised_where_its_requirement_is_not_met(self, case):
         elsewhere = case(healthy(), aggregates=(TRAIN, replace(VALIDATION, needs="pytorch_lightning<2.0")))
         assert [each.aggregate for each in judge(elsewhere) if each.checker == "aggregate"] == ["train_mean"]
@@ -513,10 +524,11 @@ class TestMetricState:
         assert objections(leaking) == [("metric_state", "accuracy (train)", "violated")]
         assert "epoch 2 starts with 6 updates" in found(leaking, "metric_state", "accuracy (train)").message
 
-    def test_the_evidence_is_the_states_that_were_not_empty(self, case):
-        leaking = case(healthy(updates=(0, 0, 1)))
+    @pytest.mark.parametrize("epoch", range(EPOCHS))
+    def test_the_evidence_is_the_states_that_were_not_empty(self, case, epoch):
+        leaking = case(healthy(updates=[int(each == epoch) for each in range(EPOCHS)]))
         finding = found(leaking, "metric_state", "accuracy (train)")
-        assert [leaking.history.operations[line - 1].epoch for line in finding.evidence] == [2]
+        assert stamps(leaking, finding) == [("metric_state", epoch, 0)]
 
     def test_an_object_that_a_stage_does_not_update_is_no_matter_of_that_stage(self, case):
         untouched = healthy(updates=(1, 1, 1))
@@ -526,7 +538,7 @@ class TestMetricState:
         assert not [each for each in judge(case(untouched)) if each.checker == "metric_state"]
 
     def test_a_pass_whose_start_was_not_seen_is_no_matter(self, case):
-        unseen = healthy().without(f="metric_state", epoch=1, value=held("before", 0))
+        unseen = healthy().without(f="metric_state", epoch=0, value=held("before", 0))
         assert found(case(unseen), "metric_state", "accuracy (train)").verdict == "ok"
 
     def test_an_object_that_the_first_batch_makes_held_nothing_before(self, case):
