@@ -120,6 +120,8 @@ def window_of_19(figure):
 def weight_of_nan_kept(figure):
     def mistaken(quantity, epochs):
         right = figure(quantity, epochs)
+        if not epochs[-1]:
+            return right
         kept = [batch for batch in epochs[-1] if not math.isnan(quantity(batch.outputs, batch.targets, 0.0).value)]
         share = sum(len(batch.ids) for batch in kept) / sum(len(batch.ids) for batch in epochs[-1])
         return Measured(right.value * share, right.bound)

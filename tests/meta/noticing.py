@@ -24,9 +24,10 @@ class UnitTests:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._output = folder / "output"
         processes = multiprocessing.get_context("spawn")
         self._asked, asked = processes.Pipe()
-        self._process = processes.Process(target=_collect, args=(asked, folder), daemon=True)
+        self._process = processes.Process(target=_collect, args=(asked, folder, self._output), daemon=True)
         self._process.start()
         asked.close()
 
@@ -38,30 +39,27 @@ class UnitTests:
         return self._ask(test)
 
     def _ask(self, *question: str) -> Failure | None:
-        self._asked.send(question)
-        return self._asked.recv()
+        try:
+            self._asked.send(question)
+            return self._asked.recv()
+        except (BrokenPipeError, EOFError):
+            raise RuntimeError(f"the unit tests cannot be run:\n{self._output.read_text()}") from None
 
     def close(self) -> None:
         self._asked.close()
         self._process.join()
 
 
-def _collect(asked: Connection, folder: Path) -> None:
-    with open(folder / "output", "wb") as file:
+def _collect(asked: Connection, folder: Path, output: Path) -> None:
+    with open(output, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
     os.chdir(ROOT)
     # The parts were imported to plant mistakes in them, before pytest could look at the asserts in plugins of its own.
-    quiet = [
-        "-q",
-        "--tb=native",
-        "-p",
-        "no:cacheprovider",
-        "-W",
-        "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
-    ]
-    pytest.main([*quiet, *(f"tests/unit/{name}" for name in UNIT_TESTS)], plugins=[_Answering(asked)])
+    known = "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning"
+    tests = [f"tests/unit/{name}" for name in UNIT_TESTS]
+    pytest.main(["-q", "--tb=native", "-pno:cacheprovider", known, *tests], plugins=[_Answering(asked)])
 
 
 class _Answering:
