@@ -19,7 +19,7 @@ report: install
 	$(BIN)/epoch-harness run --jobs 2 --out $(RUN)
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .

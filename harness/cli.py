@@ -142,10 +142,11 @@ def _summary(result: Any) -> str:
 @click.option("--device", type=DEVICE, default="cpu", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Side by side, until it is timed.")
+@click.option("--batches", type=click.IntRange(4), default=100, show_default=True, help="Steps of a measured epoch.")
 @click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Timed pairs of each scenario.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.md.")
 def bench_strategies(
-    filters: tuple[str, ...], device: str, seed: int, jobs: int, rounds: int, out: Path | None
+    filters: tuple[str, ...], device: str, seed: int, jobs: int, batches: int, rounds: int, out: Path | None
 ) -> None:
     """Measure what ways to aggregate over a training epoch cost, over a loop that reports nothing.
 
@@ -153,17 +154,20 @@ def bench_strategies(
     """
     from harness.bench.strategies import Request, execute
     from harness.bench.table import print_bench, write
+    from harness.report.render import save
 
-    request = Request(filters=filters, device=device, seed=seed, rounds=rounds, jobs=jobs)
+    if out is not None:
+        save(out, {})  # a folder that cannot be made is told before minutes are spent
+    request = Request(filters=filters, device=device, seed=seed, batches=batches, rounds=rounds, jobs=jobs)
     console = Console()
     if not console.is_terminal:
         console.width = 200
     result = execute(
         catalogs.find(), request, lambda line: console.print(escape(line), soft_wrap=True, highlight=False)
     )
+    print_bench(result, console)
     if out is not None:
         write(result, out)
-    print_bench(result, console)
     sys.exit(result.exit_code)
 
 

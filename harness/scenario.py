@@ -1,7 +1,7 @@
 """What a scenario is, and how one is declared.
 
-A scenario file holds a plain LightningModule or Keras model and, below it, one call of :func:`scenario`. This module is
-imported inside every trial, so it needs nothing but the standard library.
+A scenario file holds a plain LightningModule, Keras model or torch module with a loop of its own and, below it, one
+call of :func:`scenario`. This module is imported inside every trial, so it needs nothing but the standard library.
 """
 
 import sys
@@ -236,7 +236,7 @@ def scenario(
         variant: `as_documented`, `migrated` (today's API, same arithmetic), `recommended` (exact wherever it
             can be) or `control` (a step left out on purpose, to show that it matters).
         module: called with the workload's `DataShape`, returns the LightningModule or compiled `keras.Model` to
-            train.
+            train; or, for `torch`, a module with a `fit` of its own (`harness.frameworks.torch_loop`).
         aggregates: what is promised once per epoch; at least one.
         source: the document, paper or page that describes the pattern.
         workloads: globs over workload names (`epoch-harness list` shows them).
@@ -246,7 +246,7 @@ def scenario(
             it is listed as unavailable.
         predictions_from: dotted name of the submodule (in Keras: name of the layer) whose forward pass returns
             the per-sample predictions; empty for the module itself.
-        framework: `lightning` or `keras`.
+        framework: `lightning`, `keras` or `torch`.
         trainer: further arguments for the Trainer, or for Keras's `fit`.
         ranks: how many processes share an epoch, on the CPU; batch k goes to rank k modulo `ranks`.
 

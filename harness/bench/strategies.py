@@ -27,8 +27,6 @@ from harness.workloads import library
 EXIT_DONE, EXIT_UNDECIDED = 0, 3
 BARE, LOGGED = "strategies/bare_loop/control", "strategies/log_on_epoch/control"
 DEFAULT_FILTERS = ("strategies/*",)
-BATCHES = 100  # of an epoch that is counted or timed
-MEMORY_BATCHES = (25, 100, 400)
 
 Tell = Callable[[str], None]
 
@@ -38,6 +36,7 @@ class Request:
     """What was asked for on the command line.
 
     Attributes:
+        batches: of an epoch that is counted or timed.
         rounds: how many pairs of processes are timed of every scenario.
         jobs: trials side by side, where nothing is timed.
     """
@@ -45,8 +44,14 @@ class Request:
     filters: tuple[str, ...] = ()
     device: str = "cpu"
     seed: int = 0
+    batches: int = 100
     rounds: int = 10
     jobs: int = 1
+
+    @property
+    def memory_batches(self) -> tuple[int, int, int]:
+        """Of the epochs in which memory is measured: what grows with every batch is seen to grow twice."""
+        return (self.batches // 4, self.batches, self.batches * 4)
 
 
 @dataclass
@@ -97,7 +102,7 @@ class Bench:
             "environment": self.environment,
             "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
             "arguments": vars(self.request) | {"filters": list(self.request.filters)},
-            "workload": {"dataset": DATASET, "batch_size": BATCH, "batches": BATCHES},
+            "workload": {"dataset": DATASET, "batch_size": BATCH, "batches": self.request.batches},
             "confidence": CONFIDENCE,
             "too_noisy": self.too_noisy,
             "costs": [compared.to_json() for compared in self.compared],
@@ -208,7 +213,9 @@ def _judge(
 
 def _count(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell) -> None:
     """Every counter and the memory, each in two processes of its own."""
-    passes = [(counter, BATCHES) for counter in COUNTERS] + [("memory", batches) for batches in MEMORY_BATCHES]
+    request = bench.request
+    passes = [(counter, request.batches) for counter in COUNTERS]
+    passes += [("memory", batches) for batches in request.memory_batches]
     passes = [each for each in passes for _ in range(2)]
     requests = [(trial, measure, batches) for trial in trials for measure, batches in passes]
     networks = {}
@@ -250,7 +257,7 @@ def _time(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell)
                 continue
             bare_first = draw.random() < 0.5
             pair = [BARE, scenario] if bare_first else [scenario, BARE]
-            found = list(measurer.measure([(by_scenario[each], "seconds", BATCHES) for each in pair]))
+            found = list(measurer.measure([(by_scenario[each], "seconds", bench.request.batches) for each in pair]))
             if failed := [each.failure for each in found if each.failure]:
                 bench.left_out[scenario] = f"it was counted, and could then not be timed: {failed[0]}"
                 continue

@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 
 from harness.bench.costs import CONFIDENCE, Compared
 from harness.bench.statistics import fewest
-from harness.bench.strategies import BARE, BATCHES, MEMORY_BATCHES, Bench
+from harness.bench.strategies import BARE, Bench, Request
 from harness.report.render import render, save
 
 
@@ -49,7 +49,8 @@ def print_bench(bench: Bench, console: Console) -> None:
 
 def tables(bench: Bench) -> list[Table]:
     compared = bench.compared
-    return [_counters(compared), _memory(compared), _time(compared)] if compared else []
+    request = bench.request
+    return [_counters(compared, request), _memory(compared, request), _time(compared)] if compared else []
 
 
 def remarks(bench: Bench) -> list[str]:
@@ -74,7 +75,7 @@ def _name(compared: Compared) -> str:
     return compared.cost.scenario
 
 
-def _counters(compared: Sequence[Compared]) -> Table:
+def _counters(compared: Sequence[Compared], request: Request) -> Table:
     """The bare loop's own numbers, then what the others have more."""
     rows = []
     for each in compared:
@@ -83,14 +84,14 @@ def _counters(compared: Sequence[Compared]) -> Table:
         cells = [_count(value, bare) for it in counters.values() for value in (it.median_step, it.epoch)]
         rows.append([_name(each), *cells])
     return Table(
-        f"Exact counters, over the bare loop: the median step, and an epoch of {BATCHES} batches with its end",
+        f"Exact counters, over the bare loop: the median step, and an epoch of {request.batches} batches with its end",
         ["scenario", "Python calls a step", "an epoch", "torch operations a step", "an epoch", "host syncs a step",
          "an epoch"],
         rows,
     )  # fmt: skip
 
 
-def _memory(compared: Sequence[Compared]) -> Table:
+def _memory(compared: Sequence[Compared], request: Request) -> Table:
     rows = []
     for each in compared:
         bare = _name(each) == BARE
@@ -105,7 +106,7 @@ def _memory(compared: Sequence[Compared]) -> Table:
         ])  # fmt: skip
     return Table(
         "Memory, over the bare loop: bytes of live tensors at most, by batches in the epoch; the rest is of the last",
-        ["scenario", *(f"{batches} batches" for batches in MEMORY_BATCHES), "growth",
+        ["scenario", *(f"{batches} batches" for batches in request.memory_batches), "growth",
          "held bytes", "held values", "objects", "bytes kept", "objects kept", "peak RSS"],
         rows,
     )  # fmt: skip

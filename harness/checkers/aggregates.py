@@ -1,28 +1,22 @@
 """Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.checkers.case import Case
+from harness.checkers.place import before
+from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
-from harness.history.encoding import decode_array, decode_number
+from harness.history.encoding import decode_array
 from harness.history.reader import Operation
 from harness.oracle.measured import Measured
 from harness.oracle.predictions import Batch, over_the_epoch
 from harness.scenario import Aggregate
-
-
-@dataclass(frozen=True)
-class Report:
-    """A figure as it was reported, and the history line that says so."""
-
-    value: float
-    line: int
 
 
 def check(case: Case) -> list[Finding]:
@@ -39,7 +33,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     epochs, predicted = [], []
     so_far: list[list[Batch]] = []
     for epoch, turn in case.passes(aggregate.stage):
-        reports = _reports(case, aggregate, (epoch, turn))
+        reports = reports_of(case, aggregate, (epoch, turn))
         so_far.append(batches.get((epoch, turn), []))
         if epoch < aggregate.from_epoch:
             if reports:
@@ -53,7 +47,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
         predicts = aggregate.predicts(aggregate.of, so_far)
         prediction = predicts and predicts.shown(aggregate.digits)
-        verdict, message = _compare(reports, truth, prediction)
+        verdict, message = _compare(case, reports, truth, prediction)
         predicted.append(_expected(verdict, truth, prediction))
         epochs.append(
             EpochVerdict(
@@ -78,6 +72,10 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     finding = case.over_epochs("aggregate", aggregate.label, epochs, expected)
     if expect is None and finding.as_expected:
         finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted)
+    if finding.verdict == "missing" and not finding.as_expected:
+        silent = next(each for each in epochs if each.verdict == "missing")
+        hint = undeclared(case, aggregate, (silent.epoch, silent.turn))
+        finding = replace(finding, message=finding.message + hint)
     return finding
 
 
@@ -105,16 +103,21 @@ def _expected(verdict: str, truth: Measured, prediction: Measured | None) -> str
     return "biased" if apart else ("biased" if verdict == "biased" else "exact")
 
 
-def _compare(reports: list[Report], truth: Measured, prediction: Measured | None) -> tuple[str, str]:
+def _compare(case: Case, reports: list[Report], truth: Measured, prediction: Measured | None) -> tuple[str, str]:
     if not reports:
         return "missing", "promised, never reported"
+    for report in reports:
+        if report.value is None:
+            return "wrong", f"reported {report.told}, not a number, {before(case.told, report.line).words}"
     if prediction is None:
         return "wrong", "reported, where the pattern's arithmetic reports nothing"
     if len(reports) > 1:
         return "wrong", f"reported {len(reports)} times in one epoch"
-    if truth.admits(reports[0].value):
+    value = reports[0].value
+    assert value is not None
+    if truth.admits(value):
         return "exact", ""
-    if prediction.admits(reports[0].value):
+    if prediction.admits(value):
         return "biased", "equals what the pattern's arithmetic gives, not the truth"
     return "wrong", "equals neither the truth nor what the pattern's arithmetic gives"
 
@@ -154,29 +157,10 @@ def _batch(operation: Operation, targets: NDArray[Any], fit: int) -> Batch:
 
 
 def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVerdict]:
-    told = {operation.value["epoch"] for operation in case.history.select("logger")} - {None}
+    told = {epoch for each in case.told.select("logger") if (epoch := epoch_told(each)) is not None}
     planned = {epoch for epoch, _ in case.passes(aggregate.stage)}
     return [
         EpochVerdict(epoch, "wrong", report.value, evidence=(report.line,), message="reported for an epoch not planned")
         for epoch in sorted(told - planned)
-        for report in _reports(case, aggregate, (epoch, 0))
+        for report in reports_of(case, aggregate, (epoch, 0))
     ]
-
-
-def _reports(case: Case, aggregate: Aggregate, of: Pass) -> list[Report]:
-    """What a user reads as the figure of a pass, at the place the aggregate says it is read."""
-    epoch, _ = of
-    if aggregate.reported_in == "logger":
-        return [
-            Report(decode_number(operation.value["metrics"][aggregate.name]), operation.line)
-            for operation in case.told.select("logger")
-            if operation.value["epoch"] == epoch
-            and aggregate.name in operation.value["metrics"]
-            and case.turns.of(operation, aggregate.stage, epoch) == of
-        ]
-    shown = [
-        Report(decode_number(operation.value[aggregate.name]), operation.line)
-        for operation in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
-        if aggregate.name in operation.value and case.turns.of(operation, aggregate.stage, epoch) == of
-    ]
-    return shown[-1:]

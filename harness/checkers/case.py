@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from harness.checkers.place import before
 from harness.checkers.turns import Pass, Turns
 from harness.engine.trial import Trial
 from harness.environment import Environment
@@ -78,6 +79,7 @@ class Case:
         message: str = "",
         evidence: Sequence[int] = (),
         as_expected: bool | None = None,
+        epoch: int | None = None,
         deciding: EpochVerdict | None = None,
         per_epoch: Sequence[EpochVerdict] = (),
     ) -> Finding:
@@ -93,7 +95,7 @@ class Case:
             expected_verdict=expected,
             as_expected=verdict == expected if as_expected is None else as_expected,
             message=message,
-            epoch=deciding.epoch if deciding else None,
+            epoch=deciding.epoch if deciding else epoch,
             observed=deciding.observed if deciding else None,
             truth=deciding.truth if deciding else None,
             prediction=deciding.prediction if deciding else None,
@@ -122,16 +124,20 @@ class Case:
         expect = self.expectation(checker, name)
         expected = expect.verdict if expect else otherwise
         if self.failure is None:
-            message = "the trial's process ended before the trial did"
-            return self.finding(checker, name, "unknown", expected, message=message)
+            place = before(self.told, len(self.history.operations) + 1)
+            message = f"the trial's process ended before the trial did, {place.words}"
+            return self.finding(
+                checker, name, "unknown", expected, message=message, evidence=place.lines, epoch=place.epoch
+            )
+        place = before(self.told, self.failure.line)
         exception = self.failure.value["exception"]
-        message = f"{exception}: {self.failure.value['message']} ({self.failure.value['where']})"
+        message = f"{exception}: {self.failure.value['message']} ({self.failure.value['where']}), {place.words}"
         as_expected = expected == "raised" and (not expect or expect.exception in ("", exception))
         if expected == "raised" and not as_expected and expect:
             message = f"expected {expect.exception}, got {message}"
         return self.finding(
             checker, name, "raised", expected,
-            message=message, evidence=[self.failure.line], as_expected=as_expected,
+            message=message, evidence=[*place.lines, self.failure.line], as_expected=as_expected, epoch=place.epoch,
         )  # fmt: skip
 
     def over_epochs(self, checker: str, name: str, epochs: list[EpochVerdict], expected: str) -> Finding:

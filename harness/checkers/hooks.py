@@ -22,6 +22,7 @@ CALLBACK_HOOKS = {
         EpochHook("on_test_begin", "validation"),
         EpochHook("on_test_end", "validation"),
     ),
+    "torch": (),
 }
 
 

@@ -26,9 +26,9 @@ def _check(case: Case, aggregate: Aggregate) -> Finding:
         if operation.f == "batch" and operation.type == "ok" and operation.stage == "train":
             step = taken
             taken += operation.batch is None or case.workload.schedule.ends_step(operation.batch, batches)
-        elif operation.f == "logger" and aggregate.name in operation.value["metrics"]:
+        elif operation.f == "logger" and operation.stage != "sanity" and aggregate.name in operation.value["metrics"]:
             told = operation.value
-            if told["step"] != step or told["epoch"] != operation.epoch:
+            if told["step"] != step or told["epoch"] not in (None, operation.epoch):
                 problems.append(
                     f"told as step {told['step']} of epoch {told['epoch']}, "
                     f"after step {step} in epoch {operation.epoch}"

@@ -44,6 +44,7 @@ class Outcome:
 
     Attributes:
         status: exit status, negative for a signal; None if the warm parent was lost with it.
+        where: the line that it was at when its time ran out; empty if it did not, or if that is not known.
         peak_rss_bytes: as the kernel counted; None if the warm parent was lost.
         seconds: from fork to end.
     """
@@ -52,6 +53,7 @@ class Outcome:
     status: int | None
     timed_out: bool
     limit_s: float
+    where: str
     peak_rss_bytes: int | None
     seconds: float | None
     left_behind: int
@@ -62,6 +64,7 @@ class Outcome:
             "status": self.status,
             "timed_out": self.timed_out,
             "limit_s": self.limit_s,
+            "where": self.where,
             "peak_rss_bytes": self.peak_rss_bytes,
             "left_behind": self.left_behind,
         }
@@ -203,7 +206,7 @@ class LocalEngine:
             parent = self._start()
         if reply is None:
             reply = {
-                "status": None, "timed_out": False, "limit_s": self._limit_s,
+                "status": None, "timed_out": False, "limit_s": self._limit_s, "where": "",
                 "peak_rss_bytes": None, "seconds": None, "left_behind": 0,
             }  # fmt: skip
         self._idle.put(parent)

@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from harness import scenario_files
+from harness.engine import place
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
-ADAPTERS = {"lightning": "harness.frameworks.lightning", "keras": "harness.frameworks.keras"}
+ADAPTERS = {
+    "lightning": "harness.frameworks.lightning",
+    "keras": "harness.frameworks.keras",
+    "torch": "harness.frameworks.torch_loop",
+}
 
 
 @dataclass(frozen=True)
@@ -83,17 +88,9 @@ def run(trial: Trial, workload: str, history: str) -> bool:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Type, message and innermost place of an exception, for a history."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{_importable(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
-    return {"exception": type(error).__name__, "message": str(error), "where": where}
-
-
-def _importable(path: str) -> str:
-    """A file as it would be imported: the same on every machine, so that findings are."""
-    roots = [os.path.join(root, "") for root in sys.path if root]
-    root = max((root for root in roots if path.startswith(root)), key=len, default="")
-    return path.removeprefix(root)
+    """Type, message and place of an exception, for a history."""
+    message = place.without_stacks(str(error))
+    return {"exception": type(error).__name__, "message": message, "where": place.of_exception(error)}
 
 
 def _run_prelude(prelude: str) -> None:

@@ -24,15 +24,19 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from harness import scenario_files
+from harness.engine import place
 from harness.engine.trial import ADAPTERS, Trial, run
 
 PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 1.0
+DUMP = "where-it-hung.txt"
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
 
 
@@ -117,10 +121,12 @@ class WarmParent:
         signal.setitimer(signal.ITIMER_REAL, 0)
         seconds = time.perf_counter() - started
         left_behind = self._end_group_and_orphans()
+        where = _where_it_hung(request, folder) if self.timed_out else ""
         shutil.rmtree(folder, ignore_errors=True)
         return {
             "status": os.waitstatus_to_exitcode(status),
             "timed_out": self.timed_out,
+            "where": where,
             "limit_s": request["limit_s"],
             "peak_rss_bytes": usage.ru_maxrss * KIBIBYTE,
             "seconds": seconds,
@@ -148,7 +154,8 @@ class WarmParent:
             os.environ["TMPDIR"] = folder
             tempfile.tempdir = folder
             # A trial that hangs says where, before it is killed.
-            faulthandler.dump_traceback_later(request["limit_s"], exit=False)
+            dump = os.open(os.path.join(folder, DUMP), os.O_WRONLY | os.O_CREAT, 0o644)
+            faulthandler.dump_traceback_later(request["limit_s"], exit=False, file=dump)
             gc.unfreeze()
             code = 0 if run(Trial(**request["trial"]), request["workload"], request["history"]) else 1
             sys.stdout.flush()
@@ -191,6 +198,17 @@ class WarmParent:
                 os.waitpid(self.child, 0)
             self._end_group_and_orphans()
         os._exit(0)
+
+
+def _where_it_hung(request: dict[str, Any], folder: str) -> str:
+    """The line that a trial was at when its time ran out; all of its threads go to its output."""
+    try:
+        dump = Path(folder, DUMP).read_text(encoding="utf-8", errors="replace")
+        with open(request["output"], "a", encoding="utf-8") as output:
+            output.write(dump)
+    except OSError:  # the trial is free to remove its folder
+        return ""
+    return place.of_dump(dump, [os.path.dirname(scenario_files.path_of(request["trial"]["locator"]))])
 
 
 def _prctl(option: int, value: int) -> None:

@@ -152,7 +152,8 @@ def _number(figure: Any) -> float | str:
     """A scalar as JSON holds it; anything else by what it is."""
     if isinstance(figure, (bool, int, float, np.integer, np.floating)):
         return encode_number(float(figure))
-    return type(figure).__name__
+    shape = getattr(figure, "shape", None)
+    return type(figure).__name__ if shape is None else f"{type(figure).__name__} of shape {tuple(shape)}"
 
 
 def instrument(model: Any, predictions_from: str, recording: Recording) -> None:

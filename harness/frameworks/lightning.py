@@ -1,15 +1,12 @@
 """Runs one trial in PyTorch Lightning 1.9 to 2.6 and writes its history."""
 
-import importlib
 import inspect
-import random
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 
 from harness.frameworks import lightning_measuring
@@ -25,6 +22,7 @@ from harness.frameworks.lightning_recording import (
     progress_bar,
 )
 from harness.frameworks.partition import Partition, Samples
+from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.schedule import Schedule
@@ -58,7 +56,7 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     """
     measuring = lightning_measuring.MEASURES[what]()
     with measuring.meter:
-        _seed(seed)
+        seed_all(seed)
         _fit(scenario, workload, device, None, measuring=measuring)
     recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
 
@@ -70,7 +68,7 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         device: `cpu` or `cuda`.
         recorder: where the history goes; None runs the same training, and tells a logger that drops it.
     """
-    _seed(seed)
+    seed_all(seed)
     try:
         if workload.schedule.stopped_at is None:
             _fit(scenario, workload, device, recorder)
@@ -83,12 +81,6 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
     finally:
         if recorder is not None:
             recorder.gather(scenario.ranks)
-
-
-def _seed(seed: int) -> None:
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
 
 
 def _fit(
@@ -170,18 +162,3 @@ def _torchmetrics_in(module: Any) -> dict[str, Any]:
     from torchmetrics import Metric
 
     return {name: child for name, child in module.named_modules() if isinstance(child, Metric)}
-
-
-def cuda() -> dict[str, Any]:
-    """Whether a GPU can be used, why not, and its name. Starts the CUDA runtime, which does not survive a fork."""
-    if torch.version.cuda is None:
-        return {"available": False, "reason": f"torch {torch.__version__} is built without CUDA", "device": ""}
-    if not torch.cuda.is_available():
-        return {"available": False, "reason": "torch finds no CUDA device", "device": ""}
-    return {"available": True, "reason": "", "device": torch.cuda.get_device_name(0)}
-
-
-def warm_up() -> None:
-    """Import what Lightning 1.9's first `fit` imports: it would cost every forked trial half a second."""
-    with suppress(ImportError):
-        importlib.import_module("torch._dynamo")

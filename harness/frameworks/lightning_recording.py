@@ -9,19 +9,15 @@ supported version.
 """
 
 import inspect
-import zlib
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from harness.frameworks.counters import PythonCalls, held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
-from harness.history.encoding import Json, encode_array, encode_batch, encode_figure, encode_number
+from harness.frameworks.torch_recording import Predictions, checksum, number
+from harness.history.encoding import encode_batch, encode_figure
 from harness.history.recorder import Recorder
 
 STEPS = {"train": "training_step", "validation": "validation_step"}
@@ -65,17 +61,6 @@ class Position:
         }
 
 
-def number(value: Any) -> float | str:
-    """A scalar as JSON holds it; anything else by what it is."""
-    if isinstance(value, Tensor):
-        if value.numel() != 1:
-            return f"tensor of shape {tuple(value.shape)}"
-        value = value.item()
-    if isinstance(value, (bool, int, float, np.integer, np.floating)):
-        return encode_number(float(value))
-    return type(value).__name__
-
-
 class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
     """Notes the trainer's progress and the figures that callbacks see."""
 
@@ -109,12 +94,8 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         calls = self._position.python_calls.get(stamp["stage"], 0)
         self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module), "python_calls": calls}, **stamp)
 
-    def _note_weights(self, module: Any) -> None:
-        """Their checksum: equal ones before and after an epoch say that nothing was learnt."""
-        checksum = 0
-        for parameter in module.parameters():
-            checksum = zlib.crc32(parameter.detach().cpu().contiguous().view(torch.uint8).numpy(), checksum)
-        self._recorder.write("weights", "info", {"crc32": checksum}, **self._position.stamp())
+    def _note_weights(self, pl_module: Any) -> None:
+        self._recorder.write("weights", "info", {"crc32": checksum(pl_module)}, **self._position.stamp())
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """The first thing that a rank calls."""
@@ -235,23 +216,6 @@ def _as_number(shown: Any) -> Any:
         with suppress(ValueError):
             return float(shown)
     return shown
-
-
-class Predictions:
-    """What the observed forward pass returned since the last step began, encoded at once, before anything
-    can change it in place."""
-
-    def __init__(self, module: Any) -> None:
-        self.latest: Json | None = None
-        module.register_forward_hook(self._keep)
-
-    def _keep(self, module: Any, args: Any, output: Any) -> None:
-        if not isinstance(output, Tensor):
-            return
-        if output.dtype is torch.bfloat16:
-            self.latest = encode_array(output.float().numpy(force=True), "bfloat16")
-        else:
-            self.latest = encode_array(output.numpy(force=True))
 
 
 def instrument(

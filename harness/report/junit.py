@@ -67,7 +67,7 @@ def _explain(finding: Finding) -> str:
     lines = [f"{finding.checker}: {finding.aggregate}: {finding.verdict}, expected {finding.expected_verdict}"]
     if finding.message:
         lines.append(finding.message)
-    if finding.epoch is not None:
+    if finding.per_epoch:
         lines.append(
             f"epoch {finding.epoch}: observed {figure(finding.observed)}, truth {figure(finding.truth)}, "
             f"prediction {figure(finding.prediction)}, bound {figure(finding.bound)}"

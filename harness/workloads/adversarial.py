@@ -25,7 +25,7 @@ def eighths() -> Samples:
 
 def thousandths() -> Samples:
     """One feature between 0.001 and 0.002, never dyadic: a float32 sum of so many drifts."""
-    values = (0.001 + 0.001 * np.arange(20_002) / 20_002).astype(np.float32)[:, None]
+    values = (0.001 + 0.001 * np.arange(100_002) / 100_002).astype(np.float32)[:, None]
     return "regression", values, np.zeros_like(values)
 
 
@@ -84,7 +84,8 @@ def _scheduled(**schedule: object) -> Recipe:
 
 
 ADVERSARIAL = {
-    # With 100,000 a trial would take a minute wherever it does not have a processor to itself.
+    # With 100,000, a trial in Lightning would take a minute wherever it does not have a processor to itself.
+    "very_many_batches": Recipe("thousandths", "train=2x1,validation=100000x1", schedule=Schedule(epochs=1)),
     "many_batches": Recipe("thousandths", "train=2x1,validation=20000x1", schedule=Schedule(epochs=1)),
     "dyadic": Recipe("eighths", "train=8x32,validation=4x32", _powers_of_two),
     "nan": Recipe("digits", RAGGED, _nan),

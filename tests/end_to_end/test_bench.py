@@ -24,7 +24,7 @@ def read(folder):
 
 @pytest.mark.slow
 def test_what_agrees_is_measured_and_the_rest_is_left_out_with_the_reason(epoch_harness, tmp_path):
-    ran = epoch_harness("bench", SCENARIOS, "--rounds", "1", "--out", tmp_path / "out")
+    ran = epoch_harness("bench", SCENARIOS, "--batches", "8", "--rounds", "1", "--out", tmp_path / "out")
     assert ran.code == 0, ran.out + ran.err
     written = read(tmp_path / "out")
     costs = {each["scenario"]: each for each in written["costs"]}
@@ -45,19 +45,34 @@ def test_what_agrees_is_measured_and_the_rest_is_left_out_with_the_reason(epoch_
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured(tmp_path):
-    running = subprocess.Popen(
-        [sys.executable, "-m", "harness", "bench", LOGGED, "--rounds", "1000", "--out", tmp_path / "out"],
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            "bench",
+            LOGGED,
+            "--batches",
+            "8",
+            "--rounds",
+            "99",
+            "--out",
+            tmp_path / "out",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         # Where tests run in the background, SIGINT is ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    for line in running.stdout:
-        if line.startswith("timing: round 2 "):
-            running.send_signal(signal.SIGINT)
-    assert running.wait() == 3
+    ) as running:
+        output = ""
+        for line in running.stdout:
+            output += line
+            if line.startswith("timing: round 2 "):
+                running.send_signal(signal.SIGINT)
+    assert running.returncode == 3, output
+    assert "what was measured by then is kept" in output
     written = read(tmp_path / "out")
     assert written["status"] == "interrupted"
     assert [each["scenario"] for each in written["costs"]] == [BARE, LOGGED]

@@ -24,12 +24,12 @@ MEBIBYTE = 2**20
 # What must be told of each. Where two are named, it depends on the version of Lightning: up to 2.3 it swallows an
 # interrupt and ends the training early, and from 2.0 on it takes a SIGTERM for a request to stop.
 TELLS = {
-    "hang_deaf_to_signals": r"did not end within 2\.0 s; last seen: .* in epoch 1",
-    "kill_itself": r"killed by signal 9; last seen: .* in epoch 1",
+    "hang_deaf_to_signals": r"did not end within 2\.0 s \(.*misbehaviours\.py:\d+\), .*, epoch 1",
+    "kill_itself": r"killed by signal 9, .*, epoch 1",
     "kill_itself_holding_much_memory": r"killed by signal 9",
     "kill_its_group": r"killed by signal 9",
     "kill_its_parent": r"took the process that supervised it down with it",
-    "leave_at_once": r"left with exit status 3 before the trial was over; last seen: .* in epoch 1",
+    "leave_at_once": r"left with exit status 3 before the trial was over, .*, epoch 1",
     "leave": r"SystemExit: 3 \(.*misbehaviours\.py:\d+\)",
     "raise_keyboard_interrupt": r"SystemExit|never reported",
     "interrupt_itself": r"SystemExit|never reported",

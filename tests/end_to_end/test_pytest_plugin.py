@@ -93,7 +93,9 @@ scenario(
 
 
 @pytest.fixture
-def project(pytester):
+def project(pytester, monkeypatch):
+    # pytest-benchmark times nothing in a worker of pytest-xdist.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makeini(SETTINGS)
     pytester.path.joinpath("tests").mkdir()
     pytester.path.joinpath("tests", "test_own.py").write_text("def test_own():\n    pass\n")

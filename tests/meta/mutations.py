@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import FunctionType
 
 from harness import claims, findings
-from harness.checkers import CHECKERS, aggregates
+from harness.checkers import CHECKERS, aggregates, place, reports
 from harness.history.reader import History
 from harness.oracle import measured, predictions, quantities
 from harness.oracle.measured import Measured
@@ -270,6 +270,16 @@ def lets_the_mildest_epoch_stand_for_all(check):
     return check
 
 
+def names_nothing_undeclared(check):
+    swap(reports.undeclared, lambda _: lambda *_: "")
+    return check
+
+
+def stands_at_the_beginning(check):
+    swap(place.before, lambda before: lambda history, _: before(history, 0))
+    return check
+
+
 # Of conditions of claims.
 
 
@@ -453,6 +463,7 @@ PARTS = {
             "aggregate": (
                 *OF_PASSES, blind_to_validation, expects_whatever_is_found, takes_a_wrong_figure_for_a_known_bias,
                 lets_the_mildest_epoch_stand_for_all, takes_every_pass_for_the_first, expects_the_same_of_every_version,
+                names_nothing_undeclared,
             ),
             "hook": (*OF_PASSES, blind_to_validation, expects_the_same_of_every_version),
             "samples": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
@@ -460,7 +471,7 @@ PARTS = {
             "report_step": (*OF_PASSES, blind_to_validation, takes_every_batch_for_a_step),
             "metric_state": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
             "training": OF_PASSES,
-            "process": OF_CHECKERS,
+            "process": (*OF_CHECKERS, stands_at_the_beginning),
         },
     ),
     "claims": Part(

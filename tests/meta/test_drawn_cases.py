@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from changes import Change
 from drawn import FEW, holds, partitions
 from hypothesis import Phase, given, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from laboratory import Laboratory
 from planted_bugs import LOGGED_FIGURES, unweighted_mean
-from planting import Change
 
 from harness.run_directory import RunDirectory
 

@@ -22,9 +22,13 @@ from harness.oracle.quantities import Quantity
 
 MANY = settings(deadline=None, max_examples=50)
 QUANTITIES = [value for value in vars(quantities).values() if isinstance(value, Quantity)]
-OF_CLASSES = (quantities.cross_entropy, quantities.accuracy, quantities.f1_macro, quantities.auroc_macro)
+OF_CLASSES = (
+    quantities.cross_entropy, quantities.accuracy, quantities.class_distance, quantities.f1_macro,
+    quantities.auroc_macro,
+)  # fmt: skip
 MEANS = (
-    quantities.cross_entropy, quantities.accuracy, quantities.mean_squared_error, quantities.mean_of_outputs,
+    quantities.cross_entropy, quantities.accuracy, quantities.class_distance, quantities.mean_squared_error,
+    quantities.mean_of_outputs,
 )  # fmt: skip
 of_every_quantity = pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.name)
 of_every_mean = pytest.mark.parametrize("quantity", MEANS, ids=lambda quantity: quantity.name)

@@ -109,7 +109,7 @@ def told(name: str, value: float, step: int, epoch: int) -> Operation:
 
 
 def ended(**different: object) -> Operation:
-    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "peak_rss_bytes": 1, "left_behind": 0}
+    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0}
     return {**usual, **different}
 
 
@@ -295,6 +295,39 @@ class TestAggregates:
         silent = case(healthy().without(f="logger", stage="train", epoch=1))
         assert objections(silent) == [("aggregate", "train_mean", "missing")]
 
+    def test_where_a_figure_is_missing_the_names_that_nobody_declares_are_told_with_their_place(self, case):
+        renamed = told("train_average", TRAIN_TRUTHS[1], step=5, epoch=1)
+        silent = healthy().with_value(renamed, f="logger", stage="train", epoch=1)
+        finding = found(case(silent), "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch) == ("missing", 1)
+        assert finding.message == (
+            "promised, never reported; what arrived and no aggregate declares: 'train_average' "
+            "(after on_train_epoch_end, epoch 1)"
+        )
+
+    def test_a_figure_that_is_missing_as_expected_asks_for_no_other_name(self, case):
+        renamed = healthy().with_value(told("train_average", 0.0, step=5, epoch=1), f="logger", stage="train", epoch=1)
+        finding = found(case(renamed, expects=(Expect("missing", "train_mean"),)), "aggregate", "train_mean")
+        assert (finding.as_expected, finding.message) == (True, "promised, never reported")
+
+    def test_what_is_no_number_is_told_with_its_place(self, case):
+        vector = {"step": 5, "epoch": 1, "metrics": {"train_mean": "tensor of shape (3,)"}}
+        finding = found(
+            case(healthy().with_value(vector, f="logger", stage="train", epoch=1)), "aggregate", "train_mean"
+        )
+        assert (finding.verdict, finding.epoch, finding.observed) == ("wrong", 1, None)
+        assert finding.message == "reported tensor of shape (3,), not a number, after on_train_epoch_end, epoch 1"
+
+    def test_a_figure_told_without_its_epoch_belongs_to_the_epoch_it_is_told_in(self, case):
+        bare = {"step": 5, "epoch": None, "metrics": {"train_mean": TRAIN_TRUTHS[1]}}
+        assert objections(case(healthy().with_value(bare, f="logger", stage="train", epoch=1))) == []
+
+    def test_a_figure_of_the_sanity_check_is_nobodys(self, case):
+        history = healthy()
+        checked = Operations()
+        checked.add("logger", "ok", told("val_mean", 0.0, step=-1, epoch=0), stage="sanity", epoch=0)
+        assert objections(case(Operations([*history[:2], *checked, *history[2:]]))) == []
+
     def test_a_figure_reported_twice_is_wrong(self, case):
         repeated = case(healthy().twice(f="logger", stage="train", epoch=1))
         assert found(repeated, "aggregate", "train_mean").message == "reported 2 times in one epoch"
@@ -420,12 +453,13 @@ class TestAggregates:
         expects = (Expect("raised", exception="NotImplementedError"),)
         finding = found(case(failed_with("NotImplementedError"), expects=expects), "aggregate", "train_mean")
         assert (finding.verdict, finding.as_expected) == ("raised", True)
-        assert finding.message == "NotImplementedError: told why (scenario.py:7)"
+        assert finding.message == "NotImplementedError: told why (scenario.py:7), in the train step of batch 0, epoch 1"
 
     def test_an_exception_that_nobody_expects_is_told_with_its_place(self, case):
         finding = found(case(failed_with("ValueError")), "aggregate", "train_mean")
         assert (finding.verdict, finding.as_expected) == ("raised", False)
-        assert finding.message == "ValueError: told why (scenario.py:7)"
+        assert finding.message == "ValueError: told why (scenario.py:7), in the train step of batch 0, epoch 1"
+        assert finding.epoch == 1
 
     def test_another_exception_than_the_expected_one_is_told(self, case):
         expects = (Expect("raised", exception="NotImplementedError"),)
@@ -599,30 +633,28 @@ class TestTraining:
 
 
 class TestProcess:
-    LAST_SEEN = "; last seen: batch (invoke) in epoch 1, batch 0"
+    PLACE = ", in the train step of batch 0, epoch 1"
 
     @pytest.mark.parametrize(
         ("end", "message"),
         [
-            ({"status": -9}, f"killed by signal 9{LAST_SEEN}"),
-            ({"status": -9, "timed_out": True}, f"did not end within 60.0 s{LAST_SEEN}"),
+            ({"status": -9}, f"killed by signal 9{PLACE}"),
+            ({"status": -9, "timed_out": True}, f"did not end within 60.0 s{PLACE}"),
+            ({"status": -9, "timed_out": True, "where": "mine.py:7"}, f"did not end within 60.0 s (mine.py:7){PLACE}"),
             ({"status": None}, "took the process that supervised it down with it"),
-            ({"status": 7}, f"left with exit status 7 before the trial was over{LAST_SEEN}"),
+            ({"status": 7}, f"left with exit status 7 before the trial was over{PLACE}"),
         ],
     )
-    def test_an_early_end_is_told_with_the_last_thing_seen(self, case, end, message):
+    def test_an_early_end_is_told_with_its_place(self, case, end, message):
         history = healthy().until(f="batch", type="ok", epoch=1)
         history.add("exit", "info", ended(**end))
         finding = found(case(history), "process", "exit")
-        assert (finding.verdict, finding.message) == ("violated", message)
+        assert (finding.verdict, finding.message, finding.epoch) == ("violated", message, 1)
 
-    @pytest.mark.parametrize(
-        ("first", "seen"), [("trial", ", before it wrote anything"), ("plan", "; last seen: trial (invoke)")]
-    )
-    def test_an_end_before_the_first_epoch_is_told_without_one(self, case, first, seen):
-        history = healthy().until(f=first)
+    def test_an_end_before_the_first_epoch_is_told_without_one(self, case):
+        history = healthy().until(f="plan")
         history.add("exit", "info", ended(status=-9))
-        assert found(case(history), "process", "exit").message == f"killed by signal 9{seen}"
+        assert found(case(history), "process", "exit").message == "killed by signal 9, before training began"
 
     def test_a_failure_after_the_trial_is_told(self, case):
         finding = found(case(healthy().with_value(ended(status=7), f="exit")), "process", "exit")
@@ -633,7 +665,7 @@ class TestProcess:
         assert objections(left) == [("process", "exit", "violated")]
         finding = found(left, "process", "exit")
         assert finding.message == "left 2 processes running"
-        assert shown(left, finding) == ["exit"]
+        assert shown(left, finding) == ["on_train_epoch_end", "exit"]  # the last hook there was, and the end
 
     def test_a_trial_that_raised_ended_by_itself(self, case):
         assert found(case(failed_with("ValueError")), "process", "exit").verdict == "ok"

@@ -51,7 +51,9 @@ class Loop:
             self.train()
         self.add("trial", "ok")
         self.add(
-            "exit", "info", {"status": 0, "timed_out": False, "limit_s": 1.0, "peak_rss_bytes": 1, "left_behind": 0}
+            "exit",
+            "info",
+            {"status": 0, "timed_out": False, "limit_s": 1.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0},
         )
 
     def add(self, f, type, value=None, **stamp):

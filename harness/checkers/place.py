@@ -1,0 +1,65 @@
+"""Where a trial stood when a line of its history was written, in words for people."""
+
+from dataclasses import dataclass
+
+from harness.history.reader import History, Operation
+
+
+@dataclass(frozen=True)
+class Place:
+    """`words` go after what happened there (`in on_train_epoch_end, epoch 1`); `lines` of the history say so."""
+
+    epoch: int | None
+    words: str
+    lines: tuple[int, ...]
+
+
+def before(history: History, line: int) -> Place:
+    """The place in which the operation of a line happened.
+
+    That is in the innermost step or hook that had begun and not ended; or else in the innermost of those that an
+    exception had just left, of which only callbacks were told since; or else after the last that was seen.
+
+    Args:
+        history: of one rank.
+    """
+    begun: list[Operation] = []
+    left: Operation | None = None
+    last: Operation | None = None
+    for operation in history.operations:
+        if operation.line >= line:
+            break
+        ends = bool(begun) and begun[-1].f == operation.f and operation.type in ("ok", "fail")
+        if not ends and not _is_event(operation):
+            continue
+        last = operation
+        if operation.type == "invoke":
+            begun.append(operation)
+        elif ends:
+            begun.pop()
+        if operation.type != "fail":
+            left = None
+        elif left is None:
+            left = operation
+    inside = left or (begun[-1] if begun else None)
+    if inside:
+        return Place(inside.epoch, f"in {_named(inside)}", (inside.line,))
+    if last:
+        return Place(last.epoch, f"after {_named(last)}", (last.line,))
+    return Place(None, "before training began", ())
+
+
+def _is_event(operation: Operation) -> bool:
+    """A step or a hook (a callback's has neither begin nor end), and not what was noted in it."""
+    if operation.f in ("trial", "on_exception"):
+        return False
+    return operation.f == "batch" or operation.f.startswith("on_") or operation.type in ("invoke", "fail")
+
+
+def _named(operation: Operation) -> str:
+    what = operation.f
+    if what == "batch":
+        what = f"the {operation.stage} step" + ("" if operation.batch is None else f" of batch {operation.batch}")
+    elif operation.stage == "sanity":
+        what += " of the sanity check"
+    return what if operation.epoch is None else f"{what}, epoch {operation.epoch}"

@@ -1,0 +1,112 @@
+"""Runs one trial in a training loop of its own, in torch and nothing else, and writes its history.
+
+The scenario's module brings the loop: ``fit(train, validation, epochs, report)`` iterates over two loaders as often
+as it wants, and calls ``report(figures)`` at the end of every epoch. Recording watches the loaders and the module's
+outputs.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from harness.errors import ScenarioError
+from harness.frameworks.partition import Partition, Samples
+from harness.frameworks.torch_recording import Predictions, checksum, number
+from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
+from harness.history.encoding import encode_batch
+from harness.history.recorder import Recorder
+from harness.scenario import Scenario
+from harness.workloads.schedule import Schedule
+from harness.workloads.workload import Workload
+
+__all__ = ["NAME", "cuda", "run", "warm_up"]
+
+NAME = "torch"
+
+
+def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
+    """Have the scenario's module train itself on the workload, for as many epochs as its schedule plans.
+
+    Args:
+        device: `cpu` or `cuda`; the module is there, batches are not.
+        recorder: where the history goes; None runs the same training.
+
+    Raises:
+        ScenarioError: the schedule plans more than epochs, which a loop would have to know of; or validation has
+            several loaders.
+    """
+    if workload.schedule != Schedule(epochs=workload.schedule.epochs) or len(workload.loaders_of("validation")) > 1:
+        raise ScenarioError(f"a loop of one's own cannot be given the loaders or the schedule of {workload.name}")
+    seed_all(seed)
+    module = scenario.module(workload.shape).to(device=device, dtype=getattr(torch, workload.precision))
+    samples = Samples(workload)
+    loaders: dict[str, Any] = {
+        stage: samples.loader(Partition(workload.batches(stage))) for stage in ("train", "validation")
+    }
+    epochs = workload.schedule.epochs
+    if recorder is None:
+        module.fit(*loaders.values(), epochs, _drop)
+        return
+    recording = Recording(module, scenario.predictions_from, samples, recorder)
+    recorder.write("plan", "info", {"max_epochs": epochs, "stages": list(loaders), "hooks": []})
+    recording.note_weights()
+    watched = [Watched(loader, stage, recording) for stage, loader in loaders.items()]
+    module.fit(*watched, epochs, recording.report)
+
+
+class Recording:
+    """Where the loop stands, and what is written of it. An epoch ends when it is reported."""
+
+    def __init__(self, module: Any, predictions_from: str, samples: Samples, recorder: Recorder) -> None:
+        self._module = module
+        self._outputs = Predictions(module.get_submodule(predictions_from))
+        self._samples = samples
+        self._recorder = recorder
+        self._epoch = 0
+        self._step = 0
+
+    def begin(self, stage: str, batch: int) -> dict[str, Any]:
+        """A batch is handed out; returns its place, for `end`."""
+        place: dict[str, Any] = {"stage": stage, "epoch": self._epoch, "step": self._step, "batch": batch}
+        self._outputs.latest = None
+        self._recorder.write("batch", "invoke", **place)
+        return place
+
+    def end(self, place: dict[str, Any], batch: Any, supposed: tuple[int, ...]) -> None:
+        """The loop asks for what comes after it."""
+        ids = self._samples.identify(batch, supposed)
+        self._recorder.write("batch", "ok", text=encode_batch(ids, self._outputs.latest), **place)
+        self._step += place["stage"] == "train"
+
+    def note_weights(self) -> None:
+        self._recorder.write("weights", "info", {"crc32": checksum(self._module)}, epoch=self._epoch)
+
+    def report(self, figures: Mapping[str, Any]) -> None:
+        told = {"step": None, "epoch": self._epoch, "metrics": {name: number(it) for name, it in figures.items()}}
+        self._recorder.write("logger", "ok", told, stage="train", epoch=self._epoch, step=self._step)
+        self.note_weights()
+        self._epoch += 1
+
+
+class Watched:
+    """A loader that tells when each of its batches begins and ends."""
+
+    def __init__(self, loader: DataLoader, stage: str, recording: Recording) -> None:
+        self._loader = loader
+        self._stage = stage
+        self._recording = recording
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index, batch in enumerate(self._loader):
+            place = self._recording.begin(self._stage, index)
+            yield batch
+            self._recording.end(place, batch, self._loader.batch_sampler.given[index])
+
+
+def _drop(figures: Mapping[str, Any]) -> None:
+    pass

@@ -1,0 +1,46 @@
+"""What is recorded of a torch module, whichever loop trains it."""
+
+import zlib
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.history.encoding import Json, encode_array, encode_number
+
+
+def number(value: Any) -> float | str:
+    """A scalar as JSON holds it; anything else by what it is."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            return f"tensor of shape {tuple(value.shape)}"
+        value = value.item()
+    if isinstance(value, (bool, int, float, np.integer, np.floating)):
+        return encode_number(float(value))
+    return type(value).__name__
+
+
+class Predictions:
+    """What the observed forward pass returned since the last step began, encoded at once, before anything
+    can change it in place."""
+
+    def __init__(self, module: Any) -> None:
+        self.latest: Json | None = None
+        module.register_forward_hook(self._keep)
+
+    def _keep(self, module: Any, args: Any, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            return
+        if output.dtype is torch.bfloat16:
+            self.latest = encode_array(output.float().numpy(force=True), "bfloat16")
+        else:
+            self.latest = encode_array(output.numpy(force=True))
+
+
+def checksum(module: Any) -> int:
+    """Of all parameters: equal ones before and after an epoch say that nothing was learnt."""
+    crc32 = 0
+    for parameter in module.parameters():
+        crc32 = zlib.crc32(parameter.detach().cpu().contiguous().view(torch.uint8).numpy(), crc32)
+    return crc32

@@ -1,0 +1,94 @@
+"""A loop of one's own is recorded as it runs, and runs as if it were not."""
+
+import pytest
+import torch
+
+from harness import Aggregate, scenario
+from harness.errors import ScenarioError
+from harness.frameworks import torch_loop
+from harness.frameworks.torch_recording import checksum
+from harness.history import reader
+from harness.history.recorder import Recorder
+from harness.oracle.quantities import cross_entropy
+from harness.workloads import library
+
+WORKLOAD = library.build("digits/train=2x8+3,validation=1x5", seed=0)
+
+
+class Loop(torch.nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.net = torch.nn.Linear(shape.features, shape.classes)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def fit(self, train, validation, epochs, report):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        for _ in range(epochs):
+            for x, y in self.taken(train):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(self(x), y).backward()
+                optimizer.step()
+            report({"loss": sum(torch.nn.functional.cross_entropy(self(x), y) for x, y in validation)})
+
+    def taken(self, batches):
+        return batches
+
+
+class LeavesEarly(Loop):
+    def taken(self, batches):
+        for index, batch in enumerate(batches):
+            if index == len(batches) - 1:
+                return
+            yield batch
+
+
+def run(loop, recorder=None, workload=WORKLOAD):
+    """Returns the module that was trained."""
+    made = []
+    own = scenario(
+        pattern="own/loop", variant="control", framework="torch",
+        module=lambda shape: made.append(loop(shape)) or made[0],
+        aggregates=[Aggregate("loss", of=cross_entropy, stage="validation")],
+    )  # fmt: skip
+    torch_loop.run(own, workload, "cpu", 0, recorder)
+    return made[0]
+
+
+def recorded(loop, tmp_path):
+    run(loop, Recorder(tmp_path / "history.jsonl"))
+    return reader.read(tmp_path / "history.jsonl")
+
+
+def batches(history, stage, type="ok"):
+    return list(history.select("batch", type, stage=stage))
+
+
+def test_every_batch_is_recorded_with_its_samples(tmp_path):
+    history = recorded(Loop, tmp_path)
+    for stage in ("train", "validation"):
+        seen = [tuple(operation.value["ids"]) for operation in batches(history, stage) if operation.epoch == 0]
+        assert seen == list(WORKLOAD.batches(stage))
+
+
+def test_a_batch_that_the_loop_did_not_finish_has_no_end(tmp_path):
+    history = recorded(LeavesEarly, tmp_path)
+    begun, ended = (batches(history, "train", type) for type in ("invoke", "ok"))
+    assert [operation.batch for operation in begun if operation.epoch == 0] == [0, 1, 2]
+    assert [operation.batch for operation in ended if operation.epoch == 0] == [0, 1]
+
+
+def test_figures_are_told_once_an_epoch(tmp_path):
+    told = list(recorded(Loop, tmp_path).select("logger", "ok"))
+    assert [operation.value["epoch"] for operation in told] == list(range(WORKLOAD.schedule.epochs))
+
+
+def test_recording_changes_no_weight(tmp_path):
+    assert checksum(run(Loop, Recorder(tmp_path / "history.jsonl"))) == checksum(run(Loop))
+
+
+@pytest.mark.parametrize("name", ["adversarial/accumulation", "adversarial/two_loaders"])
+def test_what_a_loop_cannot_be_told_is_refused(name):
+    with pytest.raises(ScenarioError, match=name):
+        run(Loop, workload=library.build(name, seed=0))
