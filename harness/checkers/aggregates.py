@@ -71,7 +71,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     expected = expect.verdict if expect else gravest(predicted or ["exact"])
     finding = case.over_epochs("aggregate", aggregate.label, epochs, expected)
     if expect is None and finding.as_expected:
-        finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted, aggregate.from_epoch)
+        finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted)
     if finding.verdict == "missing" and not finding.as_expected:
         silent = next(each for each in epochs if each.verdict == "missing")
         hint = undeclared(case, aggregate, (silent.epoch, silent.turn))
@@ -80,11 +80,10 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
 
 
 def _hold_each_epoch_to_its_prediction(
-    case: Case, finding: Finding, epochs: list[EpochVerdict], predicted: list[str], first: int
+    case: Case, finding: Finding, epochs: list[EpochVerdict], predicted: list[str]
 ) -> Finding:
     """A known bias is an exact expectation: it must be there in just those epochs where it is predicted."""
-    judged = [epoch for epoch in epochs if epoch.epoch >= first]
-    for epoch, expected in zip(judged, predicted, strict=True):
+    for epoch, expected in zip(epochs, predicted, strict=True):
         if epoch.verdict != expected:
             message = f"epoch {epoch.epoch} is {epoch.verdict}, predicted {expected}"
             return case.finding(

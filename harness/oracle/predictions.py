@@ -94,7 +94,7 @@ def weighted_with_truncated_count(quantity: Quantity, epochs: Epochs) -> Measure
     exact = weighted_by_batch_size(quantity, epochs)
     ranks = len({batch.rank for batch in epochs[-1]})
     samples = sum(len(batch.ids) for batch in epochs[-1])
-    if samples < ranks:
+    if samples < max(ranks, 1):
         return exact
     factor = samples / (ranks * (samples // ranks))
     return Measured(exact.value * factor, exact.bound * factor)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness import checkers
-from harness.checkers import judge
+from harness.checkers import judge, samples
 from harness.checkers.case import Case
 from harness.engine.trial import Trial
 from harness.environment import Environment
@@ -20,8 +20,9 @@ from harness.findings import Finding
 from harness.history import reader
 from harness.history.encoding import encode_array, encode_number
 from harness.history.recorder import Recorder
+from harness.oracle.measured import Measured
 from harness.oracle.predictions import mean_of_batch_means, over_the_epoch
-from harness.oracle.quantities import mean_of_outputs
+from harness.oracle.quantities import Quantity, mean_of_outputs
 from harness.scenario import Aggregate, EpochHook, Expect, Scenario
 from harness.workloads.workload import Workload
 
@@ -192,12 +193,47 @@ def shown(case: Case, finding: Finding) -> list[str]:
     return [case.history.operations[line - 1].f for line in finding.evidence]
 
 
+def stamps(case: Case, finding: Finding) -> list[tuple[str, int | None, int | None]]:
+    """The same, with epoch and batch."""
+    lines = (case.history.operations[line - 1] for line in finding.evidence)
+    return [(line.f, line.epoch, line.batch) for line in lines]
+
+
 def test_a_healthy_history_meets_no_objection(case):
     assert objections(case(healthy())) == []
 
 
 def test_every_checker_has_a_say_on_a_healthy_history(case):
     assert {finding.checker for finding in judge(case(healthy()))} == set(checkers.CHECKERS)
+
+
+def test_what_is_fine_needs_no_words(case):
+    assert {finding.message for finding in judge(case(healthy()))} == {""}
+
+
+def test_of_a_trial_that_raised_only_what_was_promised_is_judged(case):
+    assert {finding.checker for finding in judge(case(failed_with("ValueError")))} == {"aggregate", "hook", "process"}
+
+
+def test_what_is_evaluated_outside_of_epochs_is_no_matter(case):
+    history = healthy()
+    before = Operations()
+    before.add("metric_state", "ok", held("before", 9), stage="validation", batch=0)
+    before.add("batch", "ok", batch((8, 9), 9), stage="validation", batch=0)
+    before.add("metric_state", "ok", held("after", 10), stage="validation", batch=0)
+    assert objections(case(Operations([*history[:3], *before, *history[3:]]))) == []
+
+
+def test_a_stage_that_the_module_has_no_step_for_is_no_matter(case):
+    without_validation = Operations(each for each in healthy() if each.get("stage") != "validation")
+    only_training = {**planned(EPOCHS), "stages": ["train"]}
+    assert objections(case(without_validation.with_value(only_training, f="plan"), aggregates=(TRAIN,))) == []
+
+
+def test_an_expectation_of_another_version_excuses_nothing(case):
+    expects = (Expect("violated", checker="hook", needs="pytorch_lightning<2.0"),)
+    silent = case(healthy().without(f="on_train_epoch_end", type="invoke"), expects=expects)
+    assert objections(silent) == [("hook", "on_train_epoch_end (train)", "violated")]
 
 
 def test_the_same_history_gets_the_same_findings(case):
@@ -325,6 +361,90 @@ class TestAggregates:
         aggregate = replace(TRAIN, reported_in="callback_metrics")
         assert found(case(history, aggregates=(aggregate,)), "aggregate", aggregate.label).verdict == "exact"
 
+    def test_of_what_callbacks_are_shown_the_last_of_its_name_counts(self, case):
+        history = healthy()
+        last = next(i for i, each in enumerate(history) if each["f"] == "callback_metrics" and each["stage"] == "train")
+        stamp = {"f": "callback_metrics", "type": "ok", "stage": "train", "epoch": 0}
+        early, other = {"train_mean": encode_number(9.0)}, {"other": encode_number(9.0)}
+        history = Operations(
+            [*history[:last], {**stamp, "value": early}, history[last], {**stamp, "value": other}, *history[last + 1 :]]
+        )
+        aggregate = replace(TRAIN, reported_in="callback_metrics")
+        finding = found(case(history, aggregates=(aggregate,)), "aggregate", aggregate.label)
+        assert [each.verdict for each in finding.per_epoch] == ["exact"] * EPOCHS
+
+    def test_a_batch_without_outputs_counts_for_nothing(self, case):
+        empty = {"ids": (6, 7), "outputs": None}
+        history = healthy(train=(2.5, 4.5, 5.5)).with_value(
+            empty, f="batch", type="ok", stage="train", epoch=0, batch=2
+        )
+        assert objections(case(history)) == []
+
+    @pytest.mark.parametrize(
+        ("reported", "verdict", "as_expected"),
+        [(None, "missing", True), (5.5, "wrong", False)],
+        ids=["not", "reported"],
+    )
+    def test_where_the_arithmetic_gives_nothing_nothing_may_be_reported(self, case, reported, verdict, as_expected):
+        def nothing_in_epoch_2(quantity, epochs):
+            return over_the_epoch(quantity, epochs) if len(epochs) < 3 else None
+
+        history = healthy() if reported else healthy().without(f="logger", stage="train", epoch=2)
+        silent = case(history, aggregates=(replace(TRAIN, predicts=nothing_in_epoch_2),))
+        finding = found(silent, "aggregate", "train_mean")
+        assert (finding.verdict, finding.epoch, finding.prediction) == (verdict, 2, None)
+        assert finding.as_expected is as_expected
+
+    def test_the_numbers_are_those_of_the_epoch_that_decides(self, case):
+        biased = case(healthy(train=MEANS_OF_BATCH_MEANS), aggregates=(replace(TRAIN, predicts=mean_of_batch_means),))
+        finding = found(biased, "aggregate", "train_mean")
+        assert finding.prediction == pytest.approx(MEANS_OF_BATCH_MEANS[0])
+        assert 0 < finding.bound < 1e-4
+
+    def test_what_is_expected_of_the_scenario_is_not_held_against_each_epoch(self, case):
+        exact_in_epoch_1 = (MEANS_OF_BATCH_MEANS[0], TRAIN_TRUTHS[1], MEANS_OF_BATCH_MEANS[2])
+        partly = case(
+            healthy(train=exact_in_epoch_1),
+            aggregates=(replace(TRAIN, predicts=mean_of_batch_means),),
+            expects=(Expect("biased", aggregate="train_mean"),),
+        )
+        assert found(partly, "aggregate", "train_mean").as_expected
+
+    @pytest.mark.parametrize(
+        ("off", "bound", "reported", "verdict", "as_expected"),
+        [
+            (0.5, 1.0, 0.0, "exact", True),
+            (0.5, 1.0, 1.25, "biased", True),
+            (2.5, 1.0, 0.5, "exact", False),
+            (2.5, 1.0, 2.0, "biased", True),
+            (0.0, 2.0, 1.5, "biased", False),
+        ],
+    )
+    def test_either_is_expected_where_the_truth_and_the_prediction_overlap(
+        self, case, off, bound, reported, verdict, as_expected
+    ):
+        """In units of the truth's bound: how far off a prediction lies, its bound, and how far off the report lies."""
+
+        def predicted(quantity, epochs):
+            truth = over_the_epoch(quantity, epochs)
+            return Measured(truth.value + off * truth.bound, bound * truth.bound)
+
+        right = found(case(healthy()), "aggregate", "train_mean").per_epoch
+        history = healthy(train=[each.truth + reported * each.bound for each in right])
+        finding = found(case(history, aggregates=(replace(TRAIN, predicts=predicted),)), "aggregate", "train_mean")
+        assert (finding.per_epoch[0].verdict, finding.as_expected) == (verdict, as_expected)
+
+    def test_a_figure_that_is_shown_with_few_digits_may_be_rounded(self, case):
+        """In thirds, 3.5 is 1.1666… and the mean of the first epoch's batch means, 3.8333…, is 1.2777…"""
+        thirds = Quantity("thirds", lambda outputs, *_: Measured(float(outputs.mean()) / 3, 1e-6))
+        exact = replace(TRAIN, of=thirds, predicts=over_the_epoch, digits=3)
+        biased = replace(exact, predicts=mean_of_batch_means)
+        verdicts = [
+            found(case(healthy(train=figures), aggregates=(aggregate,)), "aggregate", "train_mean").verdict
+            for aggregate, figures in ((exact, (1.17, 1.5, 1.83)), (biased, (1.28, 1.61, 1.94)))
+        ]
+        assert verdicts == ["exact", "biased"]
+
     def test_a_figure_is_not_promised_where_its_requirement_is_not_met(self, case):
         elsewhere = case(healthy(), aggregates=(TRAIN, replace(VALIDATION, needs="pytorch_lightning<2.0")))
         assert [each.aggregate for each in judge(elsewhere) if each.checker == "aggregate"] == ["train_mean"]
@@ -333,6 +453,7 @@ class TestAggregates:
         expects = (Expect("raised", exception="NotImplementedError"),)
         finding = found(case(failed_with("NotImplementedError"), expects=expects), "aggregate", "train_mean")
         assert (finding.verdict, finding.as_expected) == ("raised", True)
+        assert finding.message == "NotImplementedError: told why (scenario.py:7), in the train step of batch 0, epoch 1"
 
     def test_an_exception_that_nobody_expects_is_told_with_its_place(self, case):
         finding = found(case(failed_with("ValueError")), "aggregate", "train_mean")
@@ -360,6 +481,15 @@ class TestSamples:
         finding = found(case(history), "samples", "train")
         assert (finding.verdict, finding.message) == ("violated", "epoch 1: dropped 1 samples (7)")
 
+    @pytest.mark.parametrize("ids", [(6,), (6, 7, 7), (6, 6)], ids=["dropped", "doubled", "both"])
+    def test_the_evidence_is_the_batches_of_the_pass(self, case, ids):
+        doubled = case(healthy().with_value(batch(ids, 1), f="batch", type="ok", stage="train", epoch=1, batch=2))
+        assert stamps(doubled, found(doubled, "samples", "train")) == [
+            ("batch", 1, 0),
+            ("batch", 1, 1),
+            ("batch", 1, 2),
+        ]
+
     def test_a_doubled_sample_is_named(self, case):
         history = healthy().with_value(batch((10, 10), 2), f="batch", type="ok", stage="validation", epoch=2, batch=1)
         finding = found(case(history), "samples", "validation")
@@ -371,10 +501,12 @@ class TestSamples:
         assert ("samples", "train", "violated") in objections(case(history))
         assert found(case(history), "aggregate", "train_mean").verdict == "exact"
 
-    def test_of_many_samples_only_some_are_named(self, case):
+    def test_of_many_samples_only_some_are_named(self, case, monkeypatch):
         history = healthy().without(f="batch", type="ok", stage="train", epoch=0)
         history = history.twice(f="batch", type="ok", stage="train", epoch=1)
         assert "8 samples (0, 1, 2, 3, 4, 5, 6, 7)" in found(case(history), "samples", "train").message
+        monkeypatch.setattr(samples, "SHOWN", 2)
+        assert "8 samples (0, 1 and 6 more)" in found(case(history), "samples", "train").message
 
     def test_an_epoch_that_was_not_planned_is_told(self, case):
         finding = found(case(healthy().with_value(planned(2), f="plan")), "samples", "train")
@@ -382,24 +514,42 @@ class TestSamples:
 
 
 class TestPrecision:
-    def test_outputs_of_less_precision_than_the_placement_asks_for_are_told(self, case):
-        half = {"ids": (6, 7), "outputs": json.loads(encode_array(np.array([[7], [8]], dtype=np.float16)))}
-        history = healthy().with_value(half, f="batch", type="ok", stage="train", epoch=1, batch=2)
-        assert objections(case(history)) == [("precision", "train", "violated")]
-        assert found(case(history), "precision", "train").message == "1 batches gave float16, not float32"
+    @pytest.mark.parametrize(
+        ("stage", "epoch", "index", "ids"),
+        [("train", 0, 1, (3, 4, 5)), ("train", 2, 2, (6, 7)), ("validation", 1, 0, (8, 9))],
+    )
+    def test_outputs_of_less_precision_than_the_placement_asks_for_are_told(self, case, stage, epoch, index, ids):
+        outputs = np.array(ids, dtype=np.float16)[:, None] + np.float16(epoch)
+        half = {"ids": ids, "outputs": json.loads(encode_array(outputs))}
+        less = case(healthy().with_value(half, f="batch", type="ok", stage=stage, epoch=epoch, batch=index))
+        assert objections(less) == [("precision", stage, "violated")]
+        finding = found(less, "precision", stage)
+        assert finding.message == "1 batches gave float16, not float32"
+        assert stamps(less, finding) == [("batch", epoch, index)]
 
 
 class TestReportStep:
-    def test_a_figure_told_at_another_step_is_told(self, case):
-        early = told("train_mean", TRAIN_TRUTHS[1], step=3, epoch=1)
-        moved = case(healthy().with_value(early, f="logger", stage="train", epoch=1))
-        assert objections(moved) == [("report_step", "train_mean", "violated")]
-        assert "step 3 of epoch 1, after step 5" in found(moved, "report_step", "train_mean").message
+    @pytest.mark.parametrize(
+        ("stage", "name", "truths"),
+        [("train", "train_mean", TRAIN_TRUTHS), ("validation", "val_mean", VALIDATION_TRUTHS)],
+    )
+    @pytest.mark.parametrize(("epoch", "last_step"), [(0, 2), (1, 5), (2, 8)])
+    def test_a_figure_told_at_another_step_is_told(self, case, stage, name, truths, epoch, last_step):
+        early = told(name, truths[epoch], step=1, epoch=epoch)
+        moved = case(healthy().with_value(early, f="logger", stage=stage, epoch=epoch))
+        assert objections(moved) == [("report_step", name, "violated")]
+        finding = found(moved, "report_step", name)
+        assert finding.message == f"told as step 1 of epoch {epoch}, after step {last_step} in epoch {epoch}"
+        assert stamps(moved, finding) == [("logger", epoch, None)]
 
     def test_a_figure_told_for_another_epoch_is_told(self, case):
         late = told("train_mean", TRAIN_TRUTHS[1], step=5, epoch=2)
         moved = case(healthy().with_value(late, f="logger", stage="train", epoch=1))
         assert ("report_step", "train_mean", "violated") in objections(moved)
+
+    def test_a_figure_that_is_read_elsewhere_belongs_to_no_step(self, case):
+        elsewhere = case(healthy(), aggregates=(TRAIN, replace(VALIDATION, reported_in="callback_metrics")))
+        assert [each.aggregate for each in judge(elsewhere) if each.checker == "report_step"] == ["train_mean"]
 
 
 class TestMetricState:
@@ -408,14 +558,22 @@ class TestMetricState:
         assert objections(leaking) == [("metric_state", "accuracy (train)", "violated")]
         assert "epoch 2 starts with 6 updates" in found(leaking, "metric_state", "accuracy (train)").message
 
-    def test_the_evidence_is_the_states_that_were_not_empty(self, case):
-        leaking = case(healthy(updates=(0, 0, 1)))
+    @pytest.mark.parametrize("epoch", range(EPOCHS))
+    def test_the_evidence_is_the_states_that_were_not_empty(self, case, epoch):
+        leaking = case(healthy(updates=[int(each == epoch) for each in range(EPOCHS)]))
         finding = found(leaking, "metric_state", "accuracy (train)")
-        assert [leaking.history.operations[line - 1].epoch for line in finding.evidence] == [2]
+        assert stamps(leaking, finding) == [("metric_state", epoch, 0)]
 
     def test_an_object_that_a_stage_does_not_update_is_no_matter_of_that_stage(self, case):
-        untouched = healthy().with_value(held("before", 1), f="metric_state")
+        untouched = healthy(updates=(1, 1, 1))
+        for operation in untouched:
+            if operation["f"] == "metric_state":
+                operation["value"] = {**operation["value"], "updates": {"accuracy": 1}}
         assert not [each for each in judge(case(untouched)) if each.checker == "metric_state"]
+
+    def test_a_pass_whose_start_was_not_seen_is_no_matter(self, case):
+        unseen = healthy().without(f="metric_state", epoch=0, value=held("before", 0))
+        assert found(case(unseen), "metric_state", "accuracy (train)").verdict == "ok"
 
     def test_an_object_that_the_first_batch_makes_held_nothing_before(self, case):
         late = healthy()
@@ -428,7 +586,9 @@ class TestHooks:
     def test_a_hook_that_runs_twice_is_told_with_its_epoch(self, case):
         repeated = case(healthy().twice(f="on_train_epoch_end", type="invoke", epoch=1))
         assert objections(repeated) == [("hook", "on_train_epoch_end (train)", "violated")]
-        assert found(repeated, "hook", "on_train_epoch_end (train)").message == "ran 2 times in epoch 1"
+        finding = found(repeated, "hook", "on_train_epoch_end (train)")
+        assert finding.message == "ran 2 times in epoch 1"
+        assert stamps(repeated, finding) == [("on_train_epoch_end", epoch, None) for epoch in (0, 1, 1, 2)]
 
     def test_a_hook_that_never_runs_is_told(self, case):
         silent = case(healthy().without(f="on_train_epoch_end", type="invoke"))
@@ -454,15 +614,22 @@ class TestHooks:
 
 
 class TestTraining:
-    def test_an_epoch_that_changes_no_weight_is_told(self, case):
-        idle = case(healthy().with_value({"crc32": 0}, f="weights", epoch=1))
+    @pytest.mark.parametrize(("epoch", "before"), [(0, None), (1, 0), (2, 1)])
+    def test_an_epoch_that_changes_no_weight_is_told(self, case, epoch, before):
+        same = {"crc32": EPOCHS if before is None else before}
+        idle = case(healthy().with_value(same, f="weights", epoch=epoch))
         assert objections(idle) == [("training", "weights", "violated")]
-        assert found(idle, "training", "weights").message == "epoch 1: no weight changed in 3 steps"
+        finding = found(idle, "training", "weights")
+        assert finding.message == f"epoch {epoch}: no weight changed in 3 steps"
+        assert stamps(idle, finding) == [("weights", before, None), ("weights", epoch, None)]
 
     def test_an_epoch_without_steps_need_change_nothing(self, case):
         skipped = healthy().with_value({"crc32": 0}, f="weights", epoch=1)
         skipped = skipped.without(f="batch", type="ok", stage="train", epoch=1)
         assert found(case(skipped), "training", "weights").verdict == "ok"
+
+    def test_weights_that_nobody_looked_at_are_not_judged(self, case):
+        assert not [each for each in judge(case(healthy().without(f="weights"))) if each.checker == "training"]
 
 
 class TestProcess:
@@ -484,6 +651,11 @@ class TestProcess:
         finding = found(case(history), "process", "exit")
         assert (finding.verdict, finding.message, finding.epoch) == ("violated", message, 1)
 
+    def test_an_end_before_the_first_epoch_is_told_without_one(self, case):
+        history = healthy().until(f="plan")
+        history.add("exit", "info", ended(status=-9))
+        assert found(case(history), "process", "exit").message == "killed by signal 9, before training began"
+
     def test_a_failure_after_the_trial_is_told(self, case):
         finding = found(case(healthy().with_value(ended(status=7), f="exit")), "process", "exit")
         assert (finding.verdict, finding.message) == ("violated", "left with exit status 7 after the trial was over")
@@ -491,7 +663,9 @@ class TestProcess:
     def test_processes_left_behind_are_counted(self, case):
         left = case(healthy().with_value(ended(left_behind=2), f="exit"))
         assert objections(left) == [("process", "exit", "violated")]
-        assert found(left, "process", "exit").message == "left 2 processes running"
+        finding = found(left, "process", "exit")
+        assert finding.message == "left 2 processes running"
+        assert shown(left, finding) == ["on_train_epoch_end", "exit"]  # the last hook there was, and the end
 
     def test_a_trial_that_raised_ended_by_itself(self, case):
         assert found(case(failed_with("ValueError")), "process", "exit").verdict == "ok"

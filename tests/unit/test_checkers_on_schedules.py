@@ -164,6 +164,15 @@ class TestSeveralValidations:
         finding = found(case(self.TWICE, operations), "aggregate", "val_mean")
         assert [each.verdict for each in finding.per_epoch] == ["exact", "exact", "exact", "wrong"]
 
+    def test_each_has_what_callbacks_are_shown_after_it(self, case):
+        operations = [
+            {**each, "f": "callback_metrics", "value": each["value"]["metrics"]} if each["f"] == "logger" else each
+            for each in self.operations()
+        ]
+        shown = replace(VALIDATION, reported_in="callback_metrics")
+        judged = found(case(self.TWICE, operations, (shown,)), "aggregate", shown.label).per_epoch
+        assert [each.observed for each in judged] == [30.5, 50.5, 70.5, 90.5]
+
     def test_a_validation_without_a_figure_is_missing_one(self, case):
         operations = self.operations()
         del operations[places(operations, f="logger", stage="validation", epoch=0)[0]]

@@ -1,5 +1,7 @@
 """Claims: what decides them, and when nothing does."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.claims import decide
@@ -63,10 +65,11 @@ def test_a_condition_that_nothing_bears_on_leaves_the_claim_undecided():
         finding("wrong", scenario="mine/as_documented"),
         finding("wrong", workload=RAGGED),
         finding("wrong", aggregate="accuracy"),
+        replace(finding("wrong"), checker="hook"),
     ],
 )
 def test_findings_that_are_not_selected_do_not_count(other):
-    only = When("exact", "mine/recommended", aggregate="loss", workload=EVEN)
+    only = When("exact", "mine/recommended", aggregate="loss", checker="aggregate", workload=EVEN)
     assert decided(claim(only), [finding("exact"), other]).verdict == "holds"
 
 
@@ -103,6 +106,16 @@ def test_counters_are_compared_on_each_workload():
     assert (decision.verdict, condition["met_on"], condition["not_met_on"]) == ("holds in part", [EVEN], [RAGGED])
 
 
+def test_counters_on_other_workloads_do_not_count():
+    tallies = {
+        ("mine/recommended", EVEN): {"host_syncs": 1},
+        ("mine/as_documented", EVEN): {"host_syncs": 2},
+        ("mine/recommended", RAGGED): {"host_syncs": 2},
+        ("mine/as_documented", RAGGED): {"host_syncs": 2},
+    }
+    assert decided(claim(replace(FEWER, workload=EVEN)), tallies=tallies).verdict == "holds"
+
+
 def test_a_counter_that_was_not_counted_leaves_the_claim_undecided():
     tallies = {("mine/recommended", EVEN): {"host_syncs": 1}, ("mine/as_documented", EVEN): {}}
     assert decided(claim(FEWER), tallies=tallies).verdict == "undecided"
@@ -120,6 +133,32 @@ def test_figures_that_differ_in_the_last_bit_decide(theirs, expected):
         for variant, figures in (("recommended", (0.5, 0.25)), ("as_documented", theirs))
     ]  # fmt: skip
     assert decided(claim(DIFFER), findings).verdict == expected
+
+
+FIGURES = [
+    finding("exact", workload, f"mine/{variant}", per_epoch=(EpochVerdict(0, "exact", figure),))
+    for variant, workload, figure in (
+        ("recommended", EVEN, 0.5), ("as_documented", EVEN, 0.25),
+        ("recommended", RAGGED, 0.5), ("as_documented", RAGGED, 0.5),
+    )
+]  # fmt: skip
+
+
+def test_figures_are_compared_on_each_workload():
+    decision = decided(claim(DIFFER), FIGURES)
+    (condition,) = decision.conditions
+    assert (decision.verdict, condition["met_on"], condition["not_met_on"]) == ("holds in part", [EVEN], [RAGGED])
+
+
+def test_figures_on_other_workloads_do_not_count():
+    assert decided(claim(replace(DIFFER, workload=EVEN)), FIGURES).verdict == "holds"
+
+
+@pytest.mark.parametrize("other", [{"aggregate": "accuracy"}, {"checker": "hook"}, {"scenario": "other/recommended"}])
+def test_figures_that_are_not_asked_for_do_not_count(other):
+    same = (EpochVerdict(0, "exact", 0.25),)
+    unlike = replace(FIGURES[0], per_epoch=same, **other)
+    assert decided(claim(replace(DIFFER, workload=EVEN)), [*FIGURES, unlike]).verdict == "holds"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ must agree), and against slightly wrong figures (which it must not admit)."""
 
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,20 @@ from scipy.special import logsumexp, softmax
 from torch.nn import functional
 from torchmetrics.functional import classification
 
-from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, gamma, mean, root, weighted_mean
+from harness.oracle.measured import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    Measured,
+    accumulation,
+    gamma,
+    mean,
+    root,
+    total,
+    underflow,
+    weighted_mean,
+)
 from harness.oracle.predictions import (
     Batch,
     all_epochs_so_far,
@@ -27,12 +40,17 @@ from harness.oracle.predictions import (
     mean_of_last_20_batches,
     never_updated,
     over_the_epoch,
+    since_resuming,
     weighted_by_batch_size,
+    weighted_on_rank_zero,
+    weighted_with_truncated_count,
+    weighted_without_nan,
 )
 from harness.oracle.quantities import (
     Quantity,
     accuracy,
     auroc_macro,
+    class_distance,
     cross_entropy,
     f1_macro,
     mean_of_outputs,
@@ -43,11 +61,16 @@ from harness.oracle.quantities import (
 
 reproducible = settings(deadline=None, derandomize=True, max_examples=40)
 
-MEANS = (cross_entropy, accuracy, mean_squared_error, mean_of_outputs)
+MEANS = (cross_entropy, accuracy, class_distance, mean_squared_error, mean_of_outputs)
 NOT_MEANS = (f1_macro, auroc_macro, root_mean_squared_error, std_of_outputs)
 QUANTITIES = MEANS + NOT_MEANS
-CLASSIFYING = (cross_entropy, accuracy, f1_macro, auroc_macro)
-OF_COUNTS = (accuracy, f1_macro, auroc_macro)  # torchmetrics divides counts in float32, whatever the logits are
+CLASSIFYING = (cross_entropy, accuracy, class_distance, f1_macro, auroc_macro)
+OF_COUNTS = (
+    accuracy,
+    class_distance,
+    f1_macro,
+    auroc_macro,
+)  # torchmetrics divides counts in float32, whatever the logits are
 
 by_name = pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: quantity.name)
 
@@ -100,6 +123,7 @@ def of_torch(quantity: Quantity, data: Data) -> float:
     by_torch: dict[str, Callable[[], torch.Tensor]] = {
         cross_entropy.name: lambda: functional.cross_entropy(outputs, targets),
         accuracy.name: lambda: classification.multiclass_accuracy(outputs, targets, outputs.shape[1], average="micro"),
+        class_distance.name: lambda: functional.l1_loss(outputs.argmax(dim=1).float(), targets.float()),
         f1_macro.name: lambda: classification.multiclass_f1_score(outputs, targets, **of_classes),
         auroc_macro.name: lambda: classification.multiclass_auroc(outputs, targets, **of_classes),
         mean_squared_error.name: lambda: functional.mse_loss(outputs, targets),
@@ -122,6 +146,7 @@ def of_scikit_learn(quantity: Quantity, data: Data) -> float:
         return sklearn.metrics.roc_auc_score(targets, softmax(outputs, axis=1), multi_class="ovr", average="macro")
     return {
         accuracy.name: lambda: sklearn.metrics.accuracy_score(targets, outputs.argmax(axis=1)),
+        class_distance.name: lambda: sklearn.metrics.mean_absolute_error(targets, outputs.argmax(axis=1)),
         f1_macro.name: lambda: sklearn.metrics.f1_score(targets, outputs.argmax(axis=1), average="macro"),
         mean_squared_error.name: lambda: sklearn.metrics.mean_squared_error(targets, outputs),
         root_mean_squared_error.name: lambda: sklearn.metrics.root_mean_squared_error(targets, outputs),
@@ -373,7 +398,21 @@ def values(prediction, quantity: Quantity, *epochs: list[Batch]) -> float:
     return prediction(quantity, epochs).value
 
 
+def made(make, *arguments):
+    """What `make` gives when it is called, and not when tests are collected: a mistake may be planted in between."""
+    return lambda quantity, epochs: make(*arguments)(quantity, epochs)
+
+
 RAGGED_IDS = ((0, 1), (2, 3, 4), (5,), (6,))
+ONE_EPOCHS = (
+    over_the_epoch, mean_of_batch_means, weighted_by_batch_size, weighted_on_rank_zero, weighted_with_truncated_count,
+    weighted_without_nan, last_batch, made(since_resuming, over_the_epoch),
+)  # fmt: skip
+
+
+def ragged() -> list[Batch]:
+    """Batches of 2, 3, 1 and 1 samples, whose outputs are their number."""
+    return [Batch(ids, np.full((len(ids), 1), float(i)), np.zeros((len(ids), 1))) for i, ids in enumerate(RAGGED_IDS)]
 
 
 def numbered(count: int) -> list[Batch]:
@@ -435,14 +474,14 @@ class TestPredictions:
 
     def test_a_metric_that_is_never_reset_holds_all_epochs(self):
         data = regressed(60)
-        first, second = data.batches(30, 30)
-        assert values(all_epochs_so_far, std_of_outputs, [first], [second]) == data.measure(std_of_outputs).value
+        first, *others = data.batches(30, 20, 10)
+        assert values(all_epochs_so_far, std_of_outputs, [first], others) == data.measure(std_of_outputs).value
 
     def test_a_metric_that_is_never_updated_is_zero_and_nothing_else(self):
         shown = never_updated(mean_of_outputs, [regressed(60).batches(60)])
         assert (shown.value, shown.bound) == (0.0, 0.0)
 
-    @pytest.mark.parametrize("prediction", [over_the_epoch, mean_of_batch_means, last_batch])
+    @pytest.mark.parametrize("prediction", ONE_EPOCHS)
     def test_earlier_epochs_do_not_matter(self, prediction):
         first, second = regressed(60).batches(30, 30)
         alone = prediction(mean_of_outputs, [[second]])
@@ -460,26 +499,66 @@ class TestPredictions:
         assert (first.value, second.value) == (np.mean([0, 1, 2]), np.mean([3, 4, 5]))
 
     def test_windows_are_weighted_by_the_batch_they_end_with(self):
-        batches = [Batch(ids, np.full((len(ids), 1), i), np.zeros((len(ids), 1))) for i, ids in enumerate(RAGGED_IDS)]
-        weighted = every_n_batches(2)(mean_of_outputs, [batches])
+        weighted = every_n_batches(2)(mean_of_outputs, [ragged()])
         assert weighted.value == (3 * 0.5 + 1 * 2.5) / 4
 
-    def test_an_epoch_in_which_no_window_ends_reports_nothing(self):
-        assert every_n_batches(3)(mean_of_outputs, [numbered(3), numbered(2)]) is None
+    @pytest.mark.parametrize("prediction", [made(every_n_batches, 3), made(exponential_mean, 3, 0.5)])
+    def test_an_epoch_in_which_no_window_ends_reports_nothing(self, prediction):
+        assert prediction(mean_of_outputs, [numbered(3), numbered(2)]) is None
 
     def test_a_smoothed_window_keeps_alpha_of_those_before(self):
         smoothed = exponential_mean(2, 0.75)(mean_of_outputs, [numbered(4)])
         assert smoothed.value == (0.5 + (0.75 * 0.5 + 0.25 * 2.5)) / 2
+
+    def test_smoothed_windows_are_weighted_by_the_batch_they_end_with(self):
+        smoothed = exponential_mean(2, 0.75)(mean_of_outputs, [ragged()])
+        assert smoothed.value == (3 * 0.5 + 1 * (0.75 * 0.5 + 0.25 * 2.5)) / 4
 
     def test_without_alpha_windows_are_not_smoothed(self):
         epochs = [numbered(5), numbered(4)]
         smoothed, plain = (predict(mean_of_outputs, epochs) for predict in (exponential_mean(2, 0), every_n_batches(2)))
         assert smoothed.value == plain.value
 
+    def test_rank_zero_knows_of_its_own_batches_only(self):
+        batches = [replace(batch, rank=i % 2) for i, batch in enumerate(ragged())]
+        assert values(weighted_on_rank_zero, mean_of_outputs, batches) == (2 * 0 + 1 * 2) / (2 + 1)
+
+    def test_a_number_of_samples_that_ranks_do_not_divide_is_cut_off(self):
+        """Two ranks of 7 samples count 3 each."""
+        batches = [replace(batch, rank=i % 2) for i, batch in enumerate(ragged())]
+        shown = values(weighted_with_truncated_count, mean_of_outputs, batches)
+        assert shown == pytest.approx((2 * 0 + 3 * 1 + 1 * 2 + 1 * 3) / (3 + 3), rel=1e-15)
+
     @pytest.mark.parametrize(
-        "prediction",
-        [over_the_epoch, mean_of_batch_means, weighted_by_batch_size, last_batch, all_epochs_so_far],
+        ("prediction", "factor"),
+        [
+            (mean_of_batch_means, 1),
+            (weighted_by_batch_size, 1),
+            (weighted_on_rank_zero, 1),
+            (weighted_with_truncated_count, 7 / 6),
+            (weighted_without_nan, 1),
+            (mean_of_last_20_batches, 1),
+            (made(every_n_batches, 2), 1),
+            (made(exponential_mean, 2, 0.75), 1),
+        ],
     )
+    def test_errors_of_batches_are_carried(self, prediction, factor):
+        """If each may be off by 1/4, so may their mean."""
+        vague = Quantity("vague", lambda outputs, *_: Measured(float(outputs.mean()), 0.25))
+        batches = [replace(batch, rank=i % 2) for i, batch in enumerate(ragged())]
+        assert prediction(vague, [batches]).bound == pytest.approx(0.25 * factor, rel=1e-5)
+
+    def test_a_batch_that_is_nan_is_left_out_with_its_weight(self):
+        first, second, *others = ragged()
+        bad = replace(second, outputs=np.array([[1.0], [math.nan], [1.0]]))
+        shown = values(weighted_without_nan, mean_of_outputs, [first, bad, *others])
+        assert shown == (2 * 0 + 1 * 2 + 1 * 3) / (2 + 1 + 1)
+
+    def test_of_a_resumed_epoch_only_the_batches_since_then_are_known(self):
+        batches = [replace(batch, fit=fit) for batch, fit in zip(ragged(), (0, 1, 2, 2), strict=True)]
+        assert values(since_resuming(mean_of_batch_means), mean_of_outputs, batches) == (2 + 3) / 2
+
+    @pytest.mark.parametrize("prediction", [*ONE_EPOCHS, all_epochs_so_far, mean_of_last_20_batches])
     def test_an_epoch_without_batches_has_no_figure(self, prediction):
         assert math.isnan(values(prediction, mean_of_outputs, []))
 
@@ -487,6 +566,81 @@ class TestPredictions:
         data = regressed(30)
         in_float64 = [Batch(tuple(range(30)), *data.arrays, dtype="float64")]
         assert over_the_epoch(mean_of_outputs, [in_float64]) == over_the_epoch(mean_of_outputs, [data.batches(30)])
+
+
+def added_up(terms: Iterable[float]) -> np.float32:
+    """One after the other, in float32, from the largest on: no order errs more easily."""
+    result = np.float32(0)
+    for term in sorted(terms, reverse=True):
+        result += np.float32(term)
+    return result
+
+
+def averaged(terms: Sequence[float]) -> np.float32:
+    return added_up(terms) / np.float32(len(terms))
+
+
+def outputs_of(batches: Iterable[Batch]) -> list[float]:
+    return [output for batch in batches for output in batch.outputs.reshape(-1).tolist()]
+
+
+def each(batches: Iterable[Batch]) -> list[np.float32]:
+    return [averaged(outputs_of([batch])) for batch in batches]
+
+
+def by_size(parts: Sequence[np.float32], batches: Sequence[Batch], samples: int | None = None) -> np.float32:
+    sizes = [len(batch.ids) for batch in batches]
+    weighted = [part * np.float32(size) for part, size in zip(parts, sizes, strict=True)]
+    return added_up(weighted) / np.float32(samples or sum(sizes))
+
+
+def windows_of_4(epochs: Sequence[Sequence[Batch]], alpha: float = 0.0) -> np.float32:
+    """Of an epoch of 13 batches and one of 17: windows end in the 16th, 20th, 24th and 28th batch of all."""
+    batches = [*epochs[0], *epochs[1]]
+    logged = [averaged(each(batches[end - 4 : end])) for end in range(4, 29, 4)]
+    for i, window in enumerate(logged[1:], 1):
+        logged[i] = np.float32(alpha) * logged[i - 1] + np.float32(1 - alpha) * window
+    return by_size(logged[3:], batches[15:28:4])
+
+
+@pytest.mark.parametrize(
+    ("prediction", "replayed"),
+    [
+        (over_the_epoch, lambda epochs: averaged(outputs_of(epochs[1]))),
+        (mean_of_batch_means, lambda epochs: averaged(each(epochs[1]))),
+        (weighted_by_batch_size, lambda epochs: by_size(each(epochs[1]), epochs[1])),
+        (weighted_on_rank_zero, lambda epochs: by_size(each(epochs[1][::2]), epochs[1][::2])),
+        (weighted_with_truncated_count, lambda epochs: by_size(each(epochs[1]), epochs[1], samples=2 * 30)),
+        (weighted_without_nan, lambda epochs: by_size(each(epochs[1]), epochs[1])),
+        (last_batch, lambda epochs: averaged(outputs_of(epochs[1][-1:]))),
+        (all_epochs_so_far, lambda epochs: averaged(outputs_of([*epochs[0], *epochs[1]]))),
+        (mean_of_last_20_batches, lambda epochs: averaged(each([*epochs[0][-3:], *epochs[1]]))),
+        (made(every_n_batches, 4), windows_of_4),
+        (made(exponential_mean, 4, 0.9), lambda epochs: windows_of_4(epochs, alpha=0.9)),
+        (made(since_resuming, mean_of_batch_means), lambda epochs: averaged(each(epochs[1][5:]))),
+    ],
+)  # fmt: skip
+class TestPredictionsInFloat32:
+    """The same arithmetic on two epochs: of 13 batches, and of 17 on two ranks, resumed after 5."""
+
+    @pytest.fixture
+    def epochs(self):
+        generator = np.random.default_rng(0)
+
+        def batch(size, **more):
+            outputs = generator.uniform(1, 2, (size, 1)).astype(np.float32).astype(np.float64)
+            return Batch(tuple(range(size)), outputs, np.zeros((size, 1)), **more)
+
+        sizes = [1 + i % 3 for i in range(13)], [*(1 + i % 4 for i in range(16)), 21]  # 25, and 61 samples
+        return [batch(size) for size in sizes[0]], [
+            batch(size, rank=i % 2, fit=i >= 5) for i, size in enumerate(sizes[1])
+        ]
+
+    def test_is_admitted(self, epochs, prediction, replayed):
+        assert prediction(mean_of_outputs, epochs).admits(float(replayed(epochs)))
+
+    def test_is_not_admitted_with_an_error_of_a_ten_thousandth(self, epochs, prediction, replayed):
+        assert not prediction(mean_of_outputs, epochs).admits(float(replayed(epochs)) * 1.0001)
 
 
 class TestMeasured:
@@ -503,11 +657,71 @@ class TestMeasured:
     def test_shown_with_fewer_digits_it_admits_half_a_unit_of_the_last_one(self):
         assert not Measured(0.12345, 0.0).shown(3).admits(0.124)
 
+    @pytest.mark.parametrize("value", [0.0, math.inf, -math.inf])
+    def test_what_has_no_digits_loses_none(self, value):
+        assert Measured(value, 0.1).shown(3) == Measured(value, 0.1)
+
     def test_shown_with_all_digits_it_is_as_it_was(self):
         assert Measured(0.12345, 0.1).shown(0) == Measured(0.12345, 0.1)
 
     def test_there_is_no_bound_for_more_roundings_than_the_precision_has_numbers(self):
         assert gamma(2**8, BFLOAT16) == math.inf
+
+    def test_gamma_is_n_u_over_one_less_n_u(self):
+        assert gamma(3, 2.0**-10) == pytest.approx(3 / (1024 - 3), rel=1e-15)
+
+    @pytest.mark.parametrize(
+        ("u", "dtype"), [(BFLOAT16, "bfloat16"), (FLOAT16, "float16"), (FLOAT32, "float32"), (FLOAT64, "float64")]
+    )
+    def test_a_roundoff_is_half_the_distance_from_one_to_the_next_number(self, u, dtype):
+        assert u == torch.finfo(getattr(torch, dtype)).eps / 2
+
+    @pytest.mark.parametrize(
+        ("u", "added_up_with"), [(FLOAT64, FLOAT64), (FLOAT32, FLOAT32), (FLOAT16, FLOAT32 + FLOAT64)]
+    )
+    def test_nothing_is_added_up_in_less_than_float32(self, u, added_up_with):
+        assert accumulation(u) == added_up_with
+
+    @pytest.mark.parametrize(
+        ("u", "lost"),
+        [
+            (FLOAT16, np.finfo(np.float16).smallest_subnormal),
+            (BFLOAT16, torch.finfo(torch.bfloat16).smallest_normal),
+            (FLOAT32, np.finfo(np.float32).smallest_normal),
+        ],
+        ids=["float16", "bfloat16", "float32"],
+    )
+    @pytest.mark.parametrize("reference", [0.0, FLOAT64])
+    def test_what_is_too_small_may_be_lost(self, u, lost, reference):
+        assert underflow(u + reference) == lost
+
+    @pytest.mark.parametrize(
+        ("terms", "exact"),
+        [([1.0, 1e100, 1.0, -1e100], 2.0), ([1e308, 1e308], math.inf), ([1.0, -math.inf], -math.inf), ([], 0.0)],
+    )
+    def test_a_sum_is_rounded_once(self, terms, exact):
+        assert total(terms) == exact
+
+    def test_a_mean_counts_every_term_alike(self):
+        assert mean([1.0, 2.0, 6.0], [0.0] * 3, FLOAT32).value == 3.0
+
+    def test_a_weighted_mean_counts_them_by_weight(self):
+        assert weighted_mean([Measured(1.0, 0.0), Measured(3.0, 0.0)], [1, 3], FLOAT32).value == 2.5
+
+    @pytest.mark.parametrize(("square", "bound", "lowest"), [(0.25, 0.09, 0.4), (0.25, 0.25, 0.0), (0.25, 9.0, 0.0)])
+    def test_a_root_is_off_by_what_the_lowest_square_makes_of_it(self, square, bound, lowest):
+        taken = root(Measured(square, bound), 0.0)
+        assert taken.value == 0.5
+        assert taken.bound == pytest.approx(bound / (0.5 + lowest))
+
+    def test_a_root_of_an_infinite_square_is_infinite(self):
+        assert root(Measured(math.inf, 0.0), FLOAT32) == Measured(math.inf, 0.0)
+
+    def test_a_weighted_mean_with_an_infinite_part_is_infinite(self):
+        assert weighted_mean([Measured(math.inf, 0.0)], [1], FLOAT32) == Measured(math.inf, 0.0)
+
+    def test_a_root_of_nothing_may_be_as_large_as_that_of_the_bound(self):
+        assert root(Measured(0.0, 0.04), FLOAT32) == Measured(0.0, pytest.approx(0.2))
 
     def test_errors_of_terms_are_carried_into_the_mean(self):
         assert mean([1.0, 1.0], [0.5, 0.25], 0.0).bound == pytest.approx(0.375)
