@@ -33,6 +33,7 @@ class Expect:
         verdict: one of the verdicts of aggregates, properties or claims.
         aggregate: a glob over what it is expected of: the key of a figure, the name of a hook or metric.
         checker: a glob over the checkers it holds for.
+        workload: a glob over the workloads it holds on.
         needs: where it holds: a requirement such as ``"pytorch_lightning<2.0"``; empty for everywhere.
             ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
         exception: for the verdict `raised`, the class name of what is raised; empty for any.
@@ -41,6 +42,7 @@ class Expect:
     verdict: str
     aggregate: str = "*"
     checker: str = "*"
+    workload: str = "*"
     needs: str = ""
     exception: str = ""
 

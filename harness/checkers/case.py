@@ -64,6 +64,7 @@ class Case:
             if (
                 fnmatchcase(checker, expect.checker)
                 and fnmatchcase(name, expect.aggregate)
+                and fnmatchcase(self.trial.workload, expect.workload)
                 and self.environment.meets(expect.needs)
             ):
                 return expect

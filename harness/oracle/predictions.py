@@ -176,11 +176,11 @@ def _of_windows(windows: Sequence[tuple[int, Measured]], epochs: Epochs) -> Meas
 
 
 def since_resuming(prediction: Prediction) -> Prediction:
-    """The same arithmetic, by one that forgets a cut-off epoch's batches when training is resumed."""
+    """The same arithmetic, by one that forgets all batches when training is resumed: no checkpoint holds them."""
 
     def of_last_fit(quantity: Quantity, epochs: Epochs) -> Measured | None:
-        fits = {batch.fit for batch in epochs[-1]}
-        return prediction(quantity, [[batch for batch in epochs[-1] if batch.fit == max(fits)]])
+        last = max((batch.fit for batches in epochs for batch in batches), default=0)
+        return prediction(quantity, [[batch for batch in batches if batch.fit == last] for batches in epochs])
 
     return of_last_fit
 

@@ -3,7 +3,7 @@
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from harness import Aggregate
-from harness.oracle.predictions import last_batch, weighted_by_batch_size
+from harness.oracle.predictions import last_batch, since_resuming, weighted_by_batch_size
 from harness.oracle.quantities import cross_entropy
 from scenarios.models import Classifier
 from scenarios.strategies.figures import figures, strategy
@@ -42,8 +42,10 @@ class ReadInACallback(LoggedValue):
     on_step = True
 
 
-def read(name, **predicts):
-    return Aggregate(name, of=cross_entropy, stage="train", reported_in="callback_metrics", **predicts)
+def read(name, predicts, stage="train"):
+    return Aggregate(
+        name, of=cross_entropy, stage=stage, predicts=since_resuming(predicts), reported_in="callback_metrics"
+    )
 
 
 strategy(
@@ -53,13 +55,10 @@ strategy(
 strategy(
     "callback_metrics", "as_documented", ReadInACallback,
     [
-        read("train_loss", predicts=weighted_by_batch_size),
-        read("train_loss_epoch", predicts=weighted_by_batch_size),
-        read("train_loss_step", predicts=last_batch),
-        Aggregate(
-            "val_loss", of=cross_entropy, stage="validation", predicts=weighted_by_batch_size,
-            reported_in="callback_metrics",
-        ),
+        read("train_loss", weighted_by_batch_size),
+        read("train_loss_epoch", weighted_by_batch_size),
+        read("train_loss_step", last_batch),
+        read("val_loss", weighted_by_batch_size, stage="validation"),
     ],
     source=SOURCE,
 )  # fmt: skip

@@ -68,7 +68,10 @@ class Summed(nn.Module):
             report({name: total / len(validation) for name, total in zip(("single", "double"), sums, strict=True)})
 
 
-strategy("plain_loop", "control", PlainLoop, figures(loss=exact, acc=exact), framework="torch")
+strategy(
+    "plain_loop", "control", PlainLoop, figures(loss=exact, acc=exact), framework="torch",
+    workloads=["digits/*", *(f"adversarial/{name}" for name in ("constant_target", "imbalanced", "nan", "float64"))],
+)  # fmt: skip
 scenario(
     pattern="strategies/plain_sums", variant="control", framework="torch",
     module=lambda data: Summed(data.features), workloads="adversarial/very_many_batches",
