@@ -236,6 +236,13 @@ def test_an_expectation_of_another_version_excuses_nothing(case):
     assert objections(silent) == [("hook", "on_train_epoch_end (train)", "violated")]
 
 
+@pytest.mark.parametrize(("workload", "expected"), [(TRIAL.workload, True), ("another/*", False)])
+def test_an_expectation_holds_on_the_workloads_it_names(case, workload, expected):
+    expects = (Expect("violated", checker="hook", workload=workload),)
+    silent = case(healthy().without(f="on_train_epoch_end", type="invoke"), expects=expects)
+    assert found(silent, "hook", "on_train_epoch_end (train)").as_expected == expected
+
+
 def test_the_same_history_gets_the_same_findings(case):
     healthy_case = case(healthy())
     assert judge(healthy_case) == judge(healthy_case)

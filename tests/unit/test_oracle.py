@@ -558,6 +558,11 @@ class TestPredictions:
         batches = [replace(batch, fit=fit) for batch, fit in zip(ragged(), (0, 1, 2, 2), strict=True)]
         assert values(since_resuming(mean_of_batch_means), mean_of_outputs, batches) == (2 + 3) / 2
 
+    def test_what_spans_epochs_begins_anew_when_one_is_resumed(self):
+        cut_off, resumed = numbered(3), [replace(batch, fit=1) for batch in numbered(2)]
+        epochs = [numbered(5), [*cut_off, *resumed]]
+        assert since_resuming(all_epochs_so_far)(mean_of_outputs, epochs).value == (0 + 1) / 2
+
     @pytest.mark.parametrize("prediction", [*ONE_EPOCHS, all_epochs_so_far, mean_of_last_20_batches])
     def test_an_epoch_without_batches_has_no_figure(self, prediction):
         assert math.isnan(values(prediction, mean_of_outputs, []))
