@@ -47,36 +47,31 @@ class PythonSums(Classifier):
 
 class Sums(nn.Module):
     """Buffers, so they are where the module is, and in its checkpoints: an epoch that is resumed goes on. The loss
-    is added up in float64, so that many small terms do not drift."""
+    is added up in float64, so that many small terms do not drift; a confusion matrix holds whatever is counted."""
 
     def __init__(self, classes):
         super().__init__()
         self.register_buffer("loss", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("samples", torch.zeros((), dtype=torch.long))
-        self.register_buffer("counts", torch.zeros(3, classes, dtype=torch.long))
+        self.register_buffer("confusion", torch.zeros(classes, classes, dtype=torch.long))
+        self.register_buffer("one", torch.ones((), dtype=torch.long))
 
-    @torch.no_grad()
     def add(self, loss, y_hat, y):
-        guess = y_hat.argmax(dim=1)
-        self.loss += loss * len(y)
-        self.samples += len(y)
-        one = torch.ones_like(y)
-        for count, index, amount in zip(self.counts, (guess, y, y), (one, one, guess == y), strict=True):
-            count.index_add_(0, index, amount.long())
+        self.loss.add_(loss.detach(), alpha=len(y))
+        self.confusion.index_put_((y, y_hat.argmax(dim=1)), self.one, accumulate=True)
 
     def take(self):
         """The epoch's figures; what comes next starts from nothing."""
-        guessed, true, hit = self.counts
-        occurs = guessed + true > 0
-        f1 = (2 * hit[occurs] / (guessed + true)[occurs]).mean()
-        taken = {"loss": self.loss / self.samples, "acc": hit.sum() / self.samples, "f1": f1}
-        for buffer in self.buffers():
-            buffer.zero_()
+        hit, true, guessed = self.confusion.diag(), self.confusion.sum(dim=1), self.confusion.sum(dim=0)
+        samples, occurs = true.sum(), true + guessed > 0
+        f1 = (2 * hit[occurs] / (true + guessed)[occurs]).mean()
+        taken = {"loss": self.loss / samples, "acc": hit.sum() / samples, "f1": f1}
+        self.loss.zero_()
+        self.confusion.zero_()
         return taken
 
 
 class DeviceSums(Classifier):
-    """The same sums where the batch is; and, for a figure that is no mean, counts per class."""
+    """The same sums where the batch is, of which no step waits for any."""
 
     def __init__(self, features, classes):
         super().__init__(features, classes)
