@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import scenario_files
 from harness.errors import ScenarioError, UsageError
 from harness.scenario import DEFAULT_FRAMEWORK, Claim, Scenario
-from harness.workloads import partitions
+from harness.workloads import written_out
 
 ENTRY_POINT_GROUP = "epoch_harness.scenarios"
 FRAMEWORK_MODULES = ("torch", "pytorch_lightning", "lightning", "torchmetrics", "tensorflow", "keras")
@@ -137,7 +137,7 @@ def split_filter(text: str) -> tuple[str, str]:
     """The scenario glob and the workload glob (``*`` if none) of a filter.
 
     Raises:
-        UsageError: empty, with a bracket that is never closed, or with a malformed partition.
+        UsageError: empty, with a bracket that is never closed, or with a malformed partition or schedule.
     """
     pattern, at, workload = text.partition("@")
     if not pattern or (at and not workload):
@@ -147,8 +147,8 @@ def split_filter(text: str) -> tuple[str, str]:
         )
     if re.search(r"\[[^\]]*$", text):
         raise UsageError(f"malformed filter {text!r}: a '[' is never closed")
-    if partitions.is_written_out(workload):
-        partitions.parse(workload.partition("/")[2])
+    if written_out.is_written_out(workload):
+        written_out.parse(workload.partition("/")[2])
     return pattern, workload or "*"
 
 

@@ -9,7 +9,7 @@ from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import ScenarioError, UsageError
 from harness.scenario import Scenario
-from harness.workloads import library, partitions
+from harness.workloads import library, written_out
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _asks_for(text: str, scenario: str, workload: str) -> bool:
 def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
     """The workloads that a scenario declares, narrowed by those filters that name it and a workload.
 
-    A partition that a filter writes out is not listed anywhere: it is taken if the scenario's globs admit it.
+    A workload that a filter writes out is not listed anywhere: it is taken if the scenario's globs admit it.
     """
     declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
     if not declared:
@@ -106,10 +106,10 @@ def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
         for pattern, workload in (split_filter(text) for text in filters if not is_file(text))
         if fnmatchcase(scenario.id, pattern)
     ] or ["*"]
-    written_out = [
+    added = [
         text
         for text in globs
-        if partitions.is_written_out(text) and any(fnmatchcase(text, glob) for glob in scenario.workloads)
+        if written_out.is_written_out(text) and any(fnmatchcase(text, glob) for glob in scenario.workloads)
     ]
     listed = [name for name in declared if any(fnmatchcase(name, glob) for glob in globs)]
-    return [*listed, *dict.fromkeys(written_out)]
+    return [*listed, *dict.fromkeys(added)]

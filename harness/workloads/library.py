@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.workloads import partitions
+from harness.workloads import partitions, written_out
 from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
 from harness.workloads.recipe import Recipe
 from harness.workloads.workload import Workload
@@ -66,8 +66,11 @@ def precision_of(name: str) -> str:
 
 
 def _recipe(name: str) -> Recipe:
-    dataset, _, partition = name.partition("/")
-    return Recipe(dataset, partition) if partitions.is_written_out(partition) else RECIPES[name]
+    dataset, _, text = name.partition("/")
+    if not written_out.is_written_out(text):
+        return RECIPES[name]
+    partition, schedule = written_out.parse(text)
+    return Recipe(dataset, str(partition), schedule=schedule)
 
 
 def build(name: str, seed: int) -> Workload:
@@ -76,11 +79,11 @@ def build(name: str, seed: int) -> Workload:
     Classes are drawn evenly, so that every class occurs in every split that is large enough to hold it.
 
     Args:
-        name: one of `NAMES`, or a data set and a partition (`digits/train=2x32+5,validation=3+1`).
+        name: one of `NAMES`, or written out (`digits/train=2x32+5,validation=3+1,accumulate=2`).
 
     Raises:
         KeyError: there is no such data set, or no partition that is called so.
-        UsageError: the partition is malformed, or asks for more samples than there are.
+        UsageError: what is written out is malformed, or asks for more samples than there are.
     """
     recipe = _recipe(name)
     partition = partitions.parse(recipe.partition)

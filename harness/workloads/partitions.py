@@ -1,4 +1,4 @@
-"""How a workload's samples are cut into batches, as text, so that any partition replays from the command line.
+"""How a workload's samples are cut into batches, as text.
 
 `train=2x32+5,validation=3+1~7` reads: batches of 32, 32 and 5 samples to train on, of 3 and 1 to validate on,
 the latter in the order that seed 7 gives.
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.workloads.workload import split
 
-LONGEST = 128  # It is part of a history's file name, which 255 bytes must hold.
 _RUN = r"(?:[1-9]\d*x)?[1-9]\d*"
 _CUT = rf"({_RUN}(?:\+{_RUN})*)(?:~(\d+))?"
 _PARTITION = re.compile(rf"train={_CUT},validation={_CUT}")
@@ -65,14 +64,9 @@ class Partition:
         return f"train={self.train},validation={self.validation}"
 
 
-def is_written_out(workload: str) -> bool:
-    """Whether a workload's name holds its partition; otherwise it is listed, or a glob."""
-    return "=" in workload
-
-
 def parse(text: str) -> Partition:
     """Raises:
-    UsageError: malformed, or longer than `LONGEST`.
+    UsageError: malformed.
     """
     found = _PARTITION.fullmatch(text)
     if not found:
@@ -80,8 +74,6 @@ def parse(text: str) -> Partition:
             f"malformed partition {text!r}: write the sizes of batches, for example "
             f"'train=2x32+5,validation=3+1', and ~SEED behind them for another order of the samples"
         )
-    if len(text) > LONGEST:
-        raise UsageError(f"partition {text!r} is longer than {LONGEST} characters")
     train, train_order, validation, validation_order = found.groups()
     return Partition(_cut(train, train_order), _cut(validation, validation_order))
 

@@ -1,4 +1,4 @@
-"""Partitions that Hypothesis draws, and what a trial on one of them must show.
+"""Partitions and schedules that Hypothesis draws, and what a trial on one of them must show.
 
 Cases are drawn at random, and one that failed is kept in `.hypothesis/examples` and tried first the next time; so
 no test here is derandomized, which would turn that off. Where the environment variable CI is set, Hypothesis
@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from harness.workloads.partitions import Cut, Partition
+from harness.workloads.schedule import Limit, Schedule, limited
+from harness.workloads.written_out import write
 
 FEW = settings(
     deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow],
@@ -22,6 +24,35 @@ sizes = st.lists(st.integers(1, 40), min_size=1, max_size=5)
 cuts = st.builds(Cut.into, sizes, st.none() | st.integers(0, 99))
 partitions = st.builds(Partition, cuts, cuts)
 seeds = st.integers(0, 2**32 - 1)
+
+
+def limits(batches: int) -> st.SearchStrategy[Limit]:
+    """At least one of so many batches, as a number of them or as a fraction that no rounding moves over a whole."""
+    fractions = st.integers(1, batches).map(lambda taken: 1.0 if taken == batches else (taken + 0.5) / batches)
+    return st.integers(1, batches) | fractions
+
+
+@st.composite
+def schedules(draw, batches: int, validation_batches: int) -> Schedule:
+    """That a loop can follow over an epoch of so many batches, of which it trains and validates on some."""
+    train_limit = draw(limits(batches))
+    epochs = draw(st.integers(1, 4))
+    return Schedule(
+        epochs=epochs,
+        accumulate=draw(st.integers(1, 4)),
+        train_limit=train_limit,
+        validation_limit=draw(limits(validation_batches)),
+        validate_after=draw(limits(limited(batches, train_limit))),
+        validate_every=draw(st.integers(1, epochs)),
+    )
+
+
+@st.composite
+def scheduled(draw) -> str:
+    """A partition and a schedule over it, written out."""
+    partition = draw(partitions)
+    train, validation = (sum(count for count, _ in cut.runs) for cut in (partition.train, partition.validation))
+    return write(partition, draw(schedules(train, validation)))
 
 
 def cuts_of(samples: int) -> st.SearchStrategy[Cut]:

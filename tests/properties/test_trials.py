@@ -1,7 +1,7 @@
 """What is exact is exact on every partition, and what is biased is biased as its arithmetic predicts."""
 
 import pytest
-from drawn import FEW, cuts_of, holds, partitions, replay, seeds
+from drawn import FEW, cuts_of, holds, partitions, replay, scheduled, seeds
 from hypothesis import given
 
 from harness.workloads.partitions import Cut, Partition
@@ -19,6 +19,12 @@ PREDICTED = [
     "epoch_averaging/manual_average_regression/migrated@diabetes",
     "epoch_averaging/metric_reduction/migrated@digits",  # weighted by batch size
     "epoch_end_hooks/basic_metric/control@digits",  # all epochs so far
+]
+SCHEDULED = [
+    "strategies/device_sums/recommended",
+    "strategies/logged_value/as_documented",
+    "strategies/logged_metric/migrated",
+    "strategies/every_n_batches/migrated",
 ]
 COMPARED = ["per_batch_logging", "manual_average", "metric_reduction"]
 SAMPLES = 24
@@ -39,6 +45,13 @@ def test_what_is_recommended_is_exact_on_every_partition(laboratory, scenario, p
 @FEW
 def test_what_is_biased_is_so_as_predicted_on_every_partition(laboratory, scenario, partition, seed):
     holds(laboratory, f"{scenario}/{partition}", seed)
+
+
+@pytest.mark.parametrize("scenario", SCHEDULED)
+@given(workload=scheduled(), seed=seeds)
+@FEW
+def test_every_schedule_gives_the_figures_that_are_predicted_of_it(laboratory, scenario, workload, seed):
+    holds(laboratory, f"{scenario}@digits/{workload}", seed)
 
 
 @pytest.fixture(scope="module")

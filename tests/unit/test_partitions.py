@@ -55,8 +55,3 @@ def test_an_order_is_a_permutation_of_the_samples_before_they_are_cut():
 def test_what_is_malformed_is_refused_with_an_example(text):
     with pytest.raises(UsageError, match=r"malformed partition .*, for example 'train=2x32\+5,validation=3\+1'"):
         parse(text)
-
-
-def test_what_no_file_name_would_hold_is_refused():
-    with pytest.raises(UsageError, match="is longer than 128 characters"):
-        parse(f"train={'+'.join(['1', '2'] * 60)},validation=1")
