@@ -32,7 +32,7 @@ class Expect:
     Attributes:
         verdict: one of the verdicts of aggregates, properties or claims.
         aggregate: a glob over what it is expected of: the key of a figure, the name of a hook or metric.
-        checker: a glob over the checkers it holds for.
+        checker: a glob over the checkers it holds for; `process` must be named, no glob stands for it.
         workload: a glob over the workloads it holds on.
         needs: where it holds: a requirement such as ``"pytorch_lightning<2.0"``; empty for everywhere.
             ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
