@@ -11,6 +11,7 @@ and 2.6.6.
 import inspect
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from types import MethodType
 from typing import Any
 
 from harness.frameworks.counters import PythonCalls, held_bytes
@@ -232,9 +233,14 @@ def overrides(module: Any, name: str) -> bool:
 
 
 def _replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
-    """Lightning reads the signatures of steps and hooks to decide which arguments to pass."""
-    wrapper.__signature__ = inspect.signature(getattr(module, name))  # type: ignore[attr-defined]
-    setattr(module, name, wrapper)
+    """By a bound method: Lightning reads the signatures of steps and hooks to decide which arguments to pass, by
+    `getfullargspec` and less the first of them."""
+
+    def method(_: Any, *args: Any, **kwargs: Any) -> Any:
+        return wrapper(*args, **kwargs)
+
+    method.__signature__ = inspect.signature(getattr(type(module), name))  # type: ignore[attr-defined]
+    setattr(module, name, MethodType(method, module))
 
 
 def _failure(error: BaseException) -> dict[str, str]:
