@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import scenario_files
 from harness.errors import ScenarioError, UsageError
 from harness.scenario import DEFAULT_FRAMEWORK, Claim, Scenario
-from harness.workloads import written_out
+from harness.workloads import library, written_out
 
 ENTRY_POINT_GROUP = "epoch_harness.scenarios"
 FRAMEWORK_MODULES = ("torch", "pytorch_lightning", "lightning", "torchmetrics", "tensorflow", "keras")
@@ -137,7 +137,8 @@ def split_filter(text: str) -> tuple[str, str]:
     """The scenario glob and the workload glob (``*`` if none) of a filter.
 
     Raises:
-        UsageError: empty, with a bracket that is never closed, or with a malformed partition or schedule.
+        UsageError: empty, with a bracket that is never closed, or with a workload that is written out and
+            malformed, or of a data set that there is not.
     """
     pattern, at, workload = text.partition("@")
     if not pattern or (at and not workload):
@@ -148,7 +149,10 @@ def split_filter(text: str) -> tuple[str, str]:
     if re.search(r"\[[^\]]*$", text):
         raise UsageError(f"malformed filter {text!r}: a '[' is never closed")
     if written_out.is_written_out(workload):
-        written_out.parse(workload.partition("/")[2])
+        dataset, _, batches = workload.partition("/")
+        if dataset not in library.DATASETS:
+            raise UsageError(f"{text}: there is no data set {dataset!r}; there are: {', '.join(library.DATASETS)}")
+        written_out.parse(batches)
     return pattern, workload or "*"
 
 
@@ -171,10 +175,11 @@ def _modules_in(package: str) -> list[str]:
     """The package or module itself, and every module below it."""
     try:
         module = import_module(package)
-    except Exception as error:
+        # Imports the packages below it, to look into them.
+        below = [info.name for info in pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")]
+    except (Exception, SystemExit) as error:
         raise ScenarioError(
             f"entry point group {ENTRY_POINT_GROUP} names {package}, which cannot be imported: "
             f"{type(error).__name__}: {error}"
         ) from error
-    below = pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")
-    return [package, *(info.name for info in below)]
+    return [package, *below]
