@@ -20,7 +20,7 @@ import harness
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import HarnessError
-from harness.history.recorder import Recorder
+from harness.history.recorder import Recorder, drop_cut_off_line
 
 DEFAULT_LIMIT_S = 60.0
 START_S = 120.0  # that a parent may take to import its framework, on a machine that is busy
@@ -250,10 +250,7 @@ def engines(
 
 def _close_history(path: Path, outcome: Outcome) -> None:
     """Drop a line that was cut off in the middle, and append how the process ended."""
-    if path.exists():
-        with path.open("r+b") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
+    drop_cut_off_line(path)
     recorder = Recorder(path)
     recorder.write("exit", "info", outcome.operation())
     recorder.close()
