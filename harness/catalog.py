@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from harness import scenario_files
+from harness.environment import requirement
 from harness.errors import ScenarioError, UsageError
 from harness.scenario import DEFAULT_FRAMEWORK, Claim, Scenario
 from harness.workloads import library, written_out
@@ -51,7 +52,7 @@ class Catalog:
         """Import a module or file, and add what it declares.
 
         Raises:
-            ScenarioError: it does not import, or declares an id that is taken.
+            ScenarioError: it does not import, declares an id that is taken, or what no plan can be made of.
         """
         try:
             scenarios, claims = scenario_files.load(locator)
@@ -62,6 +63,9 @@ class Catalog:
             self.unreadable += [missing] if missing not in self.unreadable else []
             return []
         for scenario in scenarios:
+            declared_workloads(scenario)
+            _check(scenario.declared_at, [scenario.needs, *(each.needs for each in scenario.aggregates)])
+            _check(scenario.declared_at, [each.needs for each in scenario.expects])
             taken = self.scenarios.get(scenario.id)
             same_file = taken is not None and taken.locator != scenario.locator
             if taken not in (None, scenario) and not (same_file and taken.declared_at == scenario.declared_at):
@@ -71,6 +75,7 @@ class Catalog:
                 )
             self.scenarios[scenario.id] = scenario
         for claim in claims:
+            _check(f"claim {claim.id}", [each.needs for each in claim.expects])
             if self.claims.setdefault(claim.id, claim) != claim:
                 raise ScenarioError(f"claim id {claim.id} is declared twice, the second time in {locator}")
         return scenarios
@@ -127,6 +132,29 @@ class Catalog:
         words |= {scenario.pattern for scenario in self.scenarios.values()}
         close = get_close_matches(pattern, sorted(words), n=1, cutoff=0.5)
         return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def declared_workloads(scenario: Scenario) -> list[str]:
+    """Those of the listed workloads that a scenario runs on.
+
+    Raises:
+        ScenarioError: there is none.
+    """
+    declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
+    if not declared:
+        raise ScenarioError(
+            f"{scenario.declared_at}: scenario {scenario.id} runs on no workload: {', '.join(scenario.workloads)}; "
+            f"the workloads are: {', '.join(library.NAMES)}"
+        )
+    return declared
+
+
+def _check(where: str, requirements: Iterable[str]) -> None:
+    for needs in filter(None, requirements):
+        try:
+            requirement(needs)
+        except ScenarioError as error:
+            raise ScenarioError(f"{where}: {error}") from error
 
 
 def is_file(text: str) -> bool:

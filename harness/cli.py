@@ -210,7 +210,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = _complain("interrupted before anything ran", 3)
+        code = _complain("interrupted", 3)
     except HarnessError as error:
         code = _complain(str(error), error.exit_code)
     except OSError as error:

@@ -196,6 +196,33 @@ class TestFiles:
         with pytest.raises(ScenarioError, match=r"mine\.py:\d+: variant 'best' is not one of as_documented, "):
             find([scenario_file(declaration(variant="best"))])
 
+    @pytest.mark.parametrize(
+        "part",
+        [
+            "needs='torch>>1'",
+            "expects=[Expect('exact', needs='torch>>1')]",
+            "aggregates=[Aggregate('mean', of=mean_of_outputs, stage='train', needs='torch>>1')]",
+        ],
+    )
+    def test_needs_that_are_no_requirement_are_told_with_their_line(self, nothing_installed, scenario_file, part):
+        text = declaration().replace("module=object", f"module=object, {part}")
+        if "aggregates" in part:
+            text = text.replace('    aggregates=[Aggregate("mean", of=mean_of_outputs, stage="train")],\n', "")
+        with pytest.raises(ScenarioError, match=r"mine\.py:\d+: 'torch>>1' is not a requirement"):
+            find([scenario_file("from harness import Expect\n" + text)])
+
+    def test_needs_of_a_claim_that_are_no_requirement_are_told_with_it(self, nothing_installed, scenario_file):
+        text = "from harness import Expect\n" + CLAIM.format(statement="").replace(
+            "expects=[]", "expects=[Expect('holds', needs='torch>>1')]"
+        )
+        with pytest.raises(ScenarioError, match=r"claim mine\.claim: 'torch>>1' is not a requirement"):
+            find([scenario_file(declaration() + text)])
+
+    def test_workloads_that_there_are_not_are_told_with_those_there_are(self, nothing_installed, scenario_file):
+        text = declaration().replace("module=object", "module=object, workloads=['iris/*']")
+        with pytest.raises(ScenarioError, match=r"runs on no workload: iris/\*; the workloads are: digits/even, "):
+            find([scenario_file(text)])
+
     @pytest.mark.parametrize("pattern", ["mean", "a/b/c", "/mean", "mine/"])
     def test_a_pattern_that_is_not_document_and_pattern_is_told(self, nothing_installed, scenario_file, pattern):
         with pytest.raises(ScenarioError, match="should read 'document/pattern'"):
