@@ -150,6 +150,7 @@ def declared_workloads(scenario: Scenario) -> list[str]:
 
 
 def _check(where: str, requirements: Iterable[str]) -> None:
+    """What a declaration, made in trials too, cannot: whether the versions in its requirements are versions."""
     for needs in filter(None, requirements):
         try:
             requirement(needs)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-HARNESS = __name__.split(".")[0]
+HARNESS = __name__.split(".")[0] + "."
 
 
 class PythonCalls:
@@ -24,6 +24,7 @@ class PythonCalls:
         self.count = 0
 
     def __enter__(self) -> "PythonCalls":
+        self._before = (gc.isenabled(), sys.getprofile())
         gc.disable()
         sys.setprofile(self._note)
         return self
@@ -31,8 +32,10 @@ class PythonCalls:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sys.setprofile(None)
-        gc.enable()
+        collecting, profile = self._before
+        sys.setprofile(profile)
+        if collecting:
+            gc.enable()
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "call" and not frame.f_globals.get("__name__", "").startswith(HARNESS):

@@ -199,23 +199,23 @@ class TestFiles:
     @pytest.mark.parametrize(
         "part",
         [
-            "needs='torch>>1'",
-            "expects=[Expect('exact', needs='torch>>1')]",
-            "aggregates=[Aggregate('mean', of=mean_of_outputs, stage='train', needs='torch>>1')]",
+            "needs='torch>=1.x'",
+            "expects=[Expect('exact', needs='torch>=1.x')]",
+            "aggregates=[Aggregate('mean', of=mean_of_outputs, stage='train', needs='torch>=1.x')]",
         ],
     )
-    def test_needs_that_are_no_requirement_are_told_with_their_line(self, nothing_installed, scenario_file, part):
+    def test_needs_of_no_version_are_told_with_their_line(self, nothing_installed, scenario_file, part):
         text = declaration().replace("module=object", f"module=object, {part}")
         if "aggregates" in part:
             text = text.replace('    aggregates=[Aggregate("mean", of=mean_of_outputs, stage="train")],\n', "")
-        with pytest.raises(ScenarioError, match=r"mine\.py:\d+: 'torch>>1' is not a requirement"):
+        with pytest.raises(ScenarioError, match=r"mine\.py:\d+: 'torch>=1.x' is not a requirement"):
             find([scenario_file("from harness import Expect\n" + text)])
 
-    def test_needs_of_a_claim_that_are_no_requirement_are_told_with_it(self, nothing_installed, scenario_file):
+    def test_needs_of_a_claim_of_no_version_are_told_with_it(self, nothing_installed, scenario_file):
         text = "from harness import Expect\n" + CLAIM.format(statement="").replace(
-            "expects=[]", "expects=[Expect('holds', needs='torch>>1')]"
+            "expects=[]", "expects=[Expect('holds', needs='torch>=1.x')]"
         )
-        with pytest.raises(ScenarioError, match=r"claim mine\.claim: 'torch>>1' is not a requirement"):
+        with pytest.raises(ScenarioError, match=r"claim mine\.claim: 'torch>=1.x' is not a requirement"):
             find([scenario_file(declaration() + text)])
 
     def test_workloads_that_there_are_not_are_told_with_those_there_are(self, nothing_installed, scenario_file):
