@@ -1,15 +1,22 @@
 """What the command line makes of its arguments by itself."""
 
+import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from harness import catalog as catalogs
+from harness.catalog import Catalog
 from harness.cli import cli, in_short
+from harness.environment import Environment
 from harness.errors import UsageError
 from harness.findings import Finding
 from harness.run_directory import RunDirectory
+from harness.scenario import Scenario
 from harness.workloads.library import NAMES
 
 DIGITS = [name for name in NAMES if name.startswith("digits/")]
@@ -23,6 +30,21 @@ def runs(make_run: Callable[..., RunDirectory], finding: Callable[..., Finding])
 def call(*arguments: object) -> BaseException | None:
     """What it raised, if anything."""
     return CliRunner().invoke(cli, [*map(str, arguments)], standalone_mode=False).exception
+
+
+def test_a_scenario_that_runs_on_some_of_its_workloads_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Scenario(
+        pattern="a/mean", variant="control", source="", module=object, workloads=("digits/*", "adversarial/float16"),
+        aggregates=(), framework="keras", hooks=(), expects=(), needs="", predictions_from="", trainer={},
+        locator="pack.mean", declared_at="",
+    )  # fmt: skip
+    found = {"python": "3.11.7", "packages": {}, "module": "", "unavailable": "", "cuda": {"available": False}}
+    warm = SimpleNamespace(environments={"keras": Environment(found)})
+    monkeypatch.setattr(catalogs, "find", lambda: Catalog({listed.id: listed}))
+    monkeypatch.setattr("harness.cli.engines", lambda *_: nullcontext(warm))
+    (row,) = json.loads(CliRunner().invoke(cli, ["list", "--json"]).output)
+    assert row["available"]
+    assert "precision" in row["reason"]
 
 
 def test_one_run_is_reported_in_its_own_folder(runs: tuple[Path, Path]) -> None:
