@@ -11,9 +11,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from harness import scenario_files
+from harness.environment import requirement
 from harness.errors import ScenarioError, UsageError
 from harness.scenario import DEFAULT_FRAMEWORK, Claim, Scenario
-from harness.workloads import written_out
+from harness.workloads import library, written_out
 
 ENTRY_POINT_GROUP = "epoch_harness.scenarios"
 FRAMEWORK_MODULES = ("torch", "pytorch_lightning", "lightning", "torchmetrics", "tensorflow", "keras")
@@ -51,7 +52,7 @@ class Catalog:
         """Import a module or file, and add what it declares.
 
         Raises:
-            ScenarioError: it does not import, or declares an id that is taken.
+            ScenarioError: it does not import, declares an id that is taken, or what no plan can be made of.
         """
         try:
             scenarios, claims = scenario_files.load(locator)
@@ -62,6 +63,9 @@ class Catalog:
             self.unreadable += [missing] if missing not in self.unreadable else []
             return []
         for scenario in scenarios:
+            declared_workloads(scenario)
+            _check(scenario.declared_at, [scenario.needs, *(each.needs for each in scenario.aggregates)])
+            _check(scenario.declared_at, [each.needs for each in scenario.expects])
             taken = self.scenarios.get(scenario.id)
             same_file = taken is not None and taken.locator != scenario.locator
             if taken not in (None, scenario) and not (same_file and taken.declared_at == scenario.declared_at):
@@ -71,6 +75,7 @@ class Catalog:
                 )
             self.scenarios[scenario.id] = scenario
         for claim in claims:
+            _check(f"claim {claim.id}", [each.needs for each in claim.expects])
             if self.claims.setdefault(claim.id, claim) != claim:
                 raise ScenarioError(f"claim id {claim.id} is declared twice, the second time in {locator}")
         return scenarios
@@ -129,6 +134,30 @@ class Catalog:
         return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def declared_workloads(scenario: Scenario) -> list[str]:
+    """Those of the listed workloads that a scenario runs on.
+
+    Raises:
+        ScenarioError: there is none.
+    """
+    declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
+    if not declared:
+        raise ScenarioError(
+            f"{scenario.declared_at}: scenario {scenario.id} runs on no workload: {', '.join(scenario.workloads)}; "
+            f"the workloads are: {', '.join(library.NAMES)}"
+        )
+    return declared
+
+
+def _check(where: str, requirements: Iterable[str]) -> None:
+    """What a declaration, made in trials too, cannot: whether the versions in its requirements are versions."""
+    for needs in filter(None, requirements):
+        try:
+            requirement(needs)
+        except ScenarioError as error:
+            raise ScenarioError(f"{where}: {error}") from error
+
+
 def is_file(text: str) -> bool:
     return text.endswith(".py")
 
@@ -137,7 +166,8 @@ def split_filter(text: str) -> tuple[str, str]:
     """The scenario glob and the workload glob (``*`` if none) of a filter.
 
     Raises:
-        UsageError: empty, with a bracket that is never closed, or with a malformed partition or schedule.
+        UsageError: empty, with a bracket that is never closed, or with a workload that is written out and
+            malformed, or of a data set that there is not.
     """
     pattern, at, workload = text.partition("@")
     if not pattern or (at and not workload):
@@ -148,7 +178,10 @@ def split_filter(text: str) -> tuple[str, str]:
     if re.search(r"\[[^\]]*$", text):
         raise UsageError(f"malformed filter {text!r}: a '[' is never closed")
     if written_out.is_written_out(workload):
-        written_out.parse(workload.partition("/")[2])
+        dataset, _, batches = workload.partition("/")
+        if dataset not in library.DATASETS:
+            raise UsageError(f"{text}: there is no data set {dataset!r}; there are: {', '.join(library.DATASETS)}")
+        written_out.parse(batches)
     return pattern, workload or "*"
 
 
@@ -171,10 +204,11 @@ def _modules_in(package: str) -> list[str]:
     """The package or module itself, and every module below it."""
     try:
         module = import_module(package)
-    except Exception as error:
+        # Imports the packages below it, to look into them.
+        below = [info.name for info in pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")]
+    except (Exception, SystemExit) as error:
         raise ScenarioError(
             f"entry point group {ENTRY_POINT_GROUP} names {package}, which cannot be imported: "
             f"{type(error).__name__}: {error}"
         ) from error
-    below = pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")
-    return [package, *(info.name for info in below)]
+    return [package, *below]

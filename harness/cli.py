@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,11 +22,13 @@ from harness import catalog as catalogs
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, engines
 from harness.environment import together
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
+from harness.workloads import library
 
 FAILED = 4
+FEW = 3
 DEVICE = click.Choice(["auto", "cpu", "cuda"])
 FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
@@ -45,11 +48,15 @@ def cli() -> None:
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None:
-    """Show scenarios, their document and claims, and whether they can run here, or why not."""
+    """Show scenarios, their document, workloads and number of claims, and whether they can run here, or why not.
+
+    --json names every workload and claim.
+    """
     catalog = catalogs.find()
     with engines(catalog.frameworks(filters)) as warm:
         environments = warm.environments
     planned = plan.make(catalog, filters, device, 0, environments)
+    runs = {trial.scenario for trial in planned.trials}
     reasons = {item.scenario: item.reason for item in planned.unavailable}
     workloads: dict[str, list[str]] = {}
     for id, workload in [(entry.scenario, entry.workload) for entry in planned.trials] + [
@@ -62,7 +69,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
             "source": catalog.scenarios[id].source if id in catalog.scenarios else "",
             "workloads": names,
             "claims": catalog.claims_about(id),
-            "available": id not in reasons,
+            "available": id in runs,  # on some of its workloads at least
             "reason": reasons.get(id, ""),
         }
         for id, names in workloads.items()
@@ -80,10 +87,36 @@ def _print_list(rows: list[dict[str, Any]], environment: str) -> None:
     table = Table("scenario", "source", "workloads", "claims", "available", box=None, pad_edge=False)
     for row in rows:
         available = "yes" if row["available"] else f"no: {row['reason']}"
-        cells = [row["scenario"], row["source"], str(len(row["workloads"])), str(len(row["claims"])), available]
+        workloads = ", ".join(in_short(row["workloads"]))
+        cells = [row["scenario"], row["source"], workloads, str(len(row["claims"])), available]
         table.add_row(*map(escape, cells))
     console.print(table)
+    for dataset, names in _by_dataset(name for row in rows for name in row["workloads"]).items():
+        console.print(escape(f"{dataset}/: {', '.join(names)}"), soft_wrap=True, highlight=False)
     console.print(escape(f"{len(rows)} scenarios; {environment}"), soft_wrap=True, highlight=False)
+
+
+def in_short(workloads: list[str]) -> list[str]:
+    """`digits/*` where all that are listed of a data set are there, their names if they are few, else how many."""
+    listed = _by_dataset(library.NAMES)
+    shown = [name for name in workloads if "/" not in name]  # the * of a file that could not be read
+    for dataset, names in _by_dataset(workloads).items():
+        if {*names} == {*listed.get(dataset, ())}:
+            shown.append(f"{dataset}/*")
+        elif len(names) <= FEW:
+            shown += [f"{dataset}/{name}" for name in names]
+        else:
+            shown.append(f"{len(names)} of {dataset}/")
+    return shown
+
+
+def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for workload in dict.fromkeys(workloads):
+        dataset, slash, name = workload.partition("/")
+        if slash:
+            found.setdefault(dataset, []).append(name)
+    return found
 
 
 @cli.command("run")
@@ -173,14 +206,15 @@ def bench_strategies(
 
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: the first RUN]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: RUN, if it is one]")
 def report(runs: tuple[Path, ...], out: Path | None) -> None:
-    """Write report.html, report.md and junit.xml of one run, or of several side by side."""
+    """Write report.html, report.md and junit.xml of one run, or, with --out, of several side by side."""
     from harness.report import write_reports
 
     directories = [RunDirectory.open(path) for path in runs]
+    if out is None and len(runs) > 1:
+        raise UsageError(f"{runs[0]} has a report of its own; name a folder for that of {len(runs)} runs with --out")
     out = out or runs[0]
-    out.mkdir(parents=True, exist_ok=True)
     write_reports(directories, out)
     click.echo(f"report: {out / 'report.html'}")
 
@@ -210,7 +244,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = _complain("interrupted before anything ran", 3)
+        code = _complain("interrupted", 3)
     except HarnessError as error:
         code = _complain(str(error), error.exit_code)
     except OSError as error:

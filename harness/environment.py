@@ -37,15 +37,15 @@ class Environment:
         """
         if not needs:
             return True
-        requirement = _parse(needs)
-        version = self.version(requirement.name)
-        return version is not None and requirement.specifier.contains(version, prereleases=True)
+        needed = requirement(needs)
+        version = self.version(needed.name)
+        return version is not None and needed.specifier.contains(version, prereleases=True)
 
     def unmet(self, needs: str) -> str:
         """Why a requirement is not met here; empty if it is."""
         if self.meets(needs):
             return ""
-        version = self.version(_parse(needs).name)
+        version = self.version(requirement(needs).name)
         return f"needs {needs}, and {'it is not installed' if version is None else f'{version} is installed'}"
 
     def unavailable(self, framework: str, device: str) -> str:
@@ -94,7 +94,10 @@ def together(environments: Mapping[str, Environment]) -> Environment:
     )
 
 
-def _parse(needs: str) -> Requirement:
+def requirement(needs: str) -> Requirement:
+    """Raises:
+    ScenarioError: not a requirement.
+    """
     try:
         return Requirement(needs)
     except InvalidRequirement as error:

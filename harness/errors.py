@@ -15,9 +15,3 @@ class UsageError(HarnessError):
 
 class ScenarioError(UsageError):
     """A scenario file that does not import, or declares something that cannot be run."""
-
-
-class UndecidedError(HarnessError):
-    """Nothing could be decided: no trial could run here."""
-
-    exit_code = 3

@@ -29,13 +29,10 @@ class Judged:
 
     outcome: Outcome
     findings: list[Finding]
+    history: History
     job: Job
     environment: Environment
     declared_at: str
-
-    @cached_property
-    def history(self) -> History:
-        return reader.read(self.job.history)
 
     @property
     def seconds(self) -> float:
@@ -134,9 +131,9 @@ class Trials:
         samples = self._materialise(workload, arrays)
         [outcome] = self.engines.run([job])
         environment = self.engines.environments[trial.framework]
-        findings = judge_outcome(outcome, self.selection.catalog, samples, history, environment)
+        findings, read = judge_outcome(outcome, self.selection.catalog, samples, history, environment)
         declared_at = self.selection.catalog.scenarios[scenario].declared_at
-        return Judged(outcome, findings, job, environment, declared_at)
+        return Judged(outcome, findings, read, job, environment, declared_at)
 
     def _trial(self, scenario: str, workload: str) -> Trial:
         return next(trial for trial in self.planned.trials if (trial.scenario, trial.workload) == (scenario, workload))

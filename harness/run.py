@@ -5,7 +5,8 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,10 +18,11 @@ from harness.checkers import judge
 from harness.checkers.case import Case
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome, engines
-from harness.engine.trial import Trial
 from harness.environment import NOT_ASKED, Environment, together
+from harness.errors import UsageError
 from harness.findings import DECIDED, Finding
 from harness.history import reader
+from harness.history.reader import History
 from harness.report import write_reports
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.workloads import library
@@ -71,87 +73,137 @@ class Result:
 
 def judge_outcome(
     outcome: Outcome, catalog: Catalog, workload: Workload, history: Path, environment: Environment
-) -> list[Finding]:
-    """All findings of one trial that has ended."""
-    return judge(
-        Case(
-            trial=outcome.trial,
-            scenario=catalog.scenarios[outcome.trial.scenario],
-            workload=workload,
-            history=reader.read(history),
-            environment=environment,
+) -> tuple[list[Finding], History]:
+    """All findings of one trial that has ended, and the history they are from.
+
+    A history that cannot be read is a finding, `unknown`; it is then returned without an operation.
+    """
+    damage = ""
+    try:
+        read = reader.read(history)
+    except UsageError as error:
+        read, damage = History(()), str(error)
+    case = Case(outcome.trial, catalog.scenarios[outcome.trial.scenario], workload, read, environment)
+    found = [case.property_finding("history", "*", "unknown", message=damage)] if damage else judge(case)
+    return found, read
+
+
+@dataclass
+class _Run:
+    """A run as far as it got; whatever ends it, `end` leaves that behind, readable."""
+
+    directory: RunDirectory
+    request: Request
+    planned: plan.Plan | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    tallies: claims.Tallies = field(default_factory=dict)
+    decisions: list[claims.Decision] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def carry_out(self, catalog: Catalog, workloads: dict[str, Workload], progress: Progress) -> None:
+        """All that was asked for; afterwards claims are decided."""
+        self._tell("running")
+        request, directory = self.request, self.directory
+        frameworks = catalog.frameworks(request.filters)
+        engine_log = (directory.path / "output" / "engine.txt").open("wb")
+        with engine_log, engines(frameworks, request.jobs, request.limit_s, engine_log) as warm:
+            environments = warm.environments
+            environment = together(environments)
+            self.planned = plan.make(catalog, request.filters, request.device, request.seed, environments)
+            self.environment = environment.found
+            self._tell("running")
+            trials = [replace(trial, prelude=request.prelude) for trial in self.planned.trials]
+            progress.planned(environment.title, len(trials), len(self.planned.unavailable))
+            for name in dict.fromkeys(trial.workload for trial in trials):
+                workloads[name].save(directory.workload(name))
+            jobs = [
+                Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
+                for trial in trials
+            ]
+            for job, outcome in zip(jobs, warm.run(jobs), strict=True):
+                where = environments[job.trial.framework]
+                found, history = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, where)
+                self._keep(outcome, found, history, where)
+                progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
+        possible = _possible(catalog, request.device, environments)
+        self.decisions = [
+            claims.decide(claim, self.findings, self.tallies, environment, possible)
+            for claim in catalog.claims.values()
+        ]
+        directory.replace_json(directory.claims, [decision.to_json() for decision in self.decisions])
+
+    def end(self, status: str) -> None:
+        """Say how it ended, and report what there is."""
+        self._tell(status)
+        write_reports([self.directory], self.directory.path)
+
+    def _keep(self, outcome: Outcome, found: list[Finding], history: History, environment: Environment) -> None:
+        counted = counters.count(history)
+        for finding in found:
+            self.directory.append(self.directory.findings, finding.to_json())
+        self.directory.append(
+            self.directory.timings,
+            {
+                "scenario": outcome.trial.scenario,
+                "trial": outcome.trial.id,
+                "environment": environment.title,
+                "samples": [] if outcome.seconds is None else [outcome.seconds],
+                "counters": counted,
+                "peak_rss_bytes": outcome.peak_rss_bytes,
+            },
         )
-    )
+        self.findings += found
+        if history.operations:  # else it was damaged: nothing was counted, which is not the same as zero
+            self.tallies[outcome.trial.scenario, outcome.trial.workload] = counted
+
+    def _tell(self, status: str) -> None:
+        """Write the manifest."""
+        request, planned = self.request, self.planned
+        self.directory.replace_json(
+            self.directory.manifest,
+            {
+                "schema_version": SCHEMA_VERSION,
+                "harness_version": harness.__version__,
+                "status": status,
+                "started_at": self.started_at,
+                "seconds": 0.0 if status == "running" else round(time.monotonic() - self.started, 3),
+                "arguments": asdict(request) | {"filters": list(request.filters)},
+                "seed": request.seed,
+                "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
+                "environment": self.environment,
+                "unavailable": [asdict(item) for item in planned.unavailable] if planned else [],
+                "counts": _count(self.findings, planned) if planned and status != "running" else {},
+            },
+        )
 
 
 def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -> Result:
     """Run what was asked for, and leave a run directory behind, readable even if interrupted.
 
+    What cannot be carried out as asked for is told before the directory is made. If the harness itself fails later,
+    the run is marked as failed, and what there is by then is kept and reported.
+
     Raises:
         HarnessError: with the exit code that says what kind of failure it was.
     """
-    frameworks = catalog.frameworks(request.filters)  # a bad filter is told before anything is made or started
-    directory = RunDirectory.create(out)
-    started = time.monotonic()
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "harness_version": harness.__version__,
-        "status": "running",
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": 0.0,
-        "arguments": asdict(request) | {"filters": list(request.filters)},
-        "seed": request.seed,
-        "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
-        "environment": {},
-        "unavailable": [],
-        "counts": {},
-    }
-    directory.replace_json(directory.manifest, manifest)
-    findings: list[Finding] = []
-    tallies: claims.Tallies = {}
-    decisions: list[claims.Decision] = []
+    names = dict.fromkeys(workload for _, workload in plan.pairs(catalog, request.filters))
+    workloads = {name: library.build(name, request.seed) for name in names}
+    run = _Run(RunDirectory.create(out), request)
     interrupted = False
-    engine_log = (directory.path / "output" / "engine.txt").open("wb")
-    with engine_log, engines(frameworks, request.jobs, request.limit_s, engine_log) as warm:
-        environments = warm.environments
-        environment = together(environments)
-        planned = plan.make(catalog, request.filters, request.device, request.seed, environments)
-        trials = [
-            Trial(**{**asdict(trial), "prelude": request.prelude}) if request.prelude else trial
-            for trial in planned.trials
-        ]
-        manifest["environment"] = environment.found
-        manifest["unavailable"] = [asdict(item) for item in planned.unavailable]
-        directory.replace_json(directory.manifest, manifest)
-        progress.planned(environment.title, len(trials), len(planned.unavailable))
-        workloads = _materialise(directory, trials, request.seed)
-        jobs = [
-            Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
-            for trial in trials
-        ]
-        try:
-            for job, outcome in zip(jobs, warm.run(jobs), strict=True):
-                where = environments[job.trial.framework]
-                found = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, where)
-                counted = counters.count(reader.read(job.history))
-                _store(directory, outcome, found, counted, where)
-                findings += found
-                tallies[job.trial.scenario, job.trial.workload] = counted
-                progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
-        except KeyboardInterrupt:
-            interrupted = True
-    if not interrupted:
-        possible = _possible(catalog, request.device, environments)
-        decisions = [
-            claims.decide(claim, findings, tallies, environment, possible) for claim in catalog.claims.values()
-        ]
-        directory.replace_json(directory.claims, [decision.to_json() for decision in decisions])
-    manifest["status"] = "interrupted" if interrupted else "complete"
-    manifest["seconds"] = round(time.monotonic() - started, 3)
-    manifest["counts"] = _count(findings, len(trials), len(planned.unavailable))
-    directory.replace_json(directory.manifest, manifest)
-    write_reports([directory], directory.path)
-    return Result(directory, tuple(findings), tuple(decisions), planned.unavailable, interrupted)
+    try:
+        run.carry_out(catalog, workloads, progress)
+        run.end("complete")
+    except KeyboardInterrupt:
+        interrupted = True
+        run.end("interrupted")
+    except BaseException:
+        with suppress(Exception):  # of two failures, the first is told
+            run.end("failed")
+        raise
+    unavailable = run.planned.unavailable if run.planned else ()
+    return Result(run.directory, tuple(run.findings), tuple(run.decisions), unavailable, interrupted)
 
 
 def _possible(catalog: Catalog, device: str, environments: dict[str, Environment]) -> set[tuple[str, str]]:
@@ -166,40 +218,10 @@ def _possible(catalog: Catalog, device: str, environments: dict[str, Environment
     return might | {(trial.scenario, trial.workload) for trial in everything.trials}
 
 
-def _materialise(directory: RunDirectory, trials: Sequence[Trial], seed: int) -> dict[str, Workload]:
-    workloads = {}
-    for name in dict.fromkeys(trial.workload for trial in trials):
-        workloads[name] = library.build(name, seed)
-        workloads[name].save(directory.workload(name))
-    return workloads
-
-
-def _store(
-    directory: RunDirectory,
-    outcome: Outcome,
-    findings: list[Finding],
-    counters: dict[str, int],
-    environment: Environment,
-) -> None:
-    for finding in findings:
-        directory.append(directory.findings, finding.to_json())
-    directory.append(
-        directory.timings,
-        {
-            "scenario": outcome.trial.scenario,
-            "trial": outcome.trial.id,
-            "environment": environment.title,
-            "samples": [] if outcome.seconds is None else [outcome.seconds],
-            "counters": counters,
-            "peak_rss_bytes": outcome.peak_rss_bytes,
-        },
-    )
-
-
-def _count(findings: Sequence[Finding], trials: int, unavailable: int) -> dict[str, Any]:
+def _count(findings: Sequence[Finding], planned: plan.Plan) -> dict[str, Any]:
     return {
-        "trials": trials,
-        "unavailable": unavailable,
+        "trials": len(planned.trials),
+        "unavailable": len(planned.unavailable),
         "findings": len(findings),
         "unexpected": sum(not finding.as_expected for finding in findings),
         "verdicts": dict(sorted(Counter(finding.verdict for finding in findings).items())),

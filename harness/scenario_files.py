@@ -38,7 +38,7 @@ def load(locator: str) -> tuple[list[Scenario], list[Claim]]:
                 importlib.import_module(locator)
         except (ModuleNotFoundError, ScenarioError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a file that leaves must not take the command line with it
             raise ScenarioError(_explain(locator, error)) from error
     return DECLARED.declared_by(locator)
 
@@ -60,7 +60,7 @@ def _import_file(locator: str) -> None:
         raise
 
 
-def _explain(locator: str, error: Exception) -> str:
+def _explain(locator: str, error: BaseException) -> str:
     name = locator.removeprefix(_FILE_PREFIX)
     if isinstance(error, SyntaxError):
         return f"scenario file {error.filename or name}, line {error.lineno}: {error.msg}"

@@ -62,7 +62,7 @@ class Laboratory:
             workload.save(folder / "workload.npz")
             job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
             (outcome,) = self.engines.run([job])
-            findings = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
+            findings, _ = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
             return Tried(findings, job.output.read_text())
 
     def command(self, on: str, seed: int = 0) -> str:

@@ -194,7 +194,7 @@ def _judge(
     tell(f"judging {len({trial.scenario for trial in trials})} scenarios before they are measured")
     for job, outcome in zip(jobs, engine.run(jobs), strict=True):
         scenario = job.trial.scenario
-        findings = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
+        findings, _ = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
         unexpected = [finding for finding in findings if not finding.as_expected]
         if unexpected:
             first = unexpected[0]

@@ -20,7 +20,7 @@ import harness
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import HarnessError
-from harness.history.recorder import Recorder
+from harness.history.recorder import Recorder, drop_cut_off_line
 
 DEFAULT_LIMIT_S = 60.0
 START_S = 120.0  # that a parent may take to import its framework, on a machine that is busy
@@ -106,6 +106,13 @@ class Parent:
             return None
         return json.loads(line) if line else None
 
+    def how_it_ended(self) -> str:
+        """Of one that gave no reply."""
+        try:
+            return _in_words(self._process.wait(1))
+        except subprocess.TimeoutExpired:
+            return "did not answer in time"
+
     def end(self) -> None:
         """End it, and the trial it may be running."""
         self._process.terminate()
@@ -165,15 +172,15 @@ class LocalEngine:
         """What is installed there.
 
         Raises:
-            HarnessError: the interpreter does not run the harness.
+            HarnessError: the interpreter does not run the harness, or the framework takes it down.
         """
         parent = self._idle.get()
         reply = parent.ask({"environment": True}, START_S)
         self._idle.put(parent)
-        if reply is None:
-            raise HarnessError(
-                f"{self._python} could not be started as a warm parent; does it run Python 3.11 or newer?"
-            )
+        if reply is None or "crashed" in reply:
+            how = parent.how_it_ended() if reply is None else _in_words(reply["crashed"])
+            log = "" if isinstance(self._log, int) else f"; what it printed is in {self._log.name}"
+            raise HarnessError(f"{self._python}, asked what it has of {self._framework}, {how}{log}")
         return Environment(reply)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
@@ -248,12 +255,13 @@ def engines(
         yield Engines(started, {framework: engine.environment() for framework, engine in started.items()})
 
 
+def _in_words(status: int) -> str:
+    return f"was killed by signal {-status}" if status < 0 else f"left with exit status {status}"
+
+
 def _close_history(path: Path, outcome: Outcome) -> None:
     """Drop a line that was cut off in the middle, and append how the process ended."""
-    if path.exists():
-        with path.open("r+b") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
+    drop_cut_off_line(path)
     recorder = Recorder(path)
     recorder.write("exit", "info", outcome.operation())
     recorder.close()

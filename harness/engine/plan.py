@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 
-from harness.catalog import Catalog, is_file, split_filter
+from harness.catalog import Catalog, declared_workloads, is_file, split_filter
 from harness.engine.trial import Trial
 from harness.environment import Environment
-from harness.errors import ScenarioError, UsageError
+from harness.errors import UsageError
 from harness.scenario import Scenario
 from harness.workloads import library, written_out
 
@@ -28,6 +29,21 @@ class Plan:
     unavailable: tuple[Unavailable, ...]
 
 
+def pairs(catalog: Catalog, filters: Sequence[str]) -> list[tuple[Scenario, str]]:
+    """Scenario and workload of every trial that filters ask for, whether it can run here or not; in order.
+
+    Raises:
+        UsageError: a filter is malformed or matches nothing.
+        ScenarioError: a selected scenario names no workload that there is.
+    """
+    found = [(each, workload) for each in catalog.select(filters) for workload in workloads_of(each, filters)]
+    for text in filters:
+        held_back = any(missing.may_hold(text) for missing in catalog.unreadable)
+        if not held_back and not any(_asks_for(text, scenario.id, workload) for scenario, workload in found):
+            raise UsageError(f"no workload matches {text}; the workloads are: {', '.join(library.NAMES)}")
+    return found
+
+
 def make(
     catalog: Catalog, filters: Sequence[str], device: str, seed: int, environments: dict[str, Environment]
 ) -> Plan:
@@ -38,18 +54,16 @@ def make(
         environments: by framework.
 
     Raises:
-        UsageError: a filter is malformed or matches nothing.
-        ScenarioError: a selected scenario names no workload that there is.
+        UsageError, ScenarioError: as `pairs`.
     """
     trials, unavailable = [], []
-    selected = catalog.select(filters)
-    for scenario in selected:
+    for scenario, workloads in groupby(pairs(catalog, filters), key=lambda pair: pair[0]):
         environment = environments[scenario.framework]
         placed = resolve_device(device, environment)
         reason = environment.unavailable(scenario.framework, placed) or environment.unmet(scenario.needs)
         if scenario.ranks > 1 and (placed == "cuda" or scenario.framework != "lightning"):
             reason = reason or "several ranks run in Lightning on the CPU only, so far"
-        for workload in workloads_of(scenario, filters):
+        for _, workload in workloads:
             beyond = library.recipe(workload).beyond(scenario.framework)
             if reason or beyond:
                 told = reason or f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far"
@@ -70,12 +84,6 @@ def make(
     for missing in catalog.unreadable:
         if not filters or any(missing.may_hold(text) for text in filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
-    found = [(trial.scenario, trial.workload) for trial in trials]
-    found += [(missing.scenario, missing.workload) for missing in unavailable]
-    for text in filters:
-        held_back = any(missing.may_hold(text) for missing in catalog.unreadable)
-        if not held_back and not any(_asks_for(text, *each) for each in found):
-            raise UsageError(f"no workload matches {text}; the workloads are: {', '.join(library.NAMES)}")
     return Plan(tuple(trials), tuple(unavailable))
 
 
@@ -97,12 +105,6 @@ def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
 
     A workload that a filter writes out is not listed anywhere: it is taken if the scenario's globs admit it.
     """
-    declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
-    if not declared:
-        raise ScenarioError(
-            f"{scenario.declared_at}: scenario {scenario.id} runs on no workload: {', '.join(scenario.workloads)}; "
-            f"the workloads are: {', '.join(library.NAMES)}"
-        )
     globs = [
         workload
         for pattern, workload in (split_filter(text) for text in filters if not is_file(text))
@@ -113,5 +115,5 @@ def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
         for text in globs
         if written_out.is_written_out(text) and any(fnmatchcase(text, glob) for glob in scenario.workloads)
     ]
-    listed = [name for name in declared if any(fnmatchcase(name, glob) for glob in globs)]
+    listed = [name for name in declared_workloads(scenario) if any(fnmatchcase(name, glob) for glob in globs)]
     return [*listed, *dict.fromkeys(added)]

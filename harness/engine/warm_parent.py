@@ -95,6 +95,7 @@ class WarmParent:
             self.replies.flush()
 
     def _environment(self) -> dict[str, Any]:
+        """What `environment` found; or, if it crashed, `crashed`: its exit status, negative for a signal."""
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -103,9 +104,11 @@ class WarmParent:
             os._exit(0)
         os.close(writer)
         with os.fdopen(reader) as pipe:
-            found: dict[str, Any] = json.load(pipe)
-        os.waitpid(child, 0)
-        return found
+            found = pipe.read()
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        answer: dict[str, Any] = json.loads(found) if found and code == 0 else {"crashed": code}
+        return answer
 
     def _trial(self, request: dict[str, Any]) -> dict[str, Any]:
         folder = tempfile.mkdtemp(prefix="epoch-harness-")

@@ -82,11 +82,19 @@ class Recorder:
         self._open(self._path if rank == 0 else self._beside(rank), rank)
 
     def gather(self, ranks: int) -> None:
-        """Append what the other ranks wrote, rank by rank, so that the same trial gives the same lines."""
+        """Append what the other ranks wrote, rank by rank, so that the same trial gives the same lines.
+
+        Raises:
+            OSError: it could not be written whole; then it stays in the files beside the history.
+        """
+        drop_cut_off_line(self._path)
         for rank in range(1, ranks):
             beside = self._beside(rank)
             if beside.exists():
-                os.write(self._file, beside.read_bytes())
+                drop_cut_off_line(beside)
+                lines = memoryview(beside.read_bytes())
+                while lines:  # a full disk takes a part, and refuses the rest
+                    lines = lines[os.write(self._file, lines) :]
                 beside.unlink()
 
     def _beside(self, rank: int) -> Path:
@@ -94,3 +102,10 @@ class Recorder:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def drop_cut_off_line(path: Path) -> None:
+    """Cut a history after its last whole line, so that what is appended stands in a line of its own."""
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)

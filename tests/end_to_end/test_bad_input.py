@@ -9,6 +9,7 @@ from harness.run_directory import RunDirectory
 BROKEN = {
     "does not import": ("import there_is_no_such_module\n", "there_is_no_such_module"),
     "raises": ("raise RuntimeError('half finished')\n", "half finished"),
+    "leaves": ("import sys\nsys.exit(0)\n", "SystemExit: 0"),
     "is not Python": ("def (:\n", "line 1"),
     "declares nothing": ("x = 1\n", "declares no scenario"),
     "has no aggregate": (
@@ -43,6 +44,7 @@ def test_a_broken_scenario_file(epoch_harness, tmp_path, text, told):
         ("epoch_averaging/[a", "never closed"),
         ("epoch_averaging/*@", "malformed filter"),
         ("epoch_averaging/*@iris", "the workloads are"),
+        ("epoch_averaging/*@digits/train=600x32,validation=1", "digits has 1797"),
         ("missing.py", "no scenario file"),
     ],
 )
@@ -50,7 +52,7 @@ def test_a_filter_that_cannot_be_used(epoch_harness, tmp_path, filter, told):
     ran = epoch_harness("run", filter, "--out", tmp_path / "run")
     assert ran.code == 2
     assert told in ran.err
-    assert not (tmp_path / "run" / "findings.jsonl").exists()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("command", [["report"], ["compare"]])
@@ -113,6 +115,7 @@ def test_no_space_left_keeps_what_was_written(epoch_harness, tmp_path):
     ran = epoch_harness("run", *selected, "--out", out, preexec_fn=little_space)
     assert ran.code == 4
     assert "cannot write" in ran.err
+    assert RunDirectory.open(out).read_manifest()["status"] == "failed"
     kept = RunDirectory.open(out).read_findings()
     assert 0 < len(kept) < len(RunDirectory.open(tmp_path / "whole").read_findings())
     assert epoch_harness("report", out).code == 0

@@ -73,7 +73,7 @@ def run_all(jobs: int, folder: Path) -> list[Ended]:
             files = (folder / f"{index}.jsonl", folder / f"{index}.txt")
             queue.append(Job(replace(trial, prelude=prelude), folder / "workload.npz", *files))
         return [
-            Ended(name, job, outcome, judge_outcome(outcome, catalog, workload, job.history, environment))
+            Ended(name, job, outcome, judge_outcome(outcome, catalog, workload, job.history, environment)[0])
             for name, job, outcome in zip(order, queue, engine.run(queue), strict=True)
         ]
 

@@ -1,5 +1,6 @@
 """The catalog: what it finds, how filters choose from it, and what it says about files it cannot use."""
 
+import re
 import sys
 from importlib.metadata import EntryPoint
 from textwrap import dedent
@@ -110,6 +111,11 @@ class TestFilters:
             catalog.select([text])
         assert repr(text) in str(told.value)
 
+    @pytest.mark.parametrize("dataset", ["adversarial", "*", "iris"])
+    def test_a_workload_of_an_unknown_data_set_is_told_with_those_there_are(self, dataset):
+        with pytest.raises(UsageError, match=rf"no data set {re.escape(repr(dataset))}; there are: digits, diabetes"):
+            split_filter(f"*@{dataset}/train=2x32,validation=1")
+
     def test_a_filter_that_matches_nothing_is_told_with_what_may_have_been_meant(self, nothing_installed, catalog):
         with pytest.raises(UsageError, match=r"no scenario matches 'mine/men'.*did you mean 'mine/mean'\?"):
             catalog.select(["mine/men"])
@@ -190,6 +196,33 @@ class TestFiles:
         with pytest.raises(ScenarioError, match=r"mine\.py:\d+: variant 'best' is not one of as_documented, "):
             find([scenario_file(declaration(variant="best"))])
 
+    @pytest.mark.parametrize(
+        "part",
+        [
+            "needs='torch>=1.x'",
+            "expects=[Expect('exact', needs='torch>=1.x')]",
+            "aggregates=[Aggregate('mean', of=mean_of_outputs, stage='train', needs='torch>=1.x')]",
+        ],
+    )
+    def test_needs_of_no_version_are_told_with_their_line(self, nothing_installed, scenario_file, part):
+        text = declaration().replace("module=object", f"module=object, {part}")
+        if "aggregates" in part:
+            text = text.replace('    aggregates=[Aggregate("mean", of=mean_of_outputs, stage="train")],\n', "")
+        with pytest.raises(ScenarioError, match=r"mine\.py:\d+: 'torch>=1.x' is not a requirement"):
+            find([scenario_file("from harness import Expect\n" + text)])
+
+    def test_needs_of_a_claim_of_no_version_are_told_with_it(self, nothing_installed, scenario_file):
+        text = "from harness import Expect\n" + CLAIM.format(statement="").replace(
+            "expects=[]", "expects=[Expect('holds', needs='torch>=1.x')]"
+        )
+        with pytest.raises(ScenarioError, match=r"claim mine\.claim: 'torch>=1.x' is not a requirement"):
+            find([scenario_file(declaration() + text)])
+
+    def test_workloads_that_there_are_not_are_told_with_those_there_are(self, nothing_installed, scenario_file):
+        text = declaration().replace("module=object", "module=object, workloads=['iris/*']")
+        with pytest.raises(ScenarioError, match=r"runs on no workload: iris/\*; the workloads are: digits/even, "):
+            find([scenario_file(text)])
+
     @pytest.mark.parametrize("pattern", ["mean", "a/b/c", "/mean", "mine/"])
     def test_a_pattern_that_is_not_document_and_pattern_is_told(self, nothing_installed, scenario_file, pattern):
         with pytest.raises(ScenarioError, match="should read 'document/pattern'"):
@@ -202,6 +235,10 @@ class TestFiles:
     def test_an_error_on_import_is_told_with_its_place(self, nothing_installed, scenario_file):
         with pytest.raises(ScenarioError, match=r"does not import: ZeroDivisionError: .*mine\.py:2"):
             find([scenario_file("x = 1\ny = x / 0\n")])
+
+    def test_a_file_that_leaves_is_told_with_its_place(self, nothing_installed, scenario_file):
+        with pytest.raises(ScenarioError, match=r"does not import: SystemExit: 0 .*mine\.py:2"):
+            find([scenario_file("import sys\nsys.exit(0)\n")])
 
     def test_a_library_that_is_missing_is_told(self, nothing_installed, scenario_file):
         with pytest.raises(ScenarioError, match="does not import: No module named 'a_library_that_is_missing'"):
@@ -278,6 +315,13 @@ class TestEntryPoints:
     def test_a_package_that_is_not_there_is_told(self, monkeypatch):
         self.install(monkeypatch, "announced_and_gone")
         with pytest.raises(ScenarioError, match="names announced_and_gone, which cannot be imported"):
+            find()
+
+    @pytest.mark.parametrize("folder", ["announced", "announced/document"])
+    def test_a_package_that_leaves_is_told(self, package, tmp_path, monkeypatch, folder):
+        (tmp_path / folder / "__init__.py").write_text("raise SystemExit(0)")
+        self.install(monkeypatch, "announced")
+        with pytest.raises(ScenarioError, match="names announced, which cannot be imported: SystemExit: 0"):
             find()
 
     def test_a_module_that_needs_a_missing_framework_hides_no_other(self, package, monkeypatch):

@@ -153,6 +153,34 @@ class TestRecorder:
         assert [operation.rank for operation in operations] == [0] + [0] * 300 + [1] * 300 + [2] * 300 + [0]
         assert [held.name for held in path.parent.iterdir()] == [path.name]
 
+    def test_a_line_that_a_rank_did_not_end_is_dropped_when_it_is_gathered(self, recorder, path):
+        recorder.write("trial", "invoke")
+        whole = path.read_bytes()
+        path.write_bytes(whole + b'{"i":1,')
+        for rank in (1, 2):
+            path.with_name(f"{path.name}.rank{rank}").write_bytes(whole + b'{"i":1,')
+        recorder.gather(3)
+        assert path.read_bytes() == whole * 3
+
+    def test_what_is_gathered_in_parts_is_gathered_whole(self, recorder, path, monkeypatch):
+        path.with_name(f"{path.name}.rank1").write_bytes(b"a long line\n")
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:5]))
+        recorder.gather(2)
+        assert path.read_bytes() == b"a long line\n"
+
+    def test_what_cannot_be_gathered_is_kept(self, recorder, path, monkeypatch):
+        beside = path.with_name(f"{path.name}.rank1")
+        beside.write_bytes(b"a line\n")
+
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            recorder.gather(2)
+        assert beside.read_bytes() == b"a line\n"
+
 
 class TestReader:
     def test_an_operation_comes_back_with_its_stamp_and_line(self, recorder, path):

@@ -1,0 +1,84 @@
+"""What the command line makes of its arguments by itself."""
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from harness import catalog as catalogs
+from harness.catalog import Catalog
+from harness.cli import cli, in_short
+from harness.environment import Environment
+from harness.errors import UsageError
+from harness.findings import Finding
+from harness.run_directory import RunDirectory
+from harness.scenario import Scenario
+from harness.workloads.library import NAMES
+
+DIGITS = [name for name in NAMES if name.startswith("digits/")]
+
+
+@pytest.fixture
+def runs(make_run: Callable[..., RunDirectory], finding: Callable[..., Finding]) -> tuple[Path, Path]:
+    return make_run([finding()], name="a").path, make_run([finding()], name="b").path
+
+
+def call(*arguments: object) -> BaseException | None:
+    """What it raised, if anything."""
+    return CliRunner().invoke(cli, [*map(str, arguments)], standalone_mode=False).exception
+
+
+def test_a_scenario_that_runs_on_some_of_its_workloads_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Scenario(
+        pattern="a/mean", variant="control", source="", module=object, workloads=("digits/*", "adversarial/float16"),
+        aggregates=(), framework="keras", hooks=(), expects=(), needs="", predictions_from="", trainer={},
+        locator="pack.mean", declared_at="",
+    )  # fmt: skip
+    found = {"python": "3.11.7", "packages": {}, "module": "", "unavailable": "", "cuda": {"available": False}}
+    warm = SimpleNamespace(environments={"keras": Environment(found)})
+    monkeypatch.setattr(catalogs, "find", lambda: Catalog({listed.id: listed}))
+    monkeypatch.setattr("harness.cli.engines", lambda *_: nullcontext(warm))
+    (row,) = json.loads(CliRunner().invoke(cli, ["list", "--json"]).output)
+    assert row["available"]
+    assert "precision" in row["reason"]
+
+
+def test_one_run_is_reported_in_its_own_folder(runs: tuple[Path, Path]) -> None:
+    assert call("report", runs[0]) is None
+    assert (runs[0] / "report.html").exists()
+
+
+def test_several_runs_are_reported_in_a_folder_that_must_be_named(runs: tuple[Path, Path]) -> None:
+    told = call("report", *runs)
+    assert isinstance(told, UsageError)
+    assert "--out" in str(told)
+    assert not (runs[0] / "report.html").exists()
+
+
+@pytest.mark.parametrize(("command", "of"), [("report", 1), ("report", 2), ("compare", 2)])
+def test_a_folder_that_cannot_be_written_is_bad_usage(
+    runs: tuple[Path, Path], tmp_path: Path, command: str, of: int
+) -> None:
+    (tmp_path / "file").touch()
+    told = call(command, *runs[:of], "--out", tmp_path / "file" / "out")
+    assert isinstance(told, UsageError)
+    assert "cannot write to" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("workloads", "shown"),
+    [
+        (DIGITS, ["digits/*"]),
+        (DIGITS[:2], DIGITS[:2]),
+        (DIGITS[:4], ["4 of digits/"]),
+        ([*DIGITS, "adversarial/nan"], ["digits/*", "adversarial/nan"]),
+        (["digits/train=2x32,validation=1"], ["digits/train=2x32,validation=1"]),
+        (["*"], ["*"]),
+    ],
+)
+def test_workloads_are_listed_in_short(workloads: list[str], shown: list[str]) -> None:
+    assert in_short(workloads) == shown

@@ -1,0 +1,46 @@
+"""Engines that cannot say what is installed: told with what happened to them, and where it can be read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.engine.local import LocalEngine
+from harness.errors import HarnessError
+
+LEAVES = "raise SystemExit(0)"
+KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+# The parent imports the framework to be warm, and only the child that is asked goes down.
+KILLED_WHEN_ASKED = """
+import os, signal
+parent = int(os.environ.setdefault("PARENT", str(os.getpid())))
+if os.getpid() != parent:
+    os.kill(os.getpid(), signal.SIGSEGV)
+raise ImportError
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "told"),
+    [
+        (LEAVES, "left with exit status 0"),
+        (KILLED, "was killed by signal 9"),
+        (KILLED_WHEN_ASKED, "was killed by signal 11"),
+    ],
+)
+def test_a_framework_that_takes_its_process_down_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imported: str, told: str
+) -> None:
+    (tmp_path / "torch.py").write_text(imported)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with (
+        (tmp_path / "engine.txt").open("wb") as log,
+        LocalEngine("torch", log=log) as engine,
+        pytest.raises(HarnessError, match=rf"asked what it has of torch, {told}; .*engine\.txt"),
+    ):
+        engine.environment()
+
+
+def test_an_interpreter_that_is_none_is_told_by_how_it_left() -> None:
+    with LocalEngine("torch", python="/bin/false") as engine, pytest.raises(HarnessError, match=r"exit status 1$"):
+        engine.environment()
