@@ -39,7 +39,7 @@ def memory(measure):
     return call
 
 
-@pytest.mark.parametrize("what", ["python_calls", "torch_operations", "host_syncs", "memory"])
+@pytest.mark.parametrize("what", ["python_calls", "operations", "host_syncs", "memory"])
 def test_two_processes_count_the_same(measure, what):
     first = measure("KeptLosses", what).value
     assert first == measure("KeptLosses", what).value
@@ -57,7 +57,7 @@ def test_an_item_in_a_step_is_one_host_sync_more(measure):
 
 
 def test_an_item_in_a_step_is_one_operation_more(measure):
-    plain, planted = (steps(measure, name, "torch_operations") for name in ("RunningSum", "RunningSumWithItem"))
+    plain, planted = (steps(measure, name, "operations") for name in ("RunningSum", "RunningSumWithItem"))
     assert [more - less for more, less in zip(planted, plain, strict=True)] == [1] * (BATCHES - 1)
 
 
