@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from harness.frameworks import keras_measuring
 from harness.frameworks.keras_package import NAME, keras, tf
 from harness.frameworks.keras_recording import STEPS, Recording, instrument
@@ -31,7 +33,10 @@ class Partition(keras.utils.PyDataset):  # type: ignore[name-defined,misc]  # Ke
 def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what: str, recorder: Recorder) -> None:
     """Train without recording and validation, and write one operation `measured`.
 
+    Samples are handed over as arrays: Keras asks a `PyDataset` for batches in a thread that the counters would meet.
+
     Args:
+        workload: its training batches are of one size.
         what: one of `keras_measuring.MEASURES`.
     """
     measuring = keras_measuring.MEASURES[what]()
@@ -40,8 +45,10 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
         model = scenario.module(workload.shape)
         arguments: dict[str, Any] = {"verbose": 0, "shuffle": False, **scenario.trainer}
         arguments["epochs"] = measuring.max_epochs
-        arguments["callbacks"] = [*arguments.get("callbacks", ()), keras_measuring.Telling(measuring)]
-        model.fit(Partition(workload, "train"), **arguments)
+        arguments["callbacks"] = [*arguments.get("callbacks", ()), keras_measuring.telling(measuring)]
+        batches = np.array(workload.batches("train"))
+        features, targets = (array[batches.ravel()] for array in (workload.features, workload.targets))
+        model.fit(features, targets, batch_size=batches.shape[1], **arguments)
     recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
 
 
