@@ -4,8 +4,8 @@ import math
 import jsonschema
 import pytest
 
-from harness.bench.costs import COUNTERS, MEMORY, Compared, Cost, Counter, Memory, Pair, growth
 from harness.bench import strategies
+from harness.bench.costs import COUNTERS, MEMORY, Compared, Cost, Counter, Memory, Pair, growth
 from harness.bench.measuring import Measured
 from harness.bench.strategies import LOGGED, Bench, Request
 from harness.bench.table import remarks, tables, write
@@ -98,7 +98,7 @@ def test_a_framework_without_its_bare_loop_is_not_compared():
 def test_what_others_are_compared_with_must_be_measured():
     trials = [Trial(BARE, "", "lightning", "digits/even", "cpu", 0)]
     with pytest.raises(HarnessError, match=f"{BARE}, with which the others are compared: .* it raises Oops"):
-        strategies._count(Bench(Request()), trials, Failing(), lambda line: None)
+        strategies._count(Bench(Request()), trials, Failing(), lambda _: None)
 
 
 class Failing:
