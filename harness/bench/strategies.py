@@ -180,12 +180,9 @@ def _plan(bench: Bench, catalog: Catalog, filters: Sequence[str], environments: 
     for elsewhere in sorted({trial.scenario for trial in trials} - {trial.scenario for trial in here}):
         bench.left_out.setdefault(elsewhere, f"it is not declared for {DATASET}, which the bare loop trains on")
     left = [trial for trial in here if trial.scenario not in bench.left_out]
-    needed = {trial.framework for trial in left} & {
-        scenario.framework for scenario in selected if scenario.id in {trial.scenario for trial in left}
-    }
-    return [
-        trial for framework in environments if framework in needed for trial in left if trial.framework == framework
-    ]
+    asked_for = {scenario.id for scenario in selected}
+    needed = {trial.framework for trial in left if trial.scenario in asked_for}
+    return sorted((trial for trial in left if trial.framework in needed), key=lambda trial: trial.framework)
 
 
 def _not_comparable(scenario: Scenario) -> str:

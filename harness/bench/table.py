@@ -159,16 +159,10 @@ def _time(framework: str, compared: Sequence[Compared]) -> Table:
         ])  # fmt: skip
     return Table(
         f"{framework}: time of a step over that of a bare step, in pairs of processes",
-        [
-            "scenario",
-            "ratio",
-            f"{100 * CONFIDENCE:.0f} % interval",
-            "a step",
-            *(["share of one self.log"] if logs else []),
-            "pairs",
-        ],
+        ["scenario", "ratio", f"{100 * CONFIDENCE:.0f} % interval", "a step",
+         *(["share of one self.log"] if logs else []), "pairs"],
         rows,
-    )
+    )  # fmt: skip
 
 
 def _count(value: float | None, absolute: bool) -> str:

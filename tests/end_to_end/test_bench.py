@@ -46,6 +46,7 @@ def test_what_agrees_is_measured_and_the_rest_is_left_out_with_the_reason(epoch_
     assert "+4 bytes a batch" in (tmp_path / "out" / "bench.md").read_text()
 
 
+@pytest.mark.slow
 def test_without_tensorflow_loops_are_measured_and_keras_is_left_out_with_the_reason(epoch_harness, tmp_path):
     (tmp_path / "fake" / "tensorflow").mkdir(parents=True)
     missing = "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')\n"
