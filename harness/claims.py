@@ -67,7 +67,8 @@ def decide(
     environment: Environment,
     possible: Collection[tuple[str, str]],
 ) -> Decision:
-    """A claim is `undecided`, which is as expected, unless all trials that could bear on it here were run.
+    """A claim is `undecided`, which is as expected, unless all trials that could bear on it here were run, and none
+    of the findings that it rests on is `unknown`.
 
     Args:
         tallies: the exact counters by scenario and workload.
@@ -76,7 +77,13 @@ def decide(
     evidence = [_gather(condition, findings, tallies) for condition in claim.holds_when]
     needed = {trial for trial in possible if any(_bears_on(condition, *trial) for condition in claim.holds_when)}
     met = [[met for _, _, met in each.met] for each in evidence]
-    if not needed <= set(tallies) or not all(met):
+    unknown = any(
+        finding.verdict == "unknown"
+        for condition in claim.holds_when
+        if isinstance(condition, When)
+        for finding in _selected(condition, findings)
+    )
+    if unknown or not needed <= set(tallies) or not all(met):
         verdict = "undecided"
     elif all(all(each) for each in met):
         verdict = "holds"
@@ -110,14 +117,18 @@ def _gather(
     return _collect_verdicts(condition, findings)
 
 
-def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
-    selected = [
+def _selected(when: When, findings: Sequence[Finding]) -> list[Finding]:
+    return [
         finding
         for finding in findings
         if _bears_on(when, finding.scenario, finding.workload)
         and fnmatchcase(finding.aggregate, when.aggregate)
         and fnmatchcase(finding.checker, when.checker)
     ]
+
+
+def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
+    selected = _selected(when, findings)
     biases = [abs(finding.bias) for finding in selected if finding.bias is not None]
     return Evidence(
         asked=f"{when.aggregate} ({when.checker}) of {when.scenario} on {when.workload} is {when.verdict}",

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.checkers.turns import Pass, named
 from harness.findings import EpochVerdict, Finding
 from harness.history.encoding import encode_number
 from harness.report.render import render, save
@@ -37,10 +38,11 @@ class Key:
 
 @dataclass(frozen=True)
 class VerdictChange:
-    """`epoch` is None for the verdict on the whole trial; epochs stand here only if that did not change."""
+    """`epoch` and `turn` are None for the verdict on the whole trial; epochs stand here only if that did not change."""
 
     key: Key
     epoch: int | None
+    turn: int | None
     a: str
     b: str
     message: str
@@ -48,17 +50,18 @@ class VerdictChange:
 
 @dataclass(frozen=True)
 class Move:
-    """A figure of one epoch that differs by more than both runs' error bounds together."""
+    """A figure of one pass of an epoch that differs by more than both runs' error bounds together."""
 
     key: Key
     epoch: int
+    turn: int
     a: float
     b: float
     bound: float
 
     def to_json(self) -> dict[str, Any]:
         numbers = {name: encode_number(getattr(self, name)) for name in ("a", "b", "bound")}
-        return {"key": asdict(self.key), "epoch": self.epoch, **numbers}
+        return {"key": asdict(self.key), "epoch": self.epoch, "turn": self.turn, **numbers}
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,29 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Something that the two runs were not asked alike: `seed`, `device` or `filters`."""
+
+    what: str
+    a: str
+    b: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.a} in A, {self.b} in B"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How run B differs from run A.
 
     Attributes:
+        asked: what may be why.
         equal: how many findings are in both, with no verdict changed and no figure moved.
     """
 
     a: Side
     b: Side
+    asked: tuple[Asked, ...]
     equal: int
     verdicts: tuple[VerdictChange, ...]
     moves: tuple[Move, ...]
@@ -110,6 +127,7 @@ class Comparison:
         return {
             "a": asdict(self.a),
             "b": asdict(self.b),
+            "asked": [asdict(asked) for asked in self.asked],
             "exit_code": self.exit_code,
             "in_common": self.in_common,
             "equal": self.equal,
@@ -139,13 +157,14 @@ class Comparison:
         lines = [
             f"A  {self.a.label}: {self.a.environment}{_status(self.a)}",
             f"B  {self.b.label}: {self.b.environment}{_status(self.b)}",
+            *([f"not asked alike: {'; '.join(map(str, self.asked))}"] if self.asked else []),
             f"{self.title}; of {self.in_common} findings in common {self.equal} are equal, "
             f"{len(self.only_in_b)} are only in B",
         ]
         changes = [
             *(f"claim {change.claim}: {change.a} → {change.b}" for change in self.claims),
-            *(f"{change.key}{_epoch(change.epoch)}: {change.a} → {change.b}" for change in self.verdicts),
-            *(f"{move.key}{_epoch(move.epoch)}: {figure(move.a)} → {figure(move.b)}" for move in self.moves),
+            *(f"{change.key}{_pass(change)}: {change.a} → {change.b}" for change in self.verdicts),
+            *(f"{move.key}{_pass(move)}: {figure(move.a)} → {figure(move.b)}" for move in self.moves),
             *(f"{key}: missing in B" for key in self.only_in_a),
         ]
         lines += [f"  {change}" for change in changes[:MOST_SHOWN]]
@@ -178,10 +197,15 @@ def compare(a: RunDirectory, b: RunDirectory) -> Comparison:
     common = [key for key in in_a if key in in_b]
     verdicts = [change for key in common for change in _verdict_changes(key, in_a[key], in_b[key])]
     moves = [move for key in common for move in _moves(key, in_a[key], in_b[key])]
-    side_a, side_b = _sides(a, b)
+    manifests = [run.read_manifest() for run in (a, b)]
+    side_a, side_b = (
+        Side(label, environment_title(manifest), manifest["status"])
+        for label, manifest in zip(labels([a.path, b.path]), manifests, strict=True)
+    )
     return Comparison(
         a=side_a,
         b=side_b,
+        asked=tuple(_asked(*(manifest["arguments"] for manifest in manifests))),
         equal=len(set(common) - _changed(verdicts, moves)),
         verdicts=tuple(verdicts),
         moves=tuple(moves),
@@ -201,20 +225,24 @@ def _changed(verdicts: Sequence[VerdictChange], moves: Sequence[Move]) -> set[Ke
     return {change.key for change in verdicts} | {move.key for move in moves}
 
 
-def _sides(a: RunDirectory, b: RunDirectory) -> list[Side]:
-    manifests = [run.read_manifest() for run in (a, b)]
-    return [
-        Side(label, environment_title(manifest), manifest["status"])
-        for label, manifest in zip(labels([a.path, b.path]), manifests, strict=True)
+def _asked(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Asked]:
+    told = [
+        {
+            "seed": str(arguments["seed"]),
+            "device": arguments["device"],
+            "filters": " ".join(sorted(arguments["filters"])) or "none",
+        }
+        for arguments in (a, b)
     ]
+    return [Asked(what, *(each[what] for each in told)) for what in told[0] if told[0][what] != told[1][what]]
 
 
 def _verdict_changes(key: Key, a: Finding, b: Finding) -> list[VerdictChange]:
     if a.verdict != b.verdict:
-        return [VerdictChange(key, None, a.verdict, b.verdict, b.message)]
+        return [VerdictChange(key, None, None, a.verdict, b.verdict, b.message)]
     return [
-        VerdictChange(key, epoch, _verdict(in_a), _verdict(in_b), in_b.message if in_b else "")
-        for epoch, in_a, in_b in _epochs(a, b)
+        VerdictChange(key, *of, _verdict(in_a), _verdict(in_b), in_b.message if in_b else "")
+        for of, in_a, in_b in _passes(a, b)
         if _verdict(in_a) != _verdict(in_b)
     ]
 
@@ -225,12 +253,12 @@ def _verdict(epoch: EpochVerdict | None) -> str:
 
 def _moves(key: Key, a: Finding, b: Finding) -> list[Move]:
     moves = []
-    for epoch, in_a, in_b in _epochs(a, b):
+    for of, in_a, in_b in _passes(a, b):
         if in_a is None or in_b is None or in_a.observed is None or in_b.observed is None:
             continue  # a figure that is there in one run only has changed its verdict too
         bound = (in_a.bound or 0.0) + (in_b.bound or 0.0)
         if not _same(in_a.observed, in_b.observed, bound):
-            moves.append(Move(key, epoch, in_a.observed, in_b.observed, bound))
+            moves.append(Move(key, *of, in_a.observed, in_b.observed, bound))
     return moves
 
 
@@ -241,9 +269,9 @@ def _same(a: float, b: float, bound: float) -> bool:
     return a == b or (math.isfinite(a) and math.isfinite(b) and abs(a - b) <= bound)
 
 
-def _epochs(a: Finding, b: Finding) -> list[tuple[int, EpochVerdict | None, EpochVerdict | None]]:
+def _passes(a: Finding, b: Finding) -> list[tuple[Pass, EpochVerdict | None, EpochVerdict | None]]:
     in_a, in_b = ({(epoch.epoch, epoch.turn): epoch for epoch in finding.per_epoch} for finding in (a, b))
-    return [(of[0], in_a.get(of), in_b.get(of)) for of in sorted(in_a.keys() | in_b.keys())]
+    return [(of, in_a.get(of), in_b.get(of)) for of in sorted(in_a.keys() | in_b.keys())]
 
 
 def _claim_changes(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> list[ClaimChange]:
@@ -260,5 +288,5 @@ def _status(side: Side) -> str:
     return "" if side.status == "complete" else f" ({side.status})"
 
 
-def _epoch(epoch: int | None) -> str:
-    return "" if epoch is None else f", epoch {epoch}"
+def _pass(change: VerdictChange | Move) -> str:
+    return "" if change.epoch is None else f", {named((change.epoch, change.turn or 0))}"

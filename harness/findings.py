@@ -88,6 +88,7 @@ class Finding:
                     "verdict": epoch.verdict,
                     **_figures(epoch),
                     "evidence": list(epoch.evidence),
+                    "message": epoch.message,
                 }
                 for epoch in self.per_epoch
             ],

@@ -4,11 +4,13 @@ A scenario file holds a plain LightningModule, Keras model or torch module with 
 call of :func:`scenario`. This module is imported inside every trial, so it needs nothing but the standard library.
 """
 
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from harness.errors import ScenarioError
 from harness.oracle.predictions import Prediction, over_the_epoch
@@ -18,11 +20,43 @@ Stage = Literal["train", "validation"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
 
 DEFAULT_FRAMEWORK = "lightning"
+FRAMEWORKS = ("lightning", "keras", "torch")  # each has an adapter: `harness.engine.trial`
 VARIANTS = ("as_documented", "migrated", "recommended", "control")
 
 AGGREGATE_VERDICTS = ("exact", "biased", "wrong", "missing", "raised", "unknown")
 PROPERTY_VERDICTS = ("ok", "violated", "raised", "unknown")
+FINDING_VERDICTS = tuple(dict.fromkeys((*AGGREGATE_VERDICTS, *PROPERTY_VERDICTS)))
 CLAIM_VERDICTS = ("holds", "holds in part", "refuted", "undecided")
+
+# What a trial's Trainer, or Keras's `fit`, is told already, and what decides it there. Checkers rely on it.
+ALREADY_DECIDED = {
+    "lightning": {
+        **dict.fromkeys(
+            (
+                "max_epochs", "max_steps", "max_time", "accumulate_grad_batches", "limit_train_batches",
+                "limit_val_batches", "val_check_interval", "check_val_every_n_epoch", "overfit_batches", "fast_dev_run",
+            ),
+            "the workload's schedule decides that",
+        ),
+        **dict.fromkeys(("use_distributed_sampler", "replace_sampler_ddp"), "the workload's partition decides that"),
+        "devices": "say it by ranks=",
+        "accelerator": "say it by --device",
+        "logger": "the harness's own logger notes what is told",
+    },
+    "keras": {
+        **dict.fromkeys(
+            ("epochs", "initial_epoch", "steps_per_epoch", "validation_steps", "validation_freq"),
+            "the workload's schedule decides that",
+        ),
+        **dict.fromkeys(
+            ("x", "y", "batch_size", "shuffle", "validation_data", "validation_split", "validation_batch_size"),
+            "the workload's partition decides that",
+        ),
+    },
+}  # fmt: skip
+
+_VERSION = r"(?:~=|===?|!=|<=|>=|<|>)\s*v?\d[\w.*+!-]*"
+_REQUIREMENT = re.compile(rf"\s*[A-Za-z][\w.-]*\s*(?:{_VERSION}(?:\s*,\s*{_VERSION})*)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -32,7 +66,7 @@ class Expect:
     Attributes:
         verdict: one of the verdicts of aggregates, properties or claims.
         aggregate: a glob over what it is expected of: the key of a figure, the name of a hook or metric.
-        checker: a glob over the checkers it holds for.
+        checker: a glob over the checkers it holds for; `process` must be named, no glob stands for it.
         workload: a glob over the workloads it holds on.
         needs: where it holds: a requirement such as ``"pytorch_lightning<2.0"``; empty for everywhere.
             ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
@@ -253,7 +287,9 @@ def scenario(
         ranks: how many processes share an epoch, on the CPU; batch k goes to rank k modulo `ranks`.
 
     Raises:
-        ScenarioError: no aggregate, an unknown variant, or a pattern that is not `document/pattern`.
+        ScenarioError: no aggregate, or two with the same label and requirement; a pattern that is not
+            `document/pattern`; an unknown variant, framework, stage, source or verdict; what is no requirement; an
+            argument for the Trainer that is decided already (`ALREADY_DECIDED`).
 
     Example::
 
@@ -269,13 +305,23 @@ def scenario(
             f"{place}: scenario {pattern}/{variant} declares no aggregate; "
             f"name at least one figure that it reports once per epoch: aggregates=[Aggregate(...)]"
         )
-    if variant not in VARIANTS:
-        raise ScenarioError(f"{place}: variant {variant!r} is not one of {', '.join(VARIANTS)}")
+    _check_known(place, "variant", variant, VARIANTS)
+    _check_known(place, "framework", framework, FRAMEWORKS)
     if len(pattern.split("/")) != 2 or not all(pattern.split("/")):
         raise ScenarioError(f"{place}: pattern {pattern!r} should read 'document/pattern'")
-    for expect in expects:
-        if expect.verdict not in (*AGGREGATE_VERDICTS, *PROPERTY_VERDICTS):
-            raise ScenarioError(f"{place}: {expect.verdict!r} is not a verdict")
+    for aggregate in aggregates:
+        _check_known(place, f"aggregate {aggregate.name!r}: stage", aggregate.stage, get_args(Stage))
+        _check_known(place, f"aggregate {aggregate.name!r}: reported_in", aggregate.reported_in, get_args(Source))
+        _check_requirement(place, aggregate.needs)
+    labels = Counter((aggregate.label, aggregate.needs) for aggregate in aggregates)
+    for (label, _), count in labels.items():
+        if count > 1:
+            raise ScenarioError(f"{place}: {count} aggregates are called {label!r}; no finding could tell them apart")
+    for hook in hooks:
+        _check_known(place, f"hook {hook.name!r}: stage", hook.stage, get_args(Stage))
+    _check_expectations(place, expects, FINDING_VERDICTS)
+    _check_requirement(place, needs)
+    _check_arguments(place, framework, trainer or {})
     declared = Scenario(
         pattern=pattern,
         variant=variant,
@@ -297,6 +343,31 @@ def scenario(
     return declared
 
 
+def _check_known(place: str, what: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise ScenarioError(f"{place}: {what} {value!r} is not one of {', '.join(known)}")
+
+
+def _check_expectations(place: str, expects: Sequence[Expect], verdicts: Collection[str]) -> None:
+    for expect in expects:
+        _check_known(place, "expected verdict", expect.verdict, verdicts)
+        _check_requirement(place, expect.needs)
+
+
+def _check_requirement(place: str, needs: str) -> None:
+    """Of its form only: nothing that could compare versions is to be had in a trial."""
+    if needs and not _REQUIREMENT.fullmatch(needs):
+        raise ScenarioError(f"{place}: needs {needs!r} is not a requirement such as 'pytorch_lightning>=2.0'")
+
+
+def _check_arguments(place: str, framework: str, given: Mapping[str, Any]) -> None:
+    if given and framework not in ALREADY_DECIDED:
+        raise ScenarioError(f"{place}: a loop of {framework} has no Trainer: leave out trainer=")
+    for name in given:
+        if why := ALREADY_DECIDED[framework].get(name):
+            raise ScenarioError(f"{place}: leave {name!r} out of trainer=: {why}")
+
+
 def claim(
     id: str,
     statement: str,
@@ -308,15 +379,17 @@ def claim(
     """Declare a claim of a document; see :class:`Claim`.
 
     Raises:
-        ScenarioError: no condition, or an expected verdict that claims do not have.
+        ScenarioError: no condition, an expected verdict that claims do not have, a condition's that findings do
+            not have, or what is no requirement.
     """
     declaring = _declaring_module()
     place = f"{declaring.f_code.co_filename}:{declaring.f_lineno}"
     if not holds_when:
         raise ScenarioError(f"{place}: claim {id} names no finding that could decide it")
-    for expect in expects:
-        if expect.verdict not in CLAIM_VERDICTS:
-            raise ScenarioError(f"{place}: {expect.verdict!r} is not one of {', '.join(CLAIM_VERDICTS)}")
+    for condition in holds_when:
+        if isinstance(condition, When):
+            _check_known(place, f"claim {id}: verdict", condition.verdict, FINDING_VERDICTS)
+    _check_expectations(place, expects, CLAIM_VERDICTS)
     declared = Claim(id, statement, source, tuple(holds_when), tuple(expects))
     DECLARED.claims.append((declaring.f_globals.get("__name__", ""), declared))
     return declared

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from harness.checkers import aggregates, hooks, metric_state, precision, process, report_step, samples, training
 from harness.checkers.case import Case
+from harness.checkers.place import told
 from harness.findings import Finding
 
 Checker = Callable[[Case], list[Finding]]
@@ -30,6 +31,6 @@ def judge(case: Case) -> list[Finding]:
         try:
             findings += checker(case)
         except Exception as error:  # noqa: BLE001  # whatever a history may hold, the other checkers go on
-            message = f"the checker itself failed: {type(error).__name__}: {error}"
+            message = f"the checker itself failed: {told(error)}"
             findings.append(case.property_finding(name, "*", "unknown", message=message))
     return findings

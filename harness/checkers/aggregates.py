@@ -1,6 +1,8 @@
 """Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
 
+import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.checkers.case import Case
-from harness.checkers.place import before
+from harness.checkers.place import before, told
 from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
@@ -21,15 +23,29 @@ from harness.scenario import Aggregate
 
 def check(case: Case) -> list[Finding]:
     return [
-        _judge(case, aggregate) for aggregate in case.scenario.aggregates if case.environment.meets(aggregate.needs)
+        _judge_alone(case, aggregate)
+        for aggregate in case.scenario.aggregates
+        if case.environment.meets(aggregate.needs)
     ]
+
+
+def _judge_alone(case: Case, aggregate: Aggregate) -> Finding:
+    """A quantity or prediction that raises, which a scenario may bring, leaves the other figures alone."""
+    try:
+        return _judge(case, aggregate)
+    except Exception as error:  # noqa: BLE001  # whatever it may raise
+        return _unknown(case, aggregate, f"it could not be judged: {told(error)}")
 
 
 def _judge(case: Case, aggregate: Aggregate) -> Finding:
     expect = case.expectation("aggregate", aggregate.label)
     if not case.completed:
         return case.raised_finding("aggregate", aggregate.label, otherwise="exact")
-    batches, lines = _batches(case, aggregate)
+    steps = _steps(case, aggregate)
+    unobserved = [step for step in steps if _rows(step) != len(step.value["ids"])]
+    if unobserved:
+        return _unknown(case, aggregate, _why(aggregate.stage, steps, unobserved), unobserved)
+    batches, lines = _batches(case, aggregate, steps)
     epochs, predicted = [], []
     so_far: list[list[Batch]] = []
     for epoch, turn in case.passes(aggregate.stage):
@@ -94,12 +110,14 @@ def _hold_each_epoch_to_its_prediction(
 
 
 def _expected(verdict: str, truth: Measured, prediction: Measured | None) -> str:
-    """The verdict that the predicted value gets. Where the two intervals overlap, either is right."""
+    """The verdict that the predicted value gets. Where the two intervals overlap, either is right; a number and what
+    is none are apart."""
     if prediction is None:
         return "missing"
     if prediction.value == truth.value:
         return "exact"
-    apart = abs(truth.value - prediction.value) > truth.bound + prediction.bound
+    one_is_nan = math.isnan(truth.value) != math.isnan(prediction.value)
+    apart = one_is_nan or abs(truth.value - prediction.value) > truth.bound + prediction.bound
     return "biased" if apart else ("biased" if verdict == "biased" else "exact")
 
 
@@ -122,21 +140,54 @@ def _compare(case: Case, reports: list[Report], truth: Measured, prediction: Mea
     return "wrong", "equals neither the truth nor what the pattern's arithmetic gives"
 
 
-def _batches(case: Case, aggregate: Aggregate) -> tuple[dict[Pass, list[Batch]], dict[Pass, list[int]]]:
-    """Per pass: the batches that steps completed, and their history lines (first and last)."""
+def _unknown(case: Case, aggregate: Aggregate, message: str, steps: Sequence[Operation] = ()) -> Finding:
+    expect = case.expectation("aggregate", aggregate.label)
+    return case.finding(
+        "aggregate", aggregate.label, "unknown", expect.verdict if expect else "exact",
+        message=message, evidence=[step.line for step in steps], epoch=steps[0].epoch if steps else None,
+    )  # fmt: skip
+
+
+def _steps(case: Case, aggregate: Aggregate) -> list[Operation]:
+    """Those that completed, of the aggregate's stage and loader."""
+    steps = list(case.history.select("batch", "ok", stage=aggregate.stage))
+    if aggregate.loader is None:
+        return steps
+    of_loader = case.workload.loaders_of(aggregate.stage)[aggregate.loader]
+    samples = {sample for batch in of_loader for sample in batch}
+    return [step for step in steps if samples.issuperset(step.value["ids"])]
+
+
+def _rows(step: Operation) -> int | None:
+    """How many samples the predictions are of that were seen in a step; None without any."""
+    outputs = step.value["outputs"]
+    return outputs["shape"][0] if outputs and outputs["shape"] else None
+
+
+def _why(stage: str, steps: Sequence[Operation], unobserved: Sequence[Operation]) -> str:
+    """Without a prediction for every sample there is no truth."""
+    odd = [step for step in unobserved if step.value["outputs"]]
+    unseen = len(unobserved) - len(odd)
+    of = f"of {len(steps)} steps of {'training' if stage == 'train' else stage}"
+    problems = [f"no predictions were seen in {unseen} {of}"] if unseen else []
+    if odd:
+        shape, samples = tuple(odd[0].value["outputs"]["shape"]), len(odd[0].value["ids"])
+        problems.append(f"what was seen in {len(odd)} {of} is not one prediction a sample (shape {shape} of {samples})")
+    return f"{'; '.join(problems)}; predictions_from names the submodule, in Keras the layer, that returns them"
+
+
+def _batches(
+    case: Case, aggregate: Aggregate, steps: Sequence[Operation]
+) -> tuple[dict[Pass, list[Batch]], dict[Pass, list[int]]]:
+    """Per pass: the batches, and their history lines (first and last)."""
     batches: dict[Pass, list[Batch]] = {}
     lines: dict[Pass, list[int]] = {}
     targets = case.workload.targets
     fits = [start.line for start in case.told.select("on_fit_start", "info")]
-    of_loader = None if aggregate.loader is None else case.workload.loaders_of(aggregate.stage)[aggregate.loader]
-    samples = {sample for batch in of_loader or () for sample in batch}
-    for operation in case.history.select("batch", "ok", stage=aggregate.stage):
-        epoch = operation.epoch
-        if epoch is None or operation.value["outputs"] is None:
+    for operation in steps:
+        if operation.epoch is None:
             continue
-        if of_loader is not None and not samples.issuperset(operation.value["ids"]):
-            continue
-        of = case.turns.of(operation, aggregate.stage, epoch)
+        of = case.turns.of(operation, aggregate.stage, operation.epoch)
         fit = max(0, bisect_right(fits, operation.line) - 1)
         batches.setdefault(of, []).append(_batch(operation, targets, fit))
         lines.setdefault(of, []).append(operation.line)

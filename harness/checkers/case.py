@@ -14,6 +14,8 @@ from harness.history.reader import History, Operation
 from harness.scenario import Expect, Scenario
 from harness.workloads.workload import Workload
 
+BY_NAME_ONLY = ("process",)  # what is expected of everything excuses no killed process
+
 
 @dataclass(frozen=True)
 class Case:
@@ -62,7 +64,7 @@ class Case:
         """What the scenario expects other than by default, here, of this finding."""
         for expect in self.scenario.expects:
             if (
-                fnmatchcase(checker, expect.checker)
+                (checker == expect.checker or (checker not in BY_NAME_ONLY and fnmatchcase(checker, expect.checker)))
                 and fnmatchcase(name, expect.aggregate)
                 and fnmatchcase(self.trial.workload, expect.workload)
                 and self.environment.meets(expect.needs)
@@ -113,12 +115,14 @@ class Case:
         *,
         message: str = "",
         evidence: Sequence[int] = (),
+        epoch: int | None = None,
     ) -> Finding:
         """A finding on something that is `ok` or `violated`; `ok` is expected by default."""
         expect = self.expectation(checker, name)
         return self.finding(
-            checker, name, verdict, expect.verdict if expect else "ok", message=message, evidence=evidence
-        )
+            checker, name, verdict, expect.verdict if expect else "ok",
+            message=message, evidence=evidence, epoch=epoch,
+        )  # fmt: skip
 
     def raised_finding(self, checker: str, name: str, otherwise: str) -> Finding:
         """The trial did not complete, so what was promised could not be delivered."""

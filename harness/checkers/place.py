@@ -1,7 +1,8 @@
-"""Where a trial stood when a line of its history was written, in words for people."""
+"""Where a trial stood when a line of its history was written, and where a checker did that raised, for people."""
 
 from dataclasses import dataclass
 
+from harness.engine.place import of_exception
 from harness.history.reader import History, Operation
 
 
@@ -47,6 +48,11 @@ def before(history: History, line: int) -> Place:
     if last:
         return Place(last.epoch, f"after {_named(last)}", (last.line,))
     return Place(None, "before training began", ())
+
+
+def told(error: Exception) -> str:
+    """What was raised, and at which line: in the scenario's own code if it passed through that."""
+    return f"{type(error).__name__}: {error} ({of_exception(error)})"
 
 
 def _is_event(operation: Operation) -> bool:

@@ -27,10 +27,10 @@ def check(case: Case) -> list[Finding]:
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
     if not problems:
-        return [case.finding("process", "exit", "ok", "ok", evidence=[exit.line])]
+        return [case.property_finding("process", "exit", "ok", evidence=[exit.line])]
     return [
-        case.finding(
-            "process", "exit", "violated", "ok",
+        case.property_finding(
+            "process", "exit", "violated",
             message="; ".join(problems), evidence=[*place.lines, exit.line], epoch=place.epoch,
         )
     ]  # fmt: skip

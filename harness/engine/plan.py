@@ -50,8 +50,10 @@ def make(
         if scenario.ranks > 1 and (placed == "cuda" or scenario.framework != "lightning"):
             reason = reason or "several ranks run in Lightning on the CPU only, so far"
         for workload in workloads_of(scenario, filters):
-            if reason:
-                unavailable.append(Unavailable(scenario.id, workload, placed, reason))
+            beyond = library.recipe(workload).beyond(scenario.framework)
+            if reason or beyond:
+                told = reason or f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far"
+                unavailable.append(Unavailable(scenario.id, workload, placed, told))
             else:
                 trials.append(
                     Trial(
@@ -61,7 +63,7 @@ def make(
                         workload,
                         placed,
                         seed,
-                        precision=library.precision_of(workload),
+                        precision=library.recipe(workload).precision,
                         ranks=scenario.ranks,
                     )
                 )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.errors import ScenarioError
 from harness.frameworks.keras_package import keras, tf
-from harness.history.encoding import encode_array, encode_batch, encode_number
+from harness.history.encoding import encode_array, encode_batch, encode_scalar
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
@@ -119,7 +119,7 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._position.batch = None
         self._note("on_epoch_end")
         self._note_weights()
-        metrics = {name: _number(figure) for name, figure in (logs or {}).items()}
+        metrics = {name: encode_scalar(figure) for name, figure in (logs or {}).items()}
         told = {"step": None, "epoch": epoch, "metrics": metrics}
         self._recorder.write("logger", "ok", told, **self._position.stamp())
 
@@ -146,14 +146,6 @@ def metrics_of(model: Any) -> list[Any]:
     """All metric objects of a model, also those that its own `metrics` does not list and Keras does not reset."""
     found = {id(metric): metric for metric in (*keras.Model.metrics.fget(model), *model.metrics)}
     return [part for metric in found.values() for part in getattr(metric, "metrics", None) or [metric]]
-
-
-def _number(figure: Any) -> float | str:
-    """A scalar as JSON holds it; anything else by what it is."""
-    if isinstance(figure, (bool, int, float, np.integer, np.floating)):
-        return encode_number(float(figure))
-    shape = getattr(figure, "shape", None)
-    return type(figure).__name__ if shape is None else f"{type(figure).__name__} of shape {tuple(shape)}"
 
 
 def instrument(model: Any, predictions_from: str, recording: Recording) -> None:

@@ -4,13 +4,14 @@ A callback, a logger and a progress bar of our own; a forward hook; and, on the 
 around `log`, the steps and those hooks that its class overrides. Lightning looks at whether a hook is
 overridden, and takes other paths if so, hence two rules: no hook is defined that the module did not define,
 and no wrapper carries ``__wrapped__`` (set by `functools.wraps`), which Lightning from 2.2 on follows and then
-believes the hook is the base class's. `tests/scenarios/test_recording_changes_nothing.py` holds on every
-supported version.
+believes the hook is the base class's. `tests/scenarios/test_recording_changes_nothing.py` holds on 1.9.5
+and 2.6.6.
 """
 
 import inspect
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from types import MethodType
 from typing import Any
 
 from harness.frameworks.counters import held_bytes
@@ -163,24 +164,13 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         self._note("on_exception")
 
 
-class RecordingLogger(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # as above
-    """Notes what the logger is told, with the step and epoch it is told."""
+class RecordingLogger(pl.loggers.logger.DummyLogger):  # type: ignore[name-defined,misc]  # as above
+    """Notes what the logger is told, with the step and epoch it is told; whatever else a logger has does nothing."""
 
     def __init__(self, recorder: Recorder, position: Position) -> None:
         super().__init__()
         self._recorder = recorder
         self._position = position
-
-    @property
-    def name(self) -> str:
-        return "history"
-
-    @property
-    def version(self) -> int:
-        return 0
-
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        pass
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         if not self._position.trainer.is_global_zero:  # as every logger of Lightning's own
@@ -244,9 +234,14 @@ def overrides(module: Any, name: str) -> bool:
 
 
 def _replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
-    """Lightning reads the signatures of steps and hooks to decide which arguments to pass."""
-    wrapper.__signature__ = inspect.signature(getattr(module, name))  # type: ignore[attr-defined]
-    setattr(module, name, wrapper)
+    """By a bound method: Lightning reads the signatures of steps and hooks to decide which arguments to pass, by
+    `getfullargspec` and less the first of them."""
+
+    def method(_: Any, *args: Any, **kwargs: Any) -> Any:
+        return wrapper(*args, **kwargs)
+
+    method.__signature__ = inspect.signature(getattr(type(module), name))  # type: ignore[attr-defined]
+    setattr(module, name, MethodType(method, module))
 
 
 def _failure(error: BaseException) -> dict[str, str]:

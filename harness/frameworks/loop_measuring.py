@@ -21,23 +21,29 @@ def fit(module: Any, train: DataLoader, validation: DataLoader, measuring: Measu
         module.fit(training, Validation(validation, measuring), measuring.max_epochs, training.report)
 
 
-class Training:
-    """The loader that a loop trains on. An epoch begins when it is asked for batches for the first time after the one
-    before has been reported."""
+class Told:
+    """A loader that tells how far it is."""
 
     def __init__(self, loader: DataLoader, measuring: Measuring) -> None:
         self._loader = loader
         self._measuring = measuring
-        self._begun = 0
-        self._reported = 0
 
     def __len__(self) -> int:
         return len(self._loader)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+class Training(Told):
+    """Its report ends an epoch; the next one begins when it is asked for batches again."""
+
+    def __init__(self, loader: DataLoader, measuring: Measuring) -> None:
+        super().__init__(loader, measuring)
+        self._epoch = 0
+
     def __iter__(self) -> Iterator[Any]:
-        if self._begun == self._reported:
-            self._measuring.epoch_begins(self._begun)
-            self._begun += 1
+        self._measuring.epoch_begins(self._epoch)
         for index, batch in enumerate(self._loader):
             if self._measuring.batch_begins(index):
                 raise Measured
@@ -45,18 +51,13 @@ class Training:
         self._measuring.batches_end()
 
     def report(self, figures: Mapping[str, Any]) -> None:
-        self._reported += 1
+        self._epoch += 1
 
 
-class Validation:
-    def __init__(self, loader: DataLoader, measuring: Measuring) -> None:
-        self._loader = loader
-        self._measuring = measuring
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
+class Validation(Told):
     def __iter__(self) -> Iterator[Any]:
         self._measuring.validation_begins()
-        yield from self._loader
-        self._measuring.validation_ends()
+        try:
+            yield from self._loader
+        finally:
+            self._measuring.validation_ends()

@@ -5,7 +5,7 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-HARNESS = __name__.split(".")[0]
+HARNESS = __name__.split(".")[0] + "."
 
 
 class PythonCalls:
@@ -18,6 +18,7 @@ class PythonCalls:
         self.count = 0
 
     def __enter__(self) -> "PythonCalls":
+        self._before = (gc.isenabled(), sys.getprofile())
         gc.disable()
         sys.setprofile(self._note)
         return self
@@ -25,8 +26,10 @@ class PythonCalls:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sys.setprofile(None)
-        gc.enable()
+        collecting, profile = self._before
+        sys.setprofile(profile)
+        if collecting:
+            gc.enable()
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "call" and not frame.f_globals.get("__name__", "").startswith(HARNESS):

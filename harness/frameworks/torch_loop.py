@@ -1,8 +1,15 @@
 """Runs one trial in a training loop of its own, in torch and nothing else, and writes its history.
 
-The scenario's module brings the loop: ``fit(train, validation, epochs, report)`` iterates over two loaders as often
-as it wants, and calls ``report(figures)`` at the end of every epoch. Recording watches the loaders and the module's
-outputs.
+The scenario's module brings the loop: ``fit(train, validation, epochs, report)`` goes over each loader once per epoch,
+one after the other, and then calls ``report(figures)`` with a number by name. Recording watches the loaders and the
+module's outputs::
+
+    class Loop(torch.nn.Module):
+        def fit(self, train, validation, epochs, report):
+            for _ in range(epochs):
+                for x, y in train:
+                    ...
+                report({"train_loss": loss_sum / samples})
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +26,6 @@ from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.encoding import encode_batch
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
-from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
 
 __all__ = ["NAME", "cuda", "measure", "run", "warm_up"]
@@ -52,11 +58,8 @@ def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder
         recorder: where the history goes; None runs the same training.
 
     Raises:
-        ScenarioError: the schedule plans more than epochs, which a loop would have to know of; or validation has
-            several loaders.
+        ScenarioError: the loop goes over the loaders in another way than is said above.
     """
-    if workload.schedule != Schedule(epochs=workload.schedule.epochs) or len(workload.loaders_of("validation")) > 1:
-        raise ScenarioError(f"a loop of one's own cannot be given the loaders or the schedule of {workload.name}")
     seed_all(seed)
     module = scenario.module(workload.shape).to(device=device, dtype=getattr(torch, workload.precision))
     samples = Samples(workload)
@@ -84,9 +87,21 @@ class Recording:
         self._recorder = recorder
         self._epoch = 0
         self._step = 0
+        self._begun: list[str] = []  # the stages that this epoch has gone over, or is going over now
+        self._open = ""
+
+    def begin_pass(self, stage: str) -> None:
+        if self._open:
+            raise ScenarioError(f"the loop goes over {stage} before it has done with a batch of {self._open}")
+        if stage in self._begun:
+            raise ScenarioError(f"the loop goes over {stage} twice before it reports epoch {self._epoch}")
+        self._begun.append(stage)
 
     def begin(self, stage: str, batch: int) -> dict[str, Any]:
         """A batch is handed out; returns its place, for `end`."""
+        if self._open:
+            raise ScenarioError(f"the loop takes a batch of {stage} before it has done with one of {self._open}")
+        self._open = stage
         place: dict[str, Any] = {"stage": stage, "epoch": self._epoch, "step": self._step, "batch": batch}
         self._outputs.latest = None
         self._recorder.write("batch", "invoke", **place)
@@ -94,9 +109,14 @@ class Recording:
 
     def end(self, place: dict[str, Any], batch: Any, supposed: tuple[int, ...]) -> None:
         """The loop asks for what comes after it."""
+        self.leave()
         ids = self._samples.identify(batch, supposed)
         self._recorder.write("batch", "ok", text=encode_batch(ids, self._outputs.latest), **place)
         self._step += place["stage"] == "train"
+
+    def leave(self) -> None:
+        """The batch is open no more."""
+        self._open = ""
 
     def note_weights(self) -> None:
         self._recorder.write("weights", "info", {"crc32": checksum(self._module)}, epoch=self._epoch)
@@ -106,6 +126,7 @@ class Recording:
         self._recorder.write("logger", "ok", told, stage="train", epoch=self._epoch, step=self._step)
         self.note_weights()
         self._epoch += 1
+        self._begun, self._open = [], ""
 
 
 class Watched:
@@ -119,10 +140,18 @@ class Watched:
     def __len__(self) -> int:
         return len(self._loader)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
     def __iter__(self) -> Iterator[Any]:
+        self._recording.begin_pass(self._stage)
         for index, batch in enumerate(self._loader):
             place = self._recording.begin(self._stage, index)
-            yield batch
+            try:
+                yield batch
+            except GeneratorExit:  # the loop leaves in the middle of the pass
+                self._recording.leave()
+                raise
             self._recording.end(place, batch, self._loader.batch_sampler.given[index])
 
 

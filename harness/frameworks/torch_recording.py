@@ -3,22 +3,17 @@
 import zlib
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from harness.history.encoding import Json, encode_array, encode_number
+from harness.history.encoding import Json, encode_array, encode_number, encode_scalar
 
 
 def number(value: Any) -> float | str:
     """A scalar as JSON holds it; anything else by what it is."""
     if isinstance(value, Tensor):
-        if value.numel() != 1:
-            return f"tensor of shape {tuple(value.shape)}"
-        value = value.item()
-    if isinstance(value, (bool, int, float, np.integer, np.floating)):
-        return encode_number(float(value))
-    return type(value).__name__
+        return encode_number(float(value.item())) if value.numel() == 1 else f"tensor of shape {tuple(value.shape)}"
+    return encode_scalar(value)
 
 
 class Predictions:

@@ -22,6 +22,14 @@ def encode_number(value: float) -> float | str:
     return "NaN" if value != value else ("Infinity" if value > 0 else "-Infinity")
 
 
+def encode_scalar(value: Any) -> float | str:
+    """Of Python or NumPy, as JSON holds it; anything else by what it is."""
+    if isinstance(value, (bool, int, float, np.integer, np.floating)):
+        return encode_number(float(value))
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"{type(value).__name__} of shape {tuple(shape)}"
+
+
 def decode_number(value: float | str) -> float:
     return float(value)
 

@@ -60,12 +60,8 @@ RECIPES = {
 NAMES = tuple(RECIPES)
 
 
-def precision_of(name: str) -> str:
-    """The precision that a workload asks models to have."""
-    return _recipe(name).precision
-
-
-def _recipe(name: str) -> Recipe:
+def recipe(name: str) -> Recipe:
+    """What a workload is made of; as in `build`, but for samples that there are not."""
     dataset, _, text = name.partition("/")
     if not written_out.is_written_out(text):
         return RECIPES[name]
@@ -85,11 +81,11 @@ def build(name: str, seed: int) -> Workload:
         KeyError: there is no such data set, or no partition that is called so.
         UsageError: what is written out is malformed, or asks for more samples than there are.
     """
-    recipe = _recipe(name)
-    partition = partitions.parse(recipe.partition)
-    task, features, targets = DATASETS[recipe.dataset]()
+    made_of = recipe(name)
+    partition = partitions.parse(made_of.partition)
+    task, features, targets = DATASETS[made_of.dataset]()
     if partition.samples > len(features):
-        raise UsageError(f"workload {name} asks for {partition.samples} samples; {recipe.dataset} has {len(features)}")
+        raise UsageError(f"workload {name} asks for {partition.samples} samples; {made_of.dataset} has {len(features)}")
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(features))
     if task == "classification":
@@ -98,7 +94,7 @@ def build(name: str, seed: int) -> Workload:
     # Validation first: the evenly drawn head of the order then covers every class even in a small split.
     validation = generator.permutation(chosen[: partition.validation.samples])
     train = generator.permutation(chosen[partition.validation.samples :])
-    return recipe.spoil(
+    return made_of.spoil(
         Workload(
             name=name,
             task=task,
@@ -106,10 +102,10 @@ def build(name: str, seed: int) -> Workload:
             targets=targets,
             train=partition.train.apply(train),
             validation=partition.validation.apply(validation),
-            loaders=recipe.loaders,
-            structure=recipe.structure,
-            precision=recipe.precision,
-            schedule=recipe.schedule,
+            loaders=made_of.loaders,
+            structure=made_of.structure,
+            precision=made_of.precision,
+            schedule=made_of.schedule,
         )
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
 
+UNHEEDED = {"torch": ("schedule", "loaders"), "keras": ("schedule", "loaders", "structure", "precision")}
+
 
 def _as_it_is(workload: Workload) -> Workload:
     return workload
@@ -27,3 +29,13 @@ class Recipe:
     structure: str = "pair"
     precision: str = "float32"
     schedule: Schedule = field(default_factory=Schedule)
+
+    def beyond(self, framework: str) -> list[str]:
+        """What a workload asks for that the framework's adapter does not heed."""
+        asked = {
+            "schedule": self.schedule != Schedule(epochs=self.schedule.epochs),
+            "loaders": bool(self.loaders),
+            "structure": self.structure != "pair",
+            "precision": self.precision != "float32",
+        }
+        return [part for part in UNHEEDED.get(framework, ()) if asked[part]]

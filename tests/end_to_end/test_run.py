@@ -12,7 +12,7 @@ import pytest
 from harness.history import reader
 from harness.run_directory import RunDirectory, schema
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 def findings(folder):
@@ -108,14 +108,21 @@ def test_several_runs_are_reported_side_by_side(epoch_harness, small_run, tmp_pa
     assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "report.md", "junit.xml"}
 
 
-def test_the_scenario_in_the_readme_runs(epoch_harness, tmp_path):
-    code = README.read_text().split("```python\n")[1].split("```")[0]
-    (tmp_path / "my_scenario.py").write_text(code)
-    ran = epoch_harness("run", "my_scenario.py", "--out", "run", cwd=tmp_path)
+def test_the_scenarios_in_the_documentation_run(epoch_harness, tmp_path):
+    pages = [ROOT / "README.md", ROOT / "docs" / "scenarios.md"]
+    codes = [part.split("```")[0] for page in pages for part in page.read_text().split("```python\n")[1:]]
+    for number, code in enumerate(codes):
+        (tmp_path / f"scenario_{number}.py").write_text(code)
+    ran = epoch_harness("run", *sorted(path.name for path in tmp_path.glob("*.py")), "--out", "run", cwd=tmp_path)
     assert ran.code == 0, ran.out + ran.err
-    found = findings(tmp_path / "run")
-    assert {finding.scenario for finding in found} == {"mine/accuracy/recommended"}
-    assert {finding.verdict for finding in found if finding.checker == "aggregate"} == {"exact"}
+    verdicts = {
+        (each.scenario, each.workload): each.verdict
+        for each in findings(tmp_path / "run")
+        if each.checker == "aggregate"
+    }
+    assert verdicts["mine/means/migrated", "digits/ragged"] == "biased"
+    assert verdicts["mine/accuracy/recommended", "digits/ragged"] == "exact"
+    assert {scenario.split("/")[1] for scenario, _ in verdicts} >= {"accuracy", "loop", "means"}
 
 
 def test_list_is_readable_by_programs(epoch_harness):

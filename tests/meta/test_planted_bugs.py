@@ -33,7 +33,10 @@ def told(findings: list[Finding]) -> str:
     return "\n".join(f"{each.checker} {each.aggregate}: {each.verdict}: {each.message}" for each in findings)
 
 
-@pytest.mark.parametrize("on", sorted({change.on for change in CHANGES}))
+AS_PEOPLE_WRITE = "meta/as_people_write/recommended@digits/single_batch"
+
+
+@pytest.mark.parametrize("on", sorted({AS_PEOPLE_WRITE, *(change.on for change in CHANGES)}))
 def test_unchanged_everything_is_as_expected(on, laboratory):
     tried = laboratory.run(on)
     assert tried.findings

@@ -88,7 +88,30 @@ def test_recording_changes_no_weight(tmp_path):
     assert checksum(run(Loop, Recorder(tmp_path / "history.jsonl"))) == checksum(run(Loop))
 
 
-@pytest.mark.parametrize("name", ["adversarial/accumulation", "adversarial/two_loaders"])
-def test_what_a_loop_cannot_be_told_is_refused(name):
-    with pytest.raises(ScenarioError, match=name):
-        run(Loop, workload=library.build(name, seed=0))
+class Twice(Loop):
+    def taken(self, batches):
+        return [*batches, *batches]
+
+
+class SideBySide(Loop):
+    def fit(self, train, validation, epochs, report):
+        for _ in zip(train, validation, strict=False):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("loop", "told"),
+    [(Twice, "train twice before it reports epoch 0"), (SideBySide, "before it has done with a batch")],
+)
+def test_a_loop_whose_batches_cannot_be_told_apart_is_refused(loop, told, tmp_path):
+    with pytest.raises(ScenarioError, match=told):
+        recorded(loop, tmp_path)
+
+
+def test_a_loader_has_all_that_a_loader_has(tmp_path):
+    class Asks(Loop):
+        def fit(self, train, validation, epochs, report):
+            self.asked = len(train.dataset)
+
+    asked = run(Asks).asked
+    assert run(Asks, Recorder(tmp_path / "history.jsonl")).asked == asked > 0

@@ -5,8 +5,10 @@ training samples 0 to 7 come in batches of 3, 3 and 2, validation samples 8 to 1
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -380,12 +382,37 @@ class TestAggregates:
         finding = found(case(history, aggregates=(aggregate,)), "aggregate", aggregate.label)
         assert [each.verdict for each in finding.per_epoch] == ["exact"] * EPOCHS
 
-    def test_a_batch_without_outputs_counts_for_nothing(self, case):
-        empty = {"ids": (6, 7), "outputs": None}
+    @pytest.mark.parametrize(
+        ("seen", "message"),
+        [
+            (None, "no predictions were seen in 1 of 9 steps of training"),
+            ((), "what was seen in 1 of 9 steps of training is not one prediction a sample (shape () of 2)"),
+            ((1, 4), "what was seen in 1 of 9 steps of training is not one prediction a sample (shape (1, 4) of 2)"),
+        ],
+        ids=["nothing", "scalar", "too few"],
+    )
+    def test_a_figure_is_unknown_where_not_all_predictions_were_seen(self, case, seen, message):
+        outputs = None if seen is None else json.loads(encode_array(np.zeros(seen, dtype=np.float32)))
         history = healthy(train=(2.5, 4.5, 5.5)).with_value(
-            empty, f="batch", type="ok", stage="train", epoch=0, batch=2
+            {"ids": (6, 7), "outputs": outputs}, f="batch", type="ok", stage="train", epoch=0, batch=2
         )
-        assert objections(case(history)) == []
+        unseen = case(history)
+        assert objections(unseen) == [("aggregate", "train_mean", "unknown")]
+        finding = found(unseen, "aggregate", "train_mean")
+        hint = "; predictions_from names the submodule, in Keras the layer, that returns them"
+        assert finding.message == message + hint
+        assert (finding.epoch, stamps(unseen, finding)) == (0, [("batch", 0, 2)])
+
+    def test_steps_in_which_nothing_and_too_little_were_seen_are_told_apart(self, case):
+        nothing = {"ids": (8, 9), "outputs": None}
+        too_many = {**batch((8, 9, 10), 1), "ids": (8, 9)}
+        history = healthy()
+        for epoch, value in ((0, nothing), (1, too_many), (2, nothing)):
+            history = history.with_value(value, f="batch", type="ok", stage="validation", epoch=epoch, batch=0)
+        assert found(case(history), "aggregate", "val_mean").message.startswith(
+            "no predictions were seen in 2 of 6 steps of validation; "
+            "what was seen in 1 of 6 steps of validation is not one prediction a sample (shape (3, 1) of 2); "
+        )
 
     @pytest.mark.parametrize(
         ("reported", "verdict", "as_expected"),
@@ -407,6 +434,24 @@ class TestAggregates:
         finding = found(biased, "aggregate", "train_mean")
         assert finding.prediction == pytest.approx(MEANS_OF_BATCH_MEANS[0])
         assert 0 < finding.bound < 1e-4
+
+    @pytest.mark.parametrize("nan_is", ["the truth", "predicted"])
+    def test_a_number_and_what_is_none_are_apart(self, case, nan_is):
+        nan = Quantity("nan", lambda *_: Measured(math.nan, 0.0))
+        of, predicted = (nan, mean_of_outputs) if nan_is == "the truth" else (mean_of_outputs, nan)
+        aggregate = replace(TRAIN, of=of, predicts=lambda _, epochs: over_the_epoch(predicted, epochs))
+
+        def judged(figures: Sequence[float]) -> tuple[str, bool]:
+            finding = found(case(healthy(train=figures), aggregates=(aggregate,)), "aggregate", "train_mean")
+            return finding.verdict, finding.as_expected
+
+        truths, predictions = (TRAIN_TRUTHS, (math.nan,) * 3)[:: -1 if of is nan else 1]
+        assert [judged(truths), judged(predictions)] == [("exact", False), ("biased", True)]
+
+    def test_what_is_none_is_exact_where_it_is_the_truth_and_predicted(self, case):
+        nan = Quantity("nan", lambda *_: Measured(math.nan, 0.0))
+        history = healthy(train=(math.nan,) * 3)
+        assert objections(case(history, aggregates=(replace(TRAIN, of=nan),))) == []
 
     def test_what_is_expected_of_the_scenario_is_not_held_against_each_epoch(self, case):
         exact_in_epoch_1 = (MEANS_OF_BATCH_MEANS[0], TRAIN_TRUTHS[1], MEANS_OF_BATCH_MEANS[2])
@@ -680,9 +725,15 @@ class TestProcess:
     def test_an_end_that_nobody_saw_is_unknown(self, case):
         assert found(case(healthy().without(f="exit")), "process", "exit").verdict == "unknown"
 
-    def test_no_expectation_excuses_a_killed_process(self, case):
-        killed = case(healthy().with_value(ended(status=-11), f="exit"), expects=(Expect("violated"),))
-        assert not found(killed, "process", "exit").as_expected
+    @pytest.mark.parametrize(("checker", "as_expected"), [("*", False), ("proc*", False), ("process", True)])
+    def test_a_killed_process_is_excused_by_name_only(self, case, checker, as_expected):
+        expects = (Expect("violated", checker=checker),)
+        killed = case(healthy().with_value(ended(status=-11), f="exit"), expects=expects)
+        assert found(killed, "process", "exit").as_expected is as_expected
+
+    def test_an_end_that_is_expected_and_does_not_come_is_told(self, case):
+        expects = (Expect("violated", checker="process"),)
+        assert objections(case(healthy(), expects=expects)) == [("process", "exit", "ok")]
 
 
 class TestUndecided:
@@ -691,7 +742,27 @@ class TestUndecided:
             raise ZeroDivisionError("of the checker")
 
         monkeypatch.setitem(checkers.CHECKERS, "samples", crash)
-        assert objections(case(healthy())) == [("samples", "*", "unknown")]
+        crashed = case(healthy())
+        assert objections(crashed) == [("samples", "*", "unknown")]
+        where = f"{Path(__file__).name}:{crash.__code__.co_firstlineno + 1})"
+        message = found(crashed, "samples", "*").message
+        assert message.startswith("the checker itself failed: ZeroDivisionError: of the checker (")
+        assert message.endswith(where)
+
+    def test_a_quantity_that_raises_leaves_the_other_figures_alone(self, case):
+        def broken(outputs, targets, u):
+            raise ValueError("of the scenario")
+
+        crashed = case(healthy(), aggregates=(replace(TRAIN, of=Quantity("broken", broken)), VALIDATION))
+        assert objections(crashed) == [("aggregate", "train_mean", "unknown")]
+        message = found(crashed, "aggregate", "train_mean").message
+        assert message.startswith("it could not be judged: ValueError: of the scenario (")
+        assert message.endswith(f"{Path(__file__).name}:{broken.__code__.co_firstlineno + 1})")
+
+    def test_a_prediction_that_raises_may_be_expected_to_leave_its_figure_unknown(self, case):
+        aggregate = replace(TRAIN, predicts=lambda *_: 1 / 0)
+        crashed = case(healthy(), aggregates=(aggregate,), expects=(Expect("unknown", "train_mean", "aggregate"),))
+        assert found(crashed, "aggregate", "train_mean").as_expected
 
     def test_a_history_that_checkers_cannot_follow_is_never_fine(self, case):
         history = healthy().with_value("not what an adapter writes", f="batch", type="ok", stage="train", epoch=0)

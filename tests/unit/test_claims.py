@@ -73,6 +73,10 @@ def test_findings_that_are_not_selected_do_not_count(other):
     assert decided(claim(only), [finding("exact"), other]).verdict == "holds"
 
 
+def test_what_could_not_be_judged_leaves_the_claim_undecided():
+    assert decided(claim(EXACT), [finding("exact"), finding("unknown")]).verdict == "undecided"
+
+
 def test_a_trial_that_could_run_and_did_not_leaves_the_claim_undecided():
     possible = [("mine/recommended", EVEN), ("mine/recommended", RAGGED)]
     assert decided(claim(EXACT), [finding("exact")], possible=possible).verdict == "undecided"

@@ -51,6 +51,54 @@ def test_a_verdict_that_changed_in_one_epoch_only(make_run: MakeRun, finding: Ma
     assert changes == [(1, "exact", "biased"), (2, "not judged", "exact")]
 
 
+def test_what_changed_in_one_pass_is_told_with_its_turn_and_why(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    def passes(last: EpochVerdict) -> list[Finding]:
+        first = EpochVerdict(1, "wrong", 0.5, bound=0.0)
+        return [finding(verdict="wrong", per_epoch=(first, last))]
+
+    a = make_run(passes(EpochVerdict(1, "biased", 0.5, bound=0.0, turn=1)), name="a")
+    b = make_run(passes(EpochVerdict(1, "wrong", 0.75, bound=0.0, turn=1, message="equals neither")), name="b")
+    comparison = compare(a, b)
+    (change,), (move,) = comparison.verdicts, comparison.moves
+    assert (change.epoch, change.turn, change.message) == (1, 1, "equals neither")
+    assert (move.epoch, move.turn) == (1, 1)
+    assert "val_loss, epoch 1, turn 1: biased → wrong" in comparison.summary()
+    assert "val_loss, epoch 1, turn 1: 0.5 → 0.75" in comparison.summary()
+    comparison.write(tmp_path)
+    text = (tmp_path / "compare.md").read_text()
+    assert "| 1, turn 1 | biased | **wrong** | equals neither |" in text
+    assert "| 1, turn 1 | 0.5 | 0.75 | 0.25 | 0 |" in text
+
+
+def test_what_the_runs_were_not_asked_alike_is_told(
+    make_run: MakeRun, finding: MakeFinding, manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    def asked(name: str, **different: Any) -> RunDirectory:
+        return make_run([finding()], name=name, arguments=manifest["arguments"] | different)
+
+    a, b = asked("a", filters=["x/*", "a/*"]), asked("b", seed=7, device="cpu", filters=["a/*", "x/*"])
+    comparison = compare(a, b)
+    assert [str(asked) for asked in comparison.asked] == ["seed 0 in A, 7 in B", "device auto in A, cpu in B"]
+    assert "\nnot asked alike: seed 0 in A, 7 in B; device auto in A, cpu in B\n" in comparison.summary()
+    comparison.write(tmp_path)
+    jsonschema.validate(json.loads((tmp_path / "compare.json").read_text()), schema("compare"))
+    assert (
+        "\nNot asked alike: seed 0 in A, 7 in B; device auto in A, cpu in B.\n" in (tmp_path / "compare.md").read_text()
+    )
+    (filters,) = compare(a, asked("c")).asked
+    assert str(filters) == "filters a/* x/* in A, none in B"
+
+
+def test_of_runs_that_were_asked_alike_nothing_is_told(make_run: MakeRun, finding: MakeFinding) -> None:
+    a, b = make_run([finding()], name="a"), make_run([finding()], name="b", status="failed")
+    comparison = compare(a, b)
+    assert comparison.asked == ()
+    assert "asked" not in comparison.summary()
+    jsonschema.validate(comparison.to_json(), schema("compare"))
+
+
 @pytest.mark.parametrize(
     ("before", "after", "moved"),
     [

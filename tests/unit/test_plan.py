@@ -169,3 +169,26 @@ def test_several_ranks_run_in_lightning_only():
     plan = make(several, (), "cpu", 0, {"keras": environment()})
     assert not plan.trials
     assert {item.reason for item in plan.unavailable} == {"several ranks run in Lightning on the CPU only, so far"}
+
+
+@pytest.mark.parametrize(
+    ("framework", "workload", "told"),
+    [
+        ("keras", "adversarial/two_validations", "schedule"),
+        ("keras", "adversarial/two_loaders", "loaders"),
+        ("keras", "adversarial/nested", "structure"),
+        ("keras", "adversarial/float16", "precision"),
+        ("torch", "digits/train=8,validation=4,accumulate=2", "schedule"),
+    ],
+)
+def test_what_an_adapter_would_not_heed_is_unavailable(framework, workload, told):
+    asked = catalog(scenario("a/mean", framework=framework, workloads=["*"]))
+    plan = make(asked, (f"a/mean/*@{workload}",), "cpu", 0, {framework: environment()})
+    assert not plan.trials
+    assert {item.reason for item in plan.unavailable} == {f"{framework} trials do not heed its {told}, so far"}
+
+
+def test_a_schedule_of_other_epochs_is_heeded_by_all():
+    asked = catalog(scenario("a/mean", framework="torch", workloads=["digits/*"]))
+    plan = make(asked, ("a/mean/*@digits/train=8,validation=4,epochs=2",), "cpu", 0, {"torch": environment()})
+    assert len(plan.trials) == 1

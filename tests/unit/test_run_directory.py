@@ -34,7 +34,7 @@ FINDING = Finding(
     prediction=float("-inf"),
     bound=0.25,
     evidence=(1, 2),
-    per_epoch=(EpochVerdict(0, "exact", 0.5, 0.5, 0.5, 0.25, (1,)),),
+    per_epoch=(EpochVerdict(0, "exact", 0.5, 0.5, 0.5, 0.25, (1,), "why"),),
 )
 TIMING: dict[str, Any] = {
     "scenario": FINDING.scenario,
@@ -130,6 +130,13 @@ def test_broken_operations_are_rejected(tmp_path: Path, change: dict[str, Any]) 
 def test_a_finding_needs_every_key(key: str) -> None:
     record = FINDING.to_json()
     del record[key]
+    assert invalid("finding", record)
+
+
+@pytest.mark.parametrize("key", FINDING.to_json()["per_epoch"][0])
+def test_a_verdict_on_an_epoch_needs_every_key(key: str) -> None:
+    record = FINDING.to_json()
+    del record["per_epoch"][0][key]
     assert invalid("finding", record)
 
 

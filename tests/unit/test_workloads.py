@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.workloads.library import NAMES, build, precision_of
+from harness.workloads.library import NAMES, build, recipe
 from harness.workloads.schedule import Schedule, limited
 from harness.workloads.workload import DataShape, Workload
 
@@ -158,7 +158,7 @@ class TestAdversarial:
 
     @pytest.mark.parametrize("precision", ["float64", "float16", "bfloat16"])
     def test_a_precision_is_what_a_workload_is_called_by(self, precision):
-        assert self.of(precision).precision == precision_of(f"adversarial/{precision}") == precision
+        assert self.of(precision).precision == recipe(f"adversarial/{precision}").precision == precision
 
     @pytest.mark.parametrize("structure", ["dict", "nested"])
     def test_a_structure_is_what_a_workload_is_called_by(self, structure):
