@@ -177,11 +177,17 @@ def _summary(result: Any) -> str:
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Side by side, until it is timed.")
 @click.option("--batches", type=click.IntRange(4), default=100, show_default=True, help="Steps of a measured epoch.")
 @click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Timed pairs of each scenario.")
+@click.option(
+    "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
+    help="Seconds that one trial, or one process that measures, may take.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.md.")
 def bench_strategies(
-    filters: tuple[str, ...], device: str, seed: int, jobs: int, batches: int, rounds: int, out: Path | None
-) -> None:
-    """Measure what ways to aggregate over a training epoch cost, over a loop that reports nothing.
+    filters: tuple[str, ...], device: str, seed: int, jobs: int, batches: int, rounds: int, limit_s: float,
+    out: Path | None,
+) -> None:  # fmt: skip
+    """Measure what ways to aggregate over a training epoch cost, over a loop that reports nothing: in Lightning,
+    Keras and torch, each over a bare loop of its own.
 
     Without a FILTER: 'strategies/*'.
     """
@@ -191,7 +197,7 @@ def bench_strategies(
 
     if out is not None:
         save(out, {})  # a folder that cannot be made is told before minutes are spent
-    request = Request(filters=filters, device=device, seed=seed, batches=batches, rounds=rounds, jobs=jobs)
+    request = Request(filters, device, seed, batches, rounds, jobs, limit_s)
     console = Console()
     if not console.is_terminal:
         console.width = 200

@@ -13,27 +13,37 @@ CONFIDENCE = 0.99
 # A difference that the comparison of versions calls `same`: noise that hides it is too much.
 UNSEEN = math.log(1.05)
 
-COUNTERS = ("python_calls", "torch_operations", "host_syncs")
+COUNTERS = ("python_calls", "operations", "host_syncs")
 MEMORY = ("live_bytes", "held_bytes", "held_values", "objects")
+
+
+Count = float | None  # an integer, unless a step is a part of what was counted
 
 
 @dataclass(frozen=True)
 class Counter:
-    """One exact counter: of the median and the most common step, and of a whole epoch with its end."""
+    """One exact counter: of the median and the most common step, and of a whole epoch with its end; each None where
+    it cannot be counted."""
 
-    median_step: int
-    common_step: int
-    epoch: int
+    median_step: Count
+    common_step: Count
+    epoch: Count
 
     @staticmethod
-    def of(steps: list[int], epoch: int) -> "Counter":
-        # The upper median of an even number of steps, so that it is an integer.
-        return Counter(sorted(steps)[len(steps) // 2], mode(steps), epoch)
+    def of(steps: list[float], epoch: Count) -> "Counter":
+        # The upper median of an even number of steps, so that it is one of them.
+        return Counter(sorted(steps)[len(steps) // 2], mode(steps), epoch) if steps else Counter(None, None, epoch)
 
     def over(self, other: "Counter") -> "Counter":
         return Counter(
-            self.median_step - other.median_step, self.common_step - other.common_step, self.epoch - other.epoch
+            _over(self.median_step, other.median_step),
+            _over(self.common_step, other.common_step),
+            _over(self.epoch, other.epoch),
         )
+
+
+def _over(one: Count, other: Count) -> Count:
+    return None if one is None or other is None else one - other
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Cost:
     """
 
     scenario: str
+    framework: str
     counters: dict[str, Counter] = field(default_factory=dict)
     memory: list[Memory] = field(default_factory=list)
     unstable: list[str] = field(default_factory=list)
@@ -107,7 +118,8 @@ def growth(memory: list[Memory], name: str) -> float | None:
 
 @dataclass(frozen=True)
 class Compared:
-    """A cost beside that of the bare loop and of one figure logged with `on_epoch=True`, as far as measured."""
+    """A cost beside that of its framework's bare loop and, in Lightning, of one figure logged with `on_epoch=True`, as
+    far as measured."""
 
     cost: Cost
     bare: Cost
@@ -152,6 +164,8 @@ class Compared:
         cost = self.cost
         return {
             "scenario": cost.scenario,
+            "framework": cost.framework,
+            "bare": self.bare.scenario,
             "counters": {name: vars(counter) for name, counter in cost.counters.items()},
             "counters_over_bare": {name: vars(counter) for name, counter in self.counters.items()},
             "memory": [vars(memory) for memory in cost.memory],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.engine.local import Job, LocalEngine, Outcome
+from harness.engine.local import Engines, Job, LocalEngine, Outcome
 from harness.engine.trial import Trial
 from harness.history import reader
 from harness.workloads import library
@@ -30,14 +30,14 @@ class Measured:
 class Measurer:
     """Measures in processes of an engine; their files go into a new folder below `folder`."""
 
-    def __init__(self, engine: LocalEngine, folder: Path, seed: int) -> None:
+    def __init__(self, engine: LocalEngine | Engines, folder: Path, seed: int) -> None:
         self._engine = engine
         self._folder = Path(tempfile.mkdtemp(dir=folder))
         self._seed = seed
         self._made = 0
 
     def measure(self, requests: Sequence[tuple[Trial, str, int]]) -> Generator[Measured, None, None]:
-        """For each trial, measure (`harness.frameworks.lightning_measuring`) and number of batches, in order."""
+        """For each trial, measure (`MEASURES` of its framework) and number of batches, in order."""
         jobs = [self._job(*request) for request in requests]
         for job, outcome in zip(jobs, self._engine.run(jobs), strict=True):
             measured = reader.read(job.history).first("measured")

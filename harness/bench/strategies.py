@@ -16,19 +16,30 @@ from harness.bench.costs import CONFIDENCE, COUNTERS, Compared, Cost, Counter, M
 from harness.bench.measuring import BATCH, DATASET, Measured, Measurer, failure
 from harness.catalog import Catalog
 from harness.engine import plan
-from harness.engine.local import Job, LocalEngine
+from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, engines
 from harness.engine.trial import Trial
-from harness.environment import Environment
+from harness.environment import Environment, together
 from harness.errors import HarnessError
 from harness.run import judge_outcome
 from harness.scenario import Scenario
 from harness.workloads import library
 
 EXIT_DONE, EXIT_UNDECIDED = 0, 3
-BARE, LOGGED = "strategies/bare_loop/control", "strategies/log_on_epoch/control"
+LIGHTNING = "lightning"
+# What a framework's scenarios are compared with.
+BARE = {
+    LIGHTNING: "strategies/bare_loop/control",
+    "keras": "strategies/keras_bare_loop/control",
+    "torch": "strategies/plain_bare_loop/control",
+}
+LOGGED = "strategies/log_on_epoch/control"
 DEFAULT_FILTERS = ("strategies/*",)
 
 Tell = Callable[[str], None]
+
+
+def yardsticks(framework: str) -> tuple[str, ...]:
+    return (BARE[framework], LOGGED) if framework == LIGHTNING else (BARE[framework],)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Request:
         batches: of an epoch that is counted or timed.
         rounds: how many pairs of processes are timed of every scenario.
         jobs: trials side by side, where nothing is timed.
+        limit_s: seconds that one trial, or one process that measures, may take.
     """
 
     filters: tuple[str, ...] = ()
@@ -47,6 +59,7 @@ class Request:
     batches: int = 100
     rounds: int = 10
     jobs: int = 1
+    limit_s: float = DEFAULT_LIMIT_S
 
     @property
     def memory_batches(self) -> tuple[int, int, int]:
@@ -70,19 +83,26 @@ class Bench:
 
     @property
     def compared(self) -> list[Compared]:
-        """What has been counted, the yardsticks first."""
-        if BARE not in self.costs:
+        """What has been counted, framework by framework, the yardsticks first."""
+        return [compared for framework in BARE for compared in self.compared_in(framework)]
+
+    def compared_in(self, framework: str) -> list[Compared]:
+        if BARE[framework] not in self.costs:
             return []
-        others = sorted(set(self.costs) - {BARE, LOGGED})
+        first = yardsticks(framework)
+        others = sorted(cost.scenario for cost in self.costs.values() if cost.framework == framework)
         return [
-            Compared(self.costs[scenario], self.costs[BARE], self.costs.get(LOGGED))
-            for scenario in [BARE, LOGGED, *others]
+            Compared(
+                self.costs[scenario], self.costs[BARE[framework]], self.costs.get(LOGGED) if LOGGED in first else None
+            )
+            for scenario in dict.fromkeys([*first, *others])
             if scenario in self.costs
         ]
 
     @property
-    def too_noisy(self) -> bool:
-        return BARE in self.costs and self.costs[BARE].too_noisy
+    def too_noisy(self) -> list[str]:
+        """The frameworks in which times say nothing."""
+        return [framework for framework, bare in BARE.items() if bare in self.costs and self.costs[bare].too_noisy]
 
     @property
     def pairs(self) -> int:
@@ -90,9 +110,14 @@ class Bench:
         return min((len(cost.pairs) for cost in self.costs.values() if cost.pairs), default=0)
 
     @property
+    def decides(self) -> bool:
+        """Whether there is something besides bare loops."""
+        return bool(set(self.costs) - set(BARE.values()))
+
+    @property
     def exit_code(self) -> int:
-        """0 if something besides the yardsticks was measured to the end, else 3."""
-        return EXIT_UNDECIDED if self.interrupted or not set(self.costs) - {BARE} else EXIT_DONE
+        """0 if something besides bare loops was measured to the end, else 3."""
+        return EXIT_UNDECIDED if self.interrupted or not self.decides else EXIT_DONE
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -116,52 +141,52 @@ def execute(catalog: Catalog, request: Request, tell: Tell) -> Bench:
     Raises:
         HarnessError: with the exit code that says what kind of failure it was.
     """
-    catalog.select(request.filters)  # a bad filter is told before anything is started
+    filters = request.filters or DEFAULT_FILTERS
+    frameworks = catalog.frameworks(filters)  # a bad filter is told before anything is started
     bench = Bench(request)
     with tempfile.TemporaryDirectory(prefix="epoch-harness-bench-") as name:
         folder = Path(name)
         try:
-            with LocalEngine("lightning", request.jobs) as engine:
-                environment = engine.environment()
-                bench.environment = environment.title
-                tell(environment.title)
-                trials = _judge(bench, _plan(bench, catalog, environment), catalog, environment, engine, folder, tell)
-                _count(bench, trials, Measurer(engine, folder, request.seed), tell)
-            if set(bench.costs) - {BARE}:
-                with LocalEngine("lightning") as engine:
-                    _time(bench, trials, Measurer(engine, folder, request.seed), tell)
+            with engines(frameworks, request.jobs, request.limit_s) as warm:
+                bench.environment = together(warm.environments).title
+                tell(bench.environment)
+                trials = _plan(bench, catalog, filters, warm.environments)
+                trials = _judge(bench, trials, catalog, warm, folder, tell)
+                _count(bench, trials, Measurer(warm, folder, request.seed), tell)
+            if bench.decides and request.rounds:
+                with engines({cost.framework for cost in bench.costs.values()}, limit_s=request.limit_s) as warm:
+                    _time(bench, trials, Measurer(warm, folder, request.seed), tell)
         except KeyboardInterrupt:
             bench.interrupted = True
     return bench
 
 
-def _plan(bench: Bench, catalog: Catalog, environment: Environment) -> list[Trial]:
-    """The trials to judge, those of the yardsticks first; what cannot be benchmarked is noted with its reason."""
-    filters = bench.request.filters or DEFAULT_FILTERS
+def _plan(bench: Bench, catalog: Catalog, filters: Sequence[str], environments: dict[str, Environment]) -> list[Trial]:
+    """The trials to judge, framework by framework, those of the yardsticks first; what cannot be benchmarked is noted
+    with its reason."""
     selected = catalog.select(filters)
-    environments = dict.fromkeys({scenario.framework for scenario in selected} | {"lightning"}, environment)
-    yardsticks, asked = (
+    compared_with = [scenario for framework in environments for scenario in yardsticks(framework)]
+    first, asked = (
         plan.make(catalog, which, bench.request.device, bench.request.seed, environments)
-        for which in ((BARE, LOGGED), filters)
+        for which in (compared_with, filters)
     )
     for scenario in selected:
         if reason := _not_comparable(scenario):
             bench.left_out[scenario.id] = reason
     for item in asked.unavailable:
         bench.left_out.setdefault(item.scenario, item.reason)
-    trials = {trial.id: trial for trial in (*yardsticks.trials, *asked.trials)}.values()
+    trials = {trial.id: trial for trial in (*first.trials, *asked.trials)}.values()
     here = [trial for trial in trials if trial.workload.startswith(f"{DATASET}/")]
     for elsewhere in sorted({trial.scenario for trial in trials} - {trial.scenario for trial in here}):
         bench.left_out.setdefault(elsewhere, f"it is not declared for {DATASET}, which the bare loop trains on")
-    trials_left = [trial for trial in here if trial.scenario not in bench.left_out]
-    asked_for = {trial.scenario for trial in trials_left} & {scenario.id for scenario in selected}
-    return trials_left if asked_for else []
+    left = [trial for trial in here if trial.scenario not in bench.left_out]
+    asked_for = {scenario.id for scenario in selected}
+    needed = {trial.framework for trial in left if trial.scenario in asked_for}
+    return sorted((trial for trial in left if trial.framework in needed), key=lambda trial: trial.framework)
 
 
 def _not_comparable(scenario: Scenario) -> str:
     """Why a scenario has nothing that the bare loop could be compared with; empty if it has."""
-    if scenario.framework != "lightning":
-        return f"only Lightning's scenarios are benchmarked so far, and this is one of {scenario.framework}"
     if scenario.ranks > 1:
         return "its ranks share an epoch, and the bare loop has one"
     if all(aggregate.stage != "train" for aggregate in scenario.aggregates):
@@ -170,13 +195,7 @@ def _not_comparable(scenario: Scenario) -> str:
 
 
 def _judge(
-    bench: Bench,
-    trials: Sequence[Trial],
-    catalog: Catalog,
-    environment: Environment,
-    engine: LocalEngine,
-    folder: Path,
-    tell: Tell,
+    bench: Bench, trials: Sequence[Trial], catalog: Catalog, warm: Engines, folder: Path, tell: Tell
 ) -> list[Trial]:
     """One trial of every scenario whose findings are all as expected, and which trains to the end."""
     workloads = {name: library.build(name, bench.request.seed) for name in {trial.workload for trial in trials}}
@@ -192,8 +211,9 @@ def _judge(
         for trial in trials
     ]
     tell(f"judging {len({trial.scenario for trial in trials})} scenarios before they are measured")
-    for job, outcome in zip(jobs, engine.run(jobs), strict=True):
+    for job, outcome in zip(jobs, warm.run(jobs), strict=True):
         scenario = job.trial.scenario
+        environment = warm.environments[job.trial.framework]
         findings, _ = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
         unexpected = [finding for finding in findings if not finding.as_expected]
         if unexpected:
@@ -205,10 +225,16 @@ def _judge(
             )
         elif outcome.status != 0:
             bench.left_out.setdefault(scenario, f"it does not train to the end: {failure(job.history, outcome)}")
-    for yardstick in (BARE, LOGGED):
+    for framework in {trial.framework for trial in trials}:
+        _insist_on(yardsticks(framework), bench)
+    return list({trial.scenario: trial for trial in trials if trial.scenario not in bench.left_out}.values())
+
+
+def _insist_on(yardsticks: Sequence[str], bench: Bench) -> None:
+    """Raises HarnessError: what others are compared with is left out."""
+    for yardstick in yardsticks:
         if yardstick in bench.left_out:
             raise HarnessError(f"{yardstick}, with which the others are compared: {bench.left_out[yardstick]}")
-    return list({trial.scenario: trial for trial in trials if trial.scenario not in bench.left_out}.values())
 
 
 def _count(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell) -> None:
@@ -225,16 +251,17 @@ def _count(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell
             found = list(islice(measured, len(passes)))
             if failed := [each.failure for each in found if each.failure]:
                 bench.left_out[trial.scenario] = f"it could not be measured: {failed[0]}"
+                _insist_on(yardsticks(trial.framework), bench)
                 continue
             networks[trial.scenario] = found[0].value["network"]
-            if networks[trial.scenario] != networks[BARE]:
+            if networks[trial.scenario] != networks[BARE[trial.framework]]:
                 bench.left_out[trial.scenario] = "it trains another network than the bare loop"
                 continue
-            bench.costs[trial.scenario] = _cost(trial.scenario, passes, found)
+            bench.costs[trial.scenario] = _cost(trial, passes, found)
 
 
-def _cost(scenario: str, passes: Sequence[tuple[str, int]], found: Sequence[Measured]) -> Cost:
-    cost = Cost(scenario)
+def _cost(trial: Trial, passes: Sequence[tuple[str, int]], found: Sequence[Measured]) -> Cost:
+    cost = Cost(trial.scenario, trial.framework)
     for (measure, batches), first, second in zip(passes[::2], found[::2], found[1::2], strict=True):
         if first.value != second.value:
             cost.unstable.append(measure if measure in COUNTERS else f"{measure} at {batches} batches")
@@ -256,7 +283,8 @@ def _time(bench: Bench, trials: Sequence[Trial], measurer: Measurer, tell: Tell)
             if scenario in bench.left_out:
                 continue
             bare_first = draw.random() < 0.5
-            pair = [BARE, scenario] if bare_first else [scenario, BARE]
+            bare = BARE[cost.framework]
+            pair = [bare, scenario] if bare_first else [scenario, bare]
             found = list(measurer.measure([(by_scenario[each], "seconds", bench.request.batches) for each in pair]))
             if failed := [each.failure for each in found if each.failure]:
                 bench.left_out[scenario] = f"it was counted, and could then not be timed: {failed[0]}"

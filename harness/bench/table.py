@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 
 from harness.bench.costs import CONFIDENCE, Compared
 from harness.bench.statistics import fewest
-from harness.bench.strategies import BARE, Bench, Request
+from harness.bench.strategies import BARE, LIGHTNING, Bench, Request
 from harness.report.render import render, save
 
 
@@ -48,15 +48,24 @@ def print_bench(bench: Bench, console: Console) -> None:
 
 
 def tables(bench: Bench) -> list[Table]:
-    compared = bench.compared
-    request = bench.request
-    return [_counters(compared, request), _memory(compared, request), _time(compared)] if compared else []
+    return [
+        table
+        for framework in BARE
+        if (compared := bench.compared_in(framework))
+        for table in (
+            _counters(framework, compared, bench.request),
+            _memory(framework, compared, bench.request),
+            _time(framework, compared),
+        )
+    ]
 
 
 def remarks(bench: Bench) -> list[str]:
     lines = []
-    if bench.too_noisy:
-        lines.append("too noisy: the bare loop differs from itself, or could by 5 %; do not trust the times")
+    lines += [
+        f"too noisy: the bare loop of {framework} differs from itself, or could by 5 %; do not trust its times"
+        for framework in bench.too_noisy
+    ]
     needed = fewest(CONFIDENCE)
     if bench.pairs and bench.pairs < needed:
         lines.append(f"no intervals: {100 * CONFIDENCE:.0f} % need {needed} pairs, and there are {bench.pairs}")
@@ -75,26 +84,35 @@ def _name(compared: Compared) -> str:
     return compared.cost.scenario
 
 
-def _counters(compared: Sequence[Compared], request: Request) -> Table:
+# In Keras the size of the step's graph, in torch what reaches a kernel.
+OPERATIONS = {"keras": "operations in the step's graph"}
+
+
+def _is_bare(compared: Compared) -> bool:
+    return compared.cost is compared.bare
+
+
+def _counters(framework: str, compared: Sequence[Compared], request: Request) -> Table:
     """The bare loop's own numbers, then what the others have more."""
     rows = []
     for each in compared:
-        bare = _name(each) == BARE
+        bare = _is_bare(each)
         counters = each.cost.counters if bare else each.counters
         cells = [_count(value, bare) for it in counters.values() for value in (it.median_step, it.epoch)]
         rows.append([_name(each), *cells])
     return Table(
-        f"Exact counters, over the bare loop: the median step, and an epoch of {request.batches} batches with its end",
-        ["scenario", "Python calls a step", "an epoch", "torch operations a step", "an epoch", "host syncs a step",
-         "an epoch"],
+        f"{framework}: exact counters, over the bare loop: the median step, and an epoch of {request.batches} batches "
+        "with its end",
+        ["scenario", "Python calls a step", "an epoch", OPERATIONS.get(framework, "operations a step"), "an epoch",
+         "host syncs a step", "an epoch"],
         rows,
     )  # fmt: skip
 
 
-def _memory(compared: Sequence[Compared], request: Request) -> Table:
+def _memory(framework: str, compared: Sequence[Compared], request: Request) -> Table:
     rows = []
     for each in compared:
-        bare = _name(each) == BARE
+        bare = _is_bare(each)
         memory = each.cost.memory if bare else each.memory
         peaks = [_count(it.peak["live_bytes"], bare) for it in memory]
         last = memory[-1]
@@ -105,7 +123,8 @@ def _memory(compared: Sequence[Compared], request: Request) -> Table:
             f"{each.cost.memory[-1].peak_rss_bytes / 2**20:.0f} MiB",
         ])  # fmt: skip
     return Table(
-        "Memory, over the bare loop: bytes of live tensors at most, by batches in the epoch; the rest is of the last",
+        f"{framework}: memory, over the bare loop: bytes of live tensors at most, by batches in the epoch; the rest is "
+        "of the last",
         ["scenario", *(f"{batches} batches" for batches in request.memory_batches), "growth",
          "held bytes", "held values", "objects", "bytes kept", "objects kept", "peak RSS"],
         rows,
@@ -123,25 +142,30 @@ def _growth(each: Compared) -> str:
     return ", ".join(parts + [f"{name}: unevenly" for name in uneven]) or "none"
 
 
-def _time(compared: Sequence[Compared]) -> Table:
+def _time(framework: str, compared: Sequence[Compared]) -> Table:
+    logs = framework == LIGHTNING
     rows = []
     for each in compared:
-        name = f"{_name(each)} (against itself)" if _name(each) == BARE else _name(each)
+        name = f"{_name(each)} (against itself)" if _is_bare(each) else _name(each)
         if each.ratio is None or each.extra_s is None:
-            rows.append([name, "–", "–", "–", "–", "0"])
+            rows.append([name, "–", "–", "–", *(["–"] if logs else []), "0"])
             continue
         ratio, low, high = each.ratio
         share = each.share_of_log
+        shared = ["–" if share is None else f"{share:.2f}"] if logs else []
         rows.append([
             name, f"{ratio:.3f}", f"{low:.3f} to {high:.3f}" if low else "–", f"{1e6 * each.extra_s:+.0f} µs",
-            "–" if share is None else f"{share:.2f}", str(len(each.cost.pairs)),
+            *shared, str(len(each.cost.pairs)),
         ])  # fmt: skip
     return Table(
-        "Time of a step over that of a bare step, in pairs of processes",
-        ["scenario", "ratio", f"{100 * CONFIDENCE:.0f} % interval", "a step", "share of one self.log", "pairs"],
+        f"{framework}: time of a step over that of a bare step, in pairs of processes",
+        ["scenario", "ratio", f"{100 * CONFIDENCE:.0f} % interval", "a step",
+         *(["share of one self.log"] if logs else []), "pairs"],
         rows,
-    )
+    )  # fmt: skip
 
 
-def _count(value: int, absolute: bool) -> str:
+def _count(value: float | None, absolute: bool) -> str:
+    if value is None:
+        return "–"
     return f"{value:,}" if absolute else f"{value:+,}" if value else "0"

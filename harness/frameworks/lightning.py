@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from harness.frameworks import lightning_measuring
+from harness.frameworks import torch_measuring
+from harness.frameworks.lightning_measuring import Telling
 from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.lightning_recording import (
     HOOKS,
@@ -21,6 +22,7 @@ from harness.frameworks.lightning_recording import (
     overrides,
     progress_bar,
 )
+from harness.frameworks.measuring import Measuring
 from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.recorder import Recorder
@@ -52,9 +54,9 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     """Train without recording, and write one operation `measured`.
 
     Args:
-        what: one of `lightning_measuring.MEASURES`.
+        what: one of `torch_measuring.MEASURES`.
     """
-    measuring = lightning_measuring.MEASURES[what]()
+    measuring = torch_measuring.MEASURES[what]()
     with measuring.meter:
         seed_all(seed)
         _fit(scenario, workload, device, None, measuring=measuring)
@@ -90,7 +92,7 @@ def _fit(
     recorder: Recorder | None,
     callbacks: Sequence[Any] = (),
     checkpoint: str | None = None,
-    measuring: lightning_measuring.Measuring | None = None,
+    measuring: Measuring | None = None,
 ) -> None:
     """One `fit`, in a module and a trainer of its own.
 
@@ -123,7 +125,7 @@ def _fit(
             arguments["enable_progress_bar"] = True
         arguments["logger"] = RecordingLogger(recorder, position)
     if measuring is not None:
-        callbacks = [measuring]
+        callbacks = [Telling(measuring)]
         arguments.update(max_epochs=measuring.max_epochs, limit_val_batches=0)
         del arguments["log_every_n_steps"]
     if scenario.ranks > 1:

@@ -14,9 +14,10 @@ from contextlib import nullcontext, suppress
 from types import MethodType
 from typing import Any
 
-from harness.frameworks.counters import PythonCalls, held_bytes
+from harness.frameworks.counters import held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
+from harness.frameworks.python_calls import PythonCalls
 from harness.frameworks.torch_recording import Predictions, checksum, number
 from harness.history.encoding import encode_batch, encode_figure
 from harness.history.recorder import Recorder

@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from harness.errors import ScenarioError
+from harness.frameworks import loop_measuring, torch_measuring
 from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.torch_recording import Predictions, checksum, number
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
@@ -27,9 +28,26 @@ from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.workload import Workload
 
-__all__ = ["NAME", "cuda", "run", "warm_up"]
+__all__ = ["NAME", "cuda", "measure", "run", "warm_up"]
 
 NAME = "torch"
+
+
+def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what: str, recorder: Recorder) -> None:
+    """Train without recording, and write one operation `measured`. Validation goes on, since a loop may need it,
+    and is not measured.
+
+    Args:
+        what: one of `torch_measuring.MEASURES`.
+    """
+    measuring = torch_measuring.MEASURES[what]()
+    with measuring.meter:
+        seed_all(seed)
+        module = scenario.module(workload.shape).to(device=device, dtype=getattr(torch, workload.precision))
+        samples = Samples(workload)
+        train, validation = (samples.loader(Partition(workload.batches(stage))) for stage in ("train", "validation"))
+        loop_measuring.fit(module, train, validation, measuring)
+    recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
 
 
 def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from harness import Aggregate, Expect, scenario
-from harness.oracle.quantities import mean_of_outputs
+from harness.oracle.predictions import weighted_by_batch_size
+from harness.oracle.quantities import cross_entropy, mean_of_outputs
 from scenarios.strategies.figures import exact, figures, strategy
 
 
@@ -44,6 +45,21 @@ class PlainLoop(nn.Module):
         return {f"{prefix}_loss": loss_sum / samples, f"{prefix}_acc": hits / samples}
 
 
+class BareLoop(PlainLoop):
+    """What costs are measured against: it trains, and reports nothing."""
+
+    def fit(self, train, validation, epochs, report):
+        optimizer = torch.optim.Adam(self.parameters(), lr=0.001)
+        device = next(self.parameters()).device
+        for _ in range(epochs):
+            for x, y in train:
+                x, y = x.to(device), y.to(device)
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(self(x), y).backward()
+                optimizer.step()
+            report({})
+
+
 class Summed(nn.Module):
     """Learns nothing: the mean of the values of very many batches, from a sum in float32 and one in float64."""
 
@@ -71,6 +87,12 @@ class Summed(nn.Module):
 strategy(
     "plain_loop", "control", PlainLoop, figures(loss=exact, acc=exact), framework="torch",
     workloads=["digits/*", *(f"adversarial/{name}" for name in ("constant_target", "imbalanced", "nan", "float64"))],
+)  # fmt: skip
+scenario(
+    pattern="strategies/plain_bare_loop", variant="control", framework="torch",
+    module=lambda data: BareLoop(data.features, data.classes),
+    aggregates=[Aggregate("train_loss", of=cross_entropy, stage="train", predicts=weighted_by_batch_size)],
+    expects=[Expect("missing", checker="aggregate"), Expect("violated", checker="samples", aggregate="validation")],
 )  # fmt: skip
 scenario(
     pattern="strategies/plain_sums", variant="control", framework="torch",

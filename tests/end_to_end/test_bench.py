@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from harness.bench.strategies import BARE, LOGGED
+from harness.bench import strategies
+from harness.bench.strategies import LOGGED
 from harness.run_directory import schema
 
+BARE = strategies.BARE["lightning"]
 SCENARIOS = Path(__file__).with_name("not_comparable.py")
 
 
@@ -41,6 +44,43 @@ def test_what_agrees_is_measured_and_the_rest_is_left_out_with_the_reason(epoch_
     for reason in reasons.values():
         assert reason in ran.out
     assert "+4 bytes a batch" in (tmp_path / "out" / "bench.md").read_text()
+
+
+@pytest.mark.slow
+def test_without_tensorflow_loops_are_measured_and_keras_is_left_out_with_the_reason(epoch_harness, tmp_path):
+    (tmp_path / "fake" / "tensorflow").mkdir(parents=True)
+    missing = "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')\n"
+    (tmp_path / "fake" / "tensorflow" / "__init__.py").write_text(missing)
+    asked = ["strategies/keras_compiled/as_documented", "strategies/plain_loop/control@digits/even"]
+    ran = epoch_harness(
+        "bench", *asked, "--batches", "4", "--rounds", "1", "--limit", "50", "--out", tmp_path / "out",
+        env={"PYTHONPATH": str(tmp_path / "fake")},
+    )  # fmt: skip
+    assert ran.code == 0, ran.out + ran.err
+    written = read(tmp_path / "out")
+    assert [each["scenario"] for each in written["costs"]] == [
+        strategies.BARE["torch"],
+        "strategies/plain_loop/control",
+    ]
+    assert all(len(each["time"]["pairs"]) == 1 and not each["unstable"] for each in written["costs"])
+    (left_out,) = written["left_out"]
+    assert left_out["scenario"] == asked[0]
+    assert "No module named 'tensorflow'" in left_out["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+def test_keras_is_measured_over_its_own_bare_loop(epoch_harness, tmp_path):
+    asked = "strategies/keras_compiled/as_documented@digits/even"
+    ran = epoch_harness("bench", asked, "--batches", "4", "--rounds", "1", "--out", tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    bare, compiled = read(tmp_path)["costs"]
+    assert (bare["scenario"], compiled["bare"]) == (strategies.BARE["keras"],) * 2
+    assert not bare["unstable"] + compiled["unstable"]
+    # Its loss and, more than the bare loop, its accuracy are read after every step.
+    assert compiled["counters_over_bare"]["host_syncs"]["common_step"] == 1
+    assert compiled["counters_over_bare"]["operations"]["common_step"] > 0
+    assert compiled["time"]["pairs"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """What is counted inside a trial's process: exactly what a module is known to do more than another."""
 
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,17 +12,19 @@ from harness.bench.measuring import Measurer
 from harness.engine.local import LocalEngine
 from harness.engine.trial import Trial
 
-COSTLY = scenario_files.locator_of(Path(__file__).with_name("costly.py"))
 BATCHES = 6
+NO_KERAS = [name for name in ("keras", "tensorflow") if find_spec(name) is None]
+EVERYTHING = ["python_calls", "operations", "host_syncs", "memory"]
 
 
-@pytest.fixture(scope="module")
-def measure(tmp_path_factory):
-    with LocalEngine("lightning") as engine:
-        measurer = Measurer(engine, tmp_path_factory.mktemp("measured"), seed=0)
+@contextmanager
+def measuring(framework, file, folder):
+    locator = scenario_files.locator_of(Path(__file__).with_name(file))
+    with LocalEngine(framework) as engine:
+        measurer = Measurer(engine, folder, seed=0)
 
         def call(name, what, batches=BATCHES):
-            trial = Trial(f"costly/{name}/migrated", COSTLY, "lightning", "digits/even", "cpu", 0)
+            trial = Trial(f"costly/{name}/migrated", locator, framework, "digits/even", "cpu", 0)
             (measured,) = measurer.measure([(trial, what, batches)])
             assert not measured.failure
             return measured
@@ -29,17 +33,37 @@ def measure(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def measure(tmp_path_factory):
+    with measuring("lightning", "costly.py", tmp_path_factory.mktemp("measured")) as call:
+        yield call
+
+
+@pytest.fixture(scope="module")
+def measure_keras(tmp_path_factory):
+    if NO_KERAS:
+        pytest.skip(f"not installed: {', '.join(NO_KERAS)}")
+    with measuring("keras", "costly_keras.py", tmp_path_factory.mktemp("measured")) as call:
+        yield call
+
+
+@pytest.fixture(scope="module")
+def measure_loop(tmp_path_factory):
+    with measuring("torch", "costly_loop.py", tmp_path_factory.mktemp("measured")) as call:
+        yield call
+
+
+def memory_of(measure, name, sizes=(5, 10, 20)):
+    """Of epochs of several lengths."""
+    found = [(batches, measure(name, "memory", batches).value) for batches in sizes]
+    return [Memory(batches, value["peak"], value["retained"], 0) for batches, value in found]
+
+
+@pytest.fixture(scope="module")
 def memory(measure):
-    """Of epochs of three lengths."""
-
-    def call(name):
-        found = [(batches, measure(name, "memory", batches).value) for batches in (5, 10, 20)]
-        return [Memory(batches, value["peak"], value["retained"], 0) for batches, value in found]
-
-    return call
+    return lambda name: memory_of(measure, name)
 
 
-@pytest.mark.parametrize("what", ["python_calls", "torch_operations", "host_syncs", "memory"])
+@pytest.mark.parametrize("what", EVERYTHING)
 def test_two_processes_count_the_same(measure, what):
     first = measure("KeptLosses", what).value
     assert first == measure("KeptLosses", what).value
@@ -57,7 +81,7 @@ def test_an_item_in_a_step_is_one_host_sync_more(measure):
 
 
 def test_an_item_in_a_step_is_one_operation_more(measure):
-    plain, planted = (steps(measure, name, "torch_operations") for name in ("RunningSum", "RunningSumWithItem"))
+    plain, planted = (steps(measure, name, "operations") for name in ("RunningSum", "RunningSumWithItem"))
     assert [more - less for more, less in zip(planted, plain, strict=True)] == [1] * (BATCHES - 1)
 
 
@@ -108,5 +132,88 @@ def test_what_is_never_let_go_is_retained(memory):
 
 def test_epochs_are_timed_for_as_long_as_is_said(measure):
     found = measure("RunningSum", "seconds").value["seconds_per_step"]
+    assert sum(found) * BATCHES >= 0.5
+    assert sum(found[:-1]) * BATCHES < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("Compiled", "python_calls"), ("Compiled", "operations"), ("Compiled", "host_syncs"), ("Kept", "memory")],
+)
+def test_two_processes_of_keras_count_the_same(measure_keras, name, what):
+    first, second = (measure_keras(name, what).value for _ in range(2))
+    assert first == second
+
+
+def test_a_value_read_in_keras_is_one_host_sync_more(measure_keras):
+    plain, planted = (steps(measure_keras, name, "host_syncs") for name in ("Plain", "Item"))
+    assert len(plain) == BATCHES - 1
+    assert [more - less for more, less in zip(planted, plain, strict=True)] == [1] * (BATCHES - 1)
+
+
+def test_calls_in_a_step_of_keras_are_counted(measure_keras):
+    plain, planted = (steps(measure_keras, name, "python_calls") for name in ("Plain", "ThreeCalls"))
+    assert [more - less for more, less in zip(planted, plain, strict=True)] == [3] * (BATCHES - 1)
+
+
+def test_an_operation_more_in_the_graph_of_keras_is_counted(measure_keras):
+    (plain,), (planted,) = (steps(measure_keras, name, "operations") for name in ("Compiled", "Identity"))
+    assert planted - plain == 1
+
+
+def test_operations_in_a_function_that_the_graph_calls_are_counted(measure_keras):
+    """The call; and in the function its argument, the operation and the result."""
+    (plain,), (planted,) = (steps(measure_keras, name, "operations") for name in ("Compiled", "Called"))
+    assert planted - plain > 2
+
+
+def test_a_step_that_keras_runs_eagerly_has_no_graph(measure_keras):
+    found = measure_keras("Plain", "operations").value
+    assert (found["steps"], found["epoch"]) == ([], None)
+
+
+def test_steps_that_keras_executes_at_once_have_equal_parts(measure_keras):
+    one, two = (steps(measure_keras, name, "host_syncs") for name in ("Compiled", "TwoAtOnce"))
+    assert len(two) == BATCHES / 2 - 1
+    assert set(two) == {each / 2 for each in one}
+
+
+def test_losses_that_a_keras_model_keeps_are_seen(measure_keras):
+    found = memory_of(measure_keras, "Kept")
+    assert growth(found, "live_bytes") == growth(found, "held_bytes") == 4
+    assert growth(found, "held_values") == 1
+    assert [each.retained["held_values"] for each in found] == [5, 10, 20]
+
+
+def test_epochs_of_keras_are_timed_for_as_long_as_is_said(measure_keras):
+    found = measure_keras("Compiled", "seconds").value["seconds_per_step"]
+    assert sum(found) * BATCHES >= 0.5
+    assert sum(found[:-1]) * BATCHES < 0.5
+
+
+@pytest.mark.parametrize("what", EVERYTHING)
+def test_two_processes_of_a_loop_count_the_same(measure_loop, what):
+    first, second = (measure_loop("Kept", what).value for _ in range(2))
+    assert first == second
+
+
+def test_an_item_in_a_loop_is_one_host_sync_more(measure_loop):
+    plain, planted = (steps(measure_loop, name, "host_syncs") for name in ("Loop", "WithItem"))
+    assert len(plain) == BATCHES - 1
+    assert [more - less for more, less in zip(planted, plain, strict=True)] == [1] * (BATCHES - 1)
+
+
+def test_losses_that_a_loop_keeps_are_seen(measure_loop):
+    found = memory_of(measure_loop, "Kept")
+    assert growth(found, "live_bytes") == growth(found, "held_bytes") == 4
+
+
+@pytest.mark.parametrize("what", EVERYTHING)
+def test_validation_of_a_loop_is_not_measured(measure_loop, what):
+    assert measure_loop("CostlyValidation", what).value == measure_loop("Loop", what).value
+
+
+def test_epochs_of_a_loop_are_timed_for_as_long_as_is_said(measure_loop):
+    found = measure_loop("Loop", "seconds").value["seconds_per_step"]
     assert sum(found) * BATCHES >= 0.5
     assert sum(found[:-1]) * BATCHES < 0.5

@@ -4,10 +4,16 @@ import math
 import jsonschema
 import pytest
 
+from harness.bench import strategies
 from harness.bench.costs import COUNTERS, MEMORY, Compared, Cost, Counter, Memory, Pair, growth
-from harness.bench.strategies import BARE, LOGGED, Bench, Request
+from harness.bench.measuring import Measured
+from harness.bench.strategies import LOGGED, Bench, Request
 from harness.bench.table import remarks, tables, write
+from harness.engine.trial import Trial
+from harness.errors import HarnessError
 from harness.run_directory import schema
+
+BARE = strategies.BARE["lightning"]
 
 
 def memory(batches, peak):
@@ -18,9 +24,10 @@ def pairs(ratios):
     return [Pair([0.001], [0.001 * ratio], True) for ratio in ratios]
 
 
-def cost(scenario, ratios=(), count=100, peaks=(10, 10, 10)):
+def cost(scenario, ratios=(), count=100, peaks=(10, 10, 10), framework="lightning"):
     return Cost(
         scenario,
+        framework,
         dict.fromkeys(COUNTERS, Counter(count, count, 10 * count)),
         [memory(batches, peak) for batches, peak in zip((1, 2, 4), peaks, strict=True)],
         pairs=pairs(ratios),
@@ -44,6 +51,61 @@ def three():
 
 def test_a_counter_tells_the_median_and_the_most_common_step():
     assert Counter.of([3, 3, 9, 4, 5], 30) == Counter(4, 3, 30)
+
+
+def test_what_cannot_be_counted_has_no_difference():
+    assert Counter(4, 3, None).over(Counter(1, 1, 10)) == Counter(3, 2, None)
+    assert Counter.of([], None).over(Counter(1, 1, 10)) == Counter(None, None, None)
+
+
+def in_keras(scenario, **more):
+    return cost(scenario, framework="keras", **more)
+
+
+def two_frameworks():
+    keras = in_keras("mine/keras/migrated", count=1002)
+    keras.counters["operations"] = Counter(7.5, 7.5, None)
+    return bench(cost(BARE), cost(LOGGED), in_keras(strategies.BARE["keras"], count=1000), keras)
+
+
+def test_a_scenario_is_compared_with_the_bare_loop_of_its_framework():
+    *_, mine = two_frameworks().compared
+    assert mine.bare.scenario == strategies.BARE["keras"]
+    assert mine.counters["python_calls"] == Counter(2, 2, 20)
+    assert mine.logged is None
+
+
+def test_every_framework_has_its_tables():
+    titles = [table.title.split(":")[0] for table in tables(two_frameworks())]
+    assert titles == ["lightning"] * 3 + ["keras"] * 3
+
+
+def test_what_cannot_be_counted_is_null_and_a_dash(tmp_path):
+    write(two_frameworks(), tmp_path)
+    written = json.loads((tmp_path / "bench.json").read_text())
+    jsonschema.validate(written, schema("bench"))
+    assert written["costs"][-1]["counters"]["operations"]["epoch"] is None
+    (row,) = [
+        line for line in (tmp_path / "bench.md").read_text().splitlines() if "mine/keras" in line and "992" in line
+    ]
+    assert "| -992.5 | – |" in row
+
+
+def test_a_framework_without_its_bare_loop_is_not_compared():
+    assert bench(in_keras("mine/keras/migrated")).compared == []
+
+
+def test_what_others_are_compared_with_must_be_measured():
+    trials = [Trial(BARE, "", "lightning", "digits/even", "cpu", 0)]
+    with pytest.raises(HarnessError, match=f"{BARE}, with which the others are compared: .* it raises Oops"):
+        strategies._count(Bench(Request()), trials, Failing(), lambda _: None)
+
+
+class Failing:
+    """Measures nothing."""
+
+    def measure(self, requests):
+        yield from (Measured(None, {}, "it raises Oops") for _ in requests)
 
 
 def test_costs_are_differences_to_the_bare_loop():
@@ -80,7 +142,7 @@ def test_there_is_no_share_of_a_log_that_cannot_be_told_from_nothing():
 )
 def test_the_bare_loop_against_itself_tells_how_noisy_the_machine_is(ratios, noisy):
     found = bench(cost(BARE, ratios))
-    assert found.too_noisy is noisy
+    assert found.too_noisy == (["lightning"] if noisy else [])
     assert any(remark.startswith("too noisy") for remark in remarks(found)) is noisy
 
 
