@@ -8,10 +8,11 @@ from harness.oracle.predictions import Prediction, over_the_epoch, since_resumin
 from harness.oracle.quantities import accuracy, auroc_macro, cross_entropy, f1_macro
 
 QUANTITIES = {"loss": cross_entropy, "acc": accuracy, "f1": f1_macro, "auroc": auroc_macro}
-# Classification on whole batches of one loader, whatever their samples and the schedule.
+# Classification in batches of one loader, whatever the samples; and then whatever precision and schedule.
+OF_ANY_SAMPLES = ("digits/*", "adversarial/constant_target", "adversarial/imbalanced", "adversarial/nan")
 WORKLOADS = (
-    "digits/*", "adversarial/constant_target", "adversarial/imbalanced", "adversarial/nan", "adversarial/float64",
-    "adversarial/accumulation", "adversarial/*validation*", "adversarial/limited*", "adversarial/resumed",
+    *OF_ANY_SAMPLES, "adversarial/float64", "adversarial/accumulation", "adversarial/*validation*",
+    "adversarial/limited*", "adversarial/resumed",
 )  # fmt: skip
 STAGES = {"train": "train", "val": "validation"}
 

@@ -7,6 +7,7 @@ lists them, need not wait for TensorFlow.
 from harness import Aggregate, scenario
 from harness.oracle.predictions import weighted_by_batch_size
 from harness.oracle.quantities import accuracy, cross_entropy
+from scenarios.strategies.figures import OF_ANY_SAMPLES
 
 # The loss is a mean of batch means, weighted by batch size; accuracy is counted sample by sample.
 FIGURES = [
@@ -29,7 +30,8 @@ def model(data, **options):
 
 def declare(pattern, **options):
     scenario(
-        pattern=f"strategies/{pattern}", variant="as_documented", framework="keras", aggregates=FIGURES,
+        pattern=f"strategies/{pattern}", variant="as_documented", framework="keras",
+        workloads=OF_ANY_SAMPLES, aggregates=FIGURES,
         source="Keras guide: Training & evaluation with the built-in methods",
         module=lambda data: model(data, **options),
     )  # fmt: skip

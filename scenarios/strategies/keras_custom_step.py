@@ -6,6 +6,7 @@ The guide's first example hands the loss of a batch to the loss metric, and not 
 from harness import Aggregate, scenario
 from harness.oracle.predictions import mean_of_batch_means, weighted_by_batch_size
 from harness.oracle.quantities import accuracy, cross_entropy
+from scenarios.strategies.figures import OF_ANY_SAMPLES
 
 
 def model(data, weighted):
@@ -44,7 +45,7 @@ def model(data, weighted):
 
 def declare(variant, weighted, arithmetic):
     scenario(
-        pattern="strategies/keras_custom_step", variant=variant, framework="keras",
+        pattern="strategies/keras_custom_step", variant=variant, framework="keras", workloads=OF_ANY_SAMPLES,
         source="Keras guide: Customizing what happens in fit() with TensorFlow, first example",
         module=lambda data: model(data, weighted),
         aggregates=[

@@ -7,6 +7,7 @@ overrides the property, and then it is easy to forget one.
 from harness import Aggregate, Expect, scenario
 from harness.oracle.predictions import all_epochs_so_far, mean_of_batch_means, over_the_epoch, weighted_by_batch_size
 from harness.oracle.quantities import accuracy, cross_entropy
+from scenarios.strategies.figures import OF_ANY_SAMPLES
 
 
 def model(data, weighted=False, all_listed=True):
@@ -50,7 +51,7 @@ def model(data, weighted=False, all_listed=True):
 
 def declare(variant, of_loss, of_accuracy=over_the_epoch, expects=(), **options):
     scenario(
-        pattern="strategies/keras_own_metrics", variant=variant, framework="keras",
+        pattern="strategies/keras_own_metrics", variant=variant, framework="keras", workloads=OF_ANY_SAMPLES,
         source="Keras guide: Customizing what happens in fit() with TensorFlow, going lower-level",
         module=lambda data: model(data, **options), expects=expects,
         aggregates=[

@@ -7,6 +7,7 @@ anything ever updated them or not. Under any other name it reports what the last
 from harness import Aggregate, scenario
 from harness.oracle.predictions import last_batch, never_updated, weighted_by_batch_size
 from harness.oracle.quantities import cross_entropy
+from scenarios.strategies.figures import OF_ANY_SAMPLES
 
 
 def model(data, name):
@@ -31,7 +32,7 @@ def model(data, name):
 
 def declare(variant, name, arithmetic):
     scenario(
-        pattern="strategies/keras_returned_loss", variant=variant, framework="keras",
+        pattern="strategies/keras_returned_loss", variant=variant, framework="keras", workloads=OF_ANY_SAMPLES,
         module=lambda data: model(data, name),
         aggregates=[
             Aggregate(name, of=cross_entropy, stage="train", predicts=arithmetic),
