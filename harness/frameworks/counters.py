@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from harness.frameworks.measuring import inside
+
 
 class TorchOperations(TorchDispatchMode):  # type: ignore[misc]  # torch is not type-checked here
     """Counts the operations that reach a kernel while the block runs, those of the backward pass too.
@@ -53,7 +55,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[misc]  # as above
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        for tensor in filter(torch.is_tensor, _inside(result)):
+        for tensor in filter(torch.is_tensor, inside(result)):
             storage = tensor.untyped_storage()
             reference = StorageWeakRef(storage)
             self._made[reference.cdata] = (reference, storage.nbytes())
@@ -92,15 +94,4 @@ def _held(module: nn.Module) -> Iterable[Any]:
     for part in module.modules():
         for name, value in vars(part).items():
             if name not in _INTERNAL:
-                yield from _inside(value)
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    """What dictionaries, lists and tuples hold, however deep."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        yield value
-        return
-    for item in value:
-        yield from _inside(item)
+                yield from inside(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.frameworks.keras_package import keras, tf
 from harness.frameworks.keras_recording import metrics_of
-from harness.frameworks.measuring import Counting, Measuring, Memory, Timing
+from harness.frameworks.measuring import Counting, Measuring, Memory, Timing, inside
 from harness.frameworks.python_calls import PythonCalls
 
 CONVERT = importlib.import_module("keras.src.backend").convert_to_numpy.__code__
@@ -110,7 +110,7 @@ class KerasMemory(Memory):
         super().__init__(nullcontext())
 
     def alive(self) -> dict[str, int]:
-        held = [value for part in self._parts() for value in _inside(vars(part))]
+        held = [value for part in self._parts() for value in inside(vars(part))]
         return {
             "live_bytes": _bytes(gc.get_objects()),
             "held_bytes": _bytes(held),
@@ -130,17 +130,6 @@ def _is_tensor(value: Any) -> bool:
 def _bytes(values: Iterable[Any]) -> int:
     tensors = {id(value): value for value in values if _is_tensor(value)}.values()
     return sum(each.dtype.size * each.shape.num_elements() for each in tensors if each.dtype.is_numpy_compatible)
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    """What dictionaries, lists and tuples hold, however deep."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        yield value
-        return
-    for item in value:
-        yield from _inside(item)
 
 
 MEASURES: dict[str, Callable[[], Measuring]] = {

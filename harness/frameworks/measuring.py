@@ -7,7 +7,7 @@ when they start. Each meter is used in a process of its own, so that none is mea
 import gc
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, Protocol
@@ -218,3 +218,14 @@ class Timing(Running):
 
     def result(self) -> dict[str, Any]:
         return {"seconds_per_step": [(end - start) / self._batches for start, end in pairwise(self._starts)]}
+
+
+def inside(value: Any) -> Iterable[Any]:
+    """What dictionaries, lists and tuples hold, however deep."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        yield value
+        return
+    for item in value:
+        yield from inside(item)
