@@ -7,6 +7,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from harness.frameworks.measuring import Measuring
+from harness.frameworks.partition import WrappedLoader
 
 
 class Measured(Exception):  # noqa: N818  # it is no error
@@ -21,18 +22,12 @@ def fit(module: Any, train: DataLoader, validation: DataLoader, measuring: Measu
         module.fit(training, Validation(validation, measuring), measuring.max_epochs, training.report)
 
 
-class Told:
+class Told(WrappedLoader):
     """A loader that tells how far it is."""
 
     def __init__(self, loader: DataLoader, measuring: Measuring) -> None:
-        self._loader = loader
+        super().__init__(loader)
         self._measuring = measuring
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
 
 class Training(Told):

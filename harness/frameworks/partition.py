@@ -90,3 +90,16 @@ class Partition(Sampler):  # type: ignore[misc]  # as above
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return self.batches[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
         return self.batches
+
+
+class WrappedLoader:
+    """Has whatever the loader inside has; how it is iterated over is for those that inherit."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)

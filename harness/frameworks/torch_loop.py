@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from harness.errors import ScenarioError
 from harness.frameworks import loop_measuring, torch_measuring
-from harness.frameworks.partition import Partition, Samples
+from harness.frameworks.partition import Partition, Samples, WrappedLoader
 from harness.frameworks.torch_recording import Predictions, checksum, number
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.encoding import encode_batch
@@ -129,19 +129,13 @@ class Recording:
         self._begun, self._open = [], ""
 
 
-class Watched:
+class Watched(WrappedLoader):
     """A loader that tells when each of its batches begins and ends."""
 
     def __init__(self, loader: DataLoader, stage: str, recording: Recording) -> None:
-        self._loader = loader
+        super().__init__(loader)
         self._stage = stage
         self._recording = recording
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
     def __iter__(self) -> Iterator[Any]:
         self._recording.begin_pass(self._stage)
