@@ -7,12 +7,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.environment import Environment
+from harness.faults.fault import NONE
 from harness.findings import Finding
 from harness.history.encoding import encode_number
 from harness.scenario import Claim, Condition, Differ, Fewer, When
 
-# (scenario, workload) → counter → integer
-Tallies = dict[tuple[str, str], dict[str, int]]
+Key = tuple[str, str, str]  # scenario, workload, fault
+Tallies = dict[Key, dict[str, int]]  # counter → integer
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,16 @@ class Evidence:
 def decide(
     claim: Claim,
     findings: Sequence[Finding],
-    tallies: Mapping[tuple[str, str], dict[str, int]],
+    tallies: Mapping[Key, dict[str, int]],
     environment: Environment,
-    possible: Collection[tuple[str, str]],
+    possible: Collection[Key],
 ) -> Decision:
     """A claim is `undecided`, which is as expected, unless all trials that could bear on it here were run, and none
     of the findings that it rests on is `unknown`.
 
     Args:
-        tallies: the exact counters by scenario and workload.
-        possible: (scenario, workload) of every trial that can run here, asked for or not.
+        tallies: the exact counters of every trial that was run.
+        possible: every trial that can run here, asked for or not.
     """
     evidence = [_gather(condition, findings, tallies) for condition in claim.holds_when]
     needed = {trial for trial in possible if any(_bears_on(condition, *trial) for condition in claim.holds_when)}
@@ -101,15 +102,15 @@ def decide(
     )
 
 
-def _bears_on(condition: Condition, scenario: str, workload: str) -> bool:
-    return fnmatchcase(workload, condition.workload) and any(
-        fnmatchcase(scenario, glob) for glob in condition.scenarios
+def _bears_on(condition: Condition, scenario: str, workload: str, fault: str) -> bool:
+    return (
+        any(fnmatchcase(scenario, glob) for glob in condition.scenarios)
+        and fnmatchcase(workload, condition.workload)
+        and fnmatchcase(fault, condition.fault if isinstance(condition, When) else NONE)
     )
 
 
-def _gather(
-    condition: Condition, findings: Sequence[Finding], tallies: Mapping[tuple[str, str], dict[str, int]]
-) -> Evidence:
+def _gather(condition: Condition, findings: Sequence[Finding], tallies: Mapping[Key, dict[str, int]]) -> Evidence:
     if isinstance(condition, Fewer):
         return _compare_counters(condition, tallies)
     if isinstance(condition, Differ):
@@ -121,7 +122,7 @@ def _selected(when: When, findings: Sequence[Finding]) -> list[Finding]:
     return [
         finding
         for finding in findings
-        if _bears_on(when, finding.scenario, finding.workload)
+        if _bears_on(when, finding.scenario, finding.workload, finding.fault)
         and fnmatchcase(finding.aggregate, when.aggregate)
         and fnmatchcase(finding.checker, when.checker)
     ]
@@ -129,9 +130,10 @@ def _selected(when: When, findings: Sequence[Finding]) -> list[Finding]:
 
 def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
     selected = _selected(when, findings)
+    under = "" if when.fault == NONE else f" under {when.fault}"
     biases = [abs(finding.bias) for finding in selected if finding.bias is not None]
     return Evidence(
-        asked=f"{when.aggregate} ({when.checker}) of {when.scenario} on {when.workload} is {when.verdict}",
+        asked=f"{when.aggregate} ({when.checker}) of {when.scenario} on {when.workload}{under} is {when.verdict}",
         met=[(finding.trial, finding.workload, finding.verdict == when.verdict) for finding in selected],
         numbers={
             "verdicts": dict(sorted(Counter(finding.verdict for finding in selected).items())),
@@ -140,12 +142,12 @@ def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
     )
 
 
-def _compare_counters(fewer: Fewer, tallies: Mapping[tuple[str, str], dict[str, int]]) -> Evidence:
+def _compare_counters(fewer: Fewer, tallies: Mapping[Key, dict[str, int]]) -> Evidence:
     met, numbers = [], {}
-    for (scenario, workload), counters in tallies.items():
-        other = tallies.get((fewer.than, workload), {})
+    for (scenario, workload, fault), counters in tallies.items():
+        other = tallies.get((fewer.than, workload, fault), {})
         if (
-            scenario == fewer.scenario
+            (scenario, fault) == (fewer.scenario, NONE)
             and fnmatchcase(workload, fewer.workload)
             and {fewer.counter} <= {*counters} & {*other}
         ):
@@ -165,6 +167,7 @@ def _compare_figures(differ: Differ, findings: Sequence[Finding]) -> Evidence:
             finding.workload: [epoch.observed for epoch in finding.per_epoch]
             for finding in findings
             if (finding.checker, finding.aggregate, finding.scenario) == ("aggregate", differ.aggregate, scenario)
+            and finding.fault == NONE
             and fnmatchcase(finding.workload, differ.workload)
             and any(epoch.observed is not None for epoch in finding.per_epoch)
         }

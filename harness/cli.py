@@ -23,6 +23,7 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, engines
 from harness.environment import together
 from harness.errors import HarnessError, UsageError
+from harness.faults.library import Faults
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
 from harness.workloads import library
@@ -128,12 +129,16 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
     "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial may take.",
 )  # fmt: skip
+@click.option("--fault", "faults", multiple=True, help="Only under faults called so: a glob.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
-def run_trials(filters: tuple[str, ...], device: str, seed: int, jobs: int, limit_s: float, out: Path | None) -> None:
+def run_trials(
+    filters: tuple[str, ...], device: str, seed: int, jobs: int, limit_s: float, faults: tuple[str, ...],
+    out: Path | None,
+) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
 
-    request = Request(filters=filters, device=device, seed=seed, jobs=jobs, limit_s=limit_s)
+    request = Request(filters, Faults(faults or ("*",)), device, seed, jobs, limit_s)
     out = out or Path("reports/runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     console = Console()
     catalog = catalogs.find()

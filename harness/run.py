@@ -20,6 +20,7 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome, engines
 from harness.environment import NOT_ASKED, Environment, together
 from harness.errors import UsageError
+from harness.faults.library import EVERY_FAULT, Faults
 from harness.findings import DECIDED, Finding
 from harness.history import reader
 from harness.history.reader import History
@@ -43,6 +44,7 @@ class Request:
     """What was asked for on the command line."""
 
     filters: tuple[str, ...] = ()
+    faults: Faults = EVERY_FAULT
     device: str = "auto"
     seed: int = 0
     jobs: int = 1
@@ -111,7 +113,9 @@ class _Run:
         with engine_log, engines(frameworks, request.jobs, request.limit_s, engine_log) as warm:
             environments = warm.environments
             environment = together(environments)
-            self.planned = plan.make(catalog, request.filters, request.device, request.seed, environments)
+            self.planned = plan.make(
+                catalog, request.filters, request.device, request.seed, environments, request.faults
+            )
             self.environment = environment.found
             self._tell("running")
             trials = [replace(trial, prelude=request.prelude) for trial in self.planned.trials]
@@ -156,7 +160,7 @@ class _Run:
         )
         self.findings += found
         if history.operations:  # else it was damaged: nothing was counted, which is not the same as zero
-            self.tallies[outcome.trial.scenario, outcome.trial.workload] = counted
+            self.tallies[outcome.trial.scenario, outcome.trial.workload, outcome.trial.fault] = counted
 
     def _tell(self, status: str) -> None:
         """Write the manifest."""
@@ -188,7 +192,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     Raises:
         HarnessError: with the exit code that says what kind of failure it was.
     """
-    names = dict.fromkeys(workload for _, workload in plan.pairs(catalog, request.filters))
+    names = dict.fromkeys(each.workload for each in plan.asked(catalog, request.filters, request.faults))
     workloads = {name: library.build(name, request.seed) for name in names}
     run = _Run(RunDirectory.create(out), request)
     interrupted = False
@@ -206,16 +210,16 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     return Result(run.directory, tuple(run.findings), tuple(run.decisions), unavailable, interrupted)
 
 
-def _possible(catalog: Catalog, device: str, environments: dict[str, Environment]) -> set[tuple[str, str]]:
-    """Scenario and workload of every trial that can run here, or might: not every framework was asked."""
+def _possible(catalog: Catalog, device: str, environments: dict[str, Environment]) -> set[claims.Key]:
+    """Scenario, workload and fault of every trial that can run here, or might: not every framework was asked."""
     asked = {framework: environments.get(framework, NOT_ASKED) for framework in catalog.frameworks(())}
     everything = plan.make(catalog, (), device, 0, asked)
     might = {
-        (item.scenario, item.workload)
+        (item.scenario, item.workload, item.fault)
         for item in everything.unavailable
         if item.scenario in catalog.scenarios and catalog.scenarios[item.scenario].framework not in environments
     }
-    return might | {(trial.scenario, trial.workload) for trial in everything.trials}
+    return might | {(trial.scenario, trial.workload, trial.fault) for trial in everything.trials}
 
 
 def _count(findings: Sequence[Finding], planned: plan.Plan) -> dict[str, Any]:

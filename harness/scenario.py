@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Literal, get_args
 
 from harness.errors import ScenarioError
+from harness.faults.fault import NONE
 from harness.oracle.predictions import Prediction, over_the_epoch
 from harness.oracle.quantities import Quantity
 
@@ -71,6 +72,7 @@ class Expect:
         needs: where it holds: a requirement such as ``"pytorch_lightning<2.0"``; empty for everywhere.
             ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
         exception: for the verdict `raised`, the class name of what is raised; empty for any.
+        fault: a glob over the faults it holds under.
     """
 
     verdict: str
@@ -79,6 +81,7 @@ class Expect:
     workload: str = "*"
     needs: str = ""
     exception: str = ""
+    fault: str = "*"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,19 @@ class EpochHook:
 
 
 @dataclass(frozen=True)
+class Record:
+    """A file that a scenario writes an entry of every epoch to, and that is looked at once its process is gone.
+
+    Attributes:
+        file: relative to the folder that a trial works in.
+        epoch_of: the epoch, counted from 0, that a line of it is about; None if about none.
+    """
+
+    file: str
+    epoch_of: Callable[[str], int | None]
+
+
+@dataclass(frozen=True)
 class When:
     """Selects findings by glob, and says which verdict they need for a claim to hold."""
 
@@ -133,6 +149,7 @@ class When:
     aggregate: str = "*"
     checker: str = "*"
     workload: str = "*"
+    fault: str = NONE
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -207,6 +224,10 @@ class Scenario:
     locator: str
     declared_at: str
     ranks: int = 1
+    faults: tuple[str, ...] = (NONE,)
+    callbacks: Callable[[], Sequence[Any]] = tuple
+    record: Record | None = None
+    resume_from: str = ""
 
     @property
     def id(self) -> str:
@@ -264,6 +285,10 @@ def scenario(
     predictions_from: str = "",
     trainer: Mapping[str, Any] | None = None,
     ranks: int = 1,
+    faults: Sequence[str] | str = NONE,
+    callbacks: Callable[[], Sequence[Any]] = tuple,
+    record: Record | None = None,
+    resume_from: str = "",
 ) -> Scenario:
     """Declare one scenario, below the module it runs.
 
@@ -285,6 +310,11 @@ def scenario(
         framework: `lightning`, `keras` or `torch`.
         trainer: further arguments for the Trainer, or for Keras's `fit`.
         ranks: how many processes share an epoch, on the CPU; batch k goes to rank k modulo `ranks`.
+        faults: globs over the names of faults that it runs under (`harness.faults.library`).
+        callbacks: called for every `fit`, returns the callbacks that it is given.
+        record: what it writes of every epoch to a file of its own.
+        resume_from: a checkpoint that it writes, relative to the folder that a trial works in; training goes on from it
+            where a process that was killed is followed by another.
 
     Raises:
         ScenarioError: no aggregate, or two with the same label and requirement; a pattern that is not
@@ -336,6 +366,10 @@ def scenario(
         predictions_from=predictions_from,
         trainer=dict(trainer or {}),
         ranks=ranks,
+        faults=(faults,) if isinstance(faults, str) else tuple(faults),
+        callbacks=callbacks,
+        record=record,
+        resume_from=resume_from,
         locator=declaring.f_globals.get("__name__", ""),
         declared_at=place,
     )

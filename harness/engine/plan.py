@@ -9,6 +9,8 @@ from harness.catalog import Catalog, declared_workloads, is_file, split_filter
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import UsageError
+from harness.faults.fault import NONE
+from harness.faults.library import EVERY_FAULT, Faults, Schedule
 from harness.scenario import Scenario
 from harness.workloads import library, written_out
 
@@ -21,6 +23,7 @@ class Unavailable:
     workload: str
     device: str
     reason: str
+    fault: str = NONE
 
 
 @dataclass(frozen=True)
@@ -29,55 +32,77 @@ class Plan:
     unavailable: tuple[Unavailable, ...]
 
 
-def pairs(catalog: Catalog, filters: Sequence[str]) -> list[tuple[Scenario, str]]:
-    """Scenario and workload of every trial that filters ask for, whether it can run here or not; in order.
+@dataclass(frozen=True)
+class Asked:
+    """A trial that was asked for, whether it can run here or not."""
+
+    scenario: Scenario
+    workload: str
+    fault: str = NONE
+    faults: Schedule = ()
+
+
+def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT) -> list[Asked]:
+    """Every trial that filters ask for, whether it can run here or not; ordered by scenario, workload and fault.
 
     Raises:
         UsageError: a filter is malformed or matches nothing.
         ScenarioError: a selected scenario names no workload that there is.
     """
-    found = [(each, workload) for each in catalog.select(filters) for workload in workloads_of(each, filters)]
+    found = [
+        Asked(each, workload, fault, schedule)
+        for each in catalog.select(filters)
+        for workload in workloads_of(each, filters)
+        for fault, schedule in faults.of(each).items()
+    ]
     for text in filters:
         held_back = any(missing.may_hold(text) for missing in catalog.unreadable)
-        if not held_back and not any(_asks_for(text, scenario.id, workload) for scenario, workload in found):
+        if not held_back and not any(_asks_for(text, each.scenario.id, each.workload) for each in found):
             raise UsageError(f"no workload matches {text}; the workloads are: {', '.join(library.NAMES)}")
     return found
 
 
 def make(
-    catalog: Catalog, filters: Sequence[str], device: str, seed: int, environments: dict[str, Environment]
+    catalog: Catalog,
+    filters: Sequence[str],
+    device: str,
+    seed: int,
+    environments: dict[str, Environment],
+    faults: Faults = EVERY_FAULT,
 ) -> Plan:
-    """Expand filters to trials, ordered by scenario and workload.
+    """Expand filters to trials, ordered by scenario, workload and fault.
 
     Args:
         device: `cpu`, `cuda`, or `auto` (cuda where there is one).
         environments: by framework.
 
     Raises:
-        UsageError, ScenarioError: as `pairs`.
+        UsageError, ScenarioError: as `asked`.
     """
     trials, unavailable = [], []
-    for scenario, workloads in groupby(pairs(catalog, filters), key=lambda pair: pair[0]):
+    for scenario, wanted in groupby(asked(catalog, filters, faults), key=lambda each: each.scenario):
         environment = environments[scenario.framework]
         placed = resolve_device(device, environment)
         reason = environment.unavailable(scenario.framework, placed) or environment.unmet(scenario.needs)
-        if scenario.ranks > 1 and (placed == "cuda" or scenario.framework != "lightning"):
-            reason = reason or "several ranks run in Lightning on the CPU only, so far"
-        for _, workload in workloads:
-            beyond = library.recipe(workload).beyond(scenario.framework)
-            if reason or beyond:
-                told = reason or f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far"
-                unavailable.append(Unavailable(scenario.id, workload, placed, told))
+        if scenario.ranks > 1 and (placed == "cuda" or scenario.framework == "torch"):
+            reason = reason or "several ranks run in Lightning and Keras on the CPU only, so far"
+        for each in wanted:
+            beyond = library.recipe(each.workload).beyond(scenario.framework)
+            told = reason or (beyond and f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far")
+            if told:
+                unavailable.append(Unavailable(scenario.id, each.workload, placed, told, each.fault))
             else:
                 trials.append(
                     Trial(
                         scenario.id,
                         scenario.locator,
                         scenario.framework,
-                        workload,
+                        each.workload,
                         placed,
                         seed,
-                        precision=library.recipe(workload).precision,
+                        fault=each.fault,
+                        faults=each.faults,
+                        precision=library.recipe(each.workload).precision,
                         ranks=scenario.ranks,
                     )
                 )

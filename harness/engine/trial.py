@@ -9,12 +9,14 @@ import json
 import os
 import sys
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness import scenario_files
 from harness.engine import place
+from harness.faults.fault import NONE, Fault
+from harness.faults.injector import Injector
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
@@ -34,6 +36,7 @@ class Trial:
         prelude: `FILE.py:FUNCTION`, called in the trial's process before anything else; it is how the
             harness's own tests plant bugs. Empty for none.
         measure: what to measure instead of recording; empty for an ordinary trial.
+        fault: the name of the schedule of `faults`.
     """
 
     scenario: str
@@ -42,11 +45,16 @@ class Trial:
     workload: str
     device: str
     seed: int
-    fault: str = "none"
+    fault: str = NONE
+    faults: tuple[Fault, ...] = ()
     prelude: str = ""
     precision: str = "float32"
     ranks: int = 1
     measure: str = ""
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "Trial":
+        return replace(Trial(**data), faults=tuple(Fault(**fault) for fault in data["faults"]))
 
     @property
     def placement(self) -> str:
@@ -78,7 +86,8 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         if trial.measure:
             adapter.measure(scenario, data, trial.device, trial.seed, trial.measure, recorder)
         else:
-            adapter.run(scenario, data, trial.device, trial.seed, recorder)
+            injector = Injector(trial.faults, recorder) if trial.faults else None
+            adapter.run(scenario, data, trial.device, trial.seed, recorder, injector)
     except BaseException as error:  # noqa: BLE001  # also SystemExit and Ctrl-C: what ends a trial is its result
         recorder.write("trial", "fail", describe(error))
         traceback.print_exc()
@@ -105,7 +114,7 @@ def _run_prelude(prelude: str) -> None:
 def main() -> None:
     """`python -m harness.engine.trial '{"trial": …, "workload": …, "history": …}'`: one trial, nothing warm."""
     request = json.loads(sys.argv[1])
-    ok = run(Trial(**request["trial"]), request["workload"], request["history"])
+    ok = run(Trial.from_json(request["trial"]), request["workload"], request["history"])
     os._exit(0 if ok else 1)
 
 

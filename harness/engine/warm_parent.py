@@ -160,7 +160,7 @@ class WarmParent:
             dump = os.open(os.path.join(folder, DUMP), os.O_WRONLY | os.O_CREAT, 0o644)
             faulthandler.dump_traceback_later(request["limit_s"], exit=False, file=dump)
             gc.unfreeze()
-            code = 0 if run(Trial(**request["trial"]), request["workload"], request["history"]) else 1
+            code = 0 if run(Trial.from_json(request["trial"]), request["workload"], request["history"]) else 1
             sys.stdout.flush()
             sys.stderr.flush()
         finally:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.faults.injector import Injector
 from harness.frameworks import keras_measuring
 from harness.frameworks.keras_package import NAME, keras, tf
 from harness.frameworks.keras_recording import STEPS, Recording, instrument
@@ -58,7 +59,14 @@ def _settle(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
+def run(
+    scenario: Scenario,
+    workload: Workload,
+    device: str,
+    seed: int,
+    recorder: Recorder | None,
+    injector: Injector | None = None,
+) -> None:
     """Train the scenario's compiled model on the workload for as many epochs as its schedule plans.
 
     Args:

@@ -1,6 +1,7 @@
 """Runs one trial in PyTorch Lightning 1.9 to 2.6 and writes its history."""
 
 import inspect
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import torch
 
+from harness.faults.injector import Injector
 from harness.frameworks import torch_measuring
+from harness.frameworks.lightning_faults import FaultlessTraining, FaultyTraining
 from harness.frameworks.lightning_measuring import Telling
 from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.lightning_recording import (
@@ -21,9 +24,9 @@ from harness.frameworks.lightning_recording import (
     instrument,
     overrides,
     progress_bar,
+    record_callbacks,
 )
 from harness.frameworks.measuring import Measuring
-from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
@@ -63,17 +66,26 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
 
 
-def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
+def run(
+    scenario: Scenario,
+    workload: Workload,
+    device: str,
+    seed: int,
+    recorder: Recorder | None,
+    injector: Injector | None = None,
+) -> None:
     """Train the scenario's module on the workload, as its schedule says.
 
     Args:
         device: `cpu` or `cuda`.
         recorder: where the history goes; None runs the same training, and tells a logger that drops it.
+        injector: of what goes wrong; None for nothing. It needs a recorder.
     """
     seed_all(seed)
     try:
         if workload.schedule.stopped_at is None:
-            _fit(scenario, workload, device, recorder)
+            resumed = scenario.resume_from if os.path.exists(scenario.resume_from) else None
+            _fit(scenario, workload, device, recorder, checkpoint=resumed, injector=injector)
         else:
             with TemporaryDirectory() as folder:
                 checkpoint = Path(folder, "mid_epoch.ckpt")
@@ -93,6 +105,7 @@ def _fit(
     callbacks: Sequence[Any] = (),
     checkpoint: str | None = None,
     measuring: Measuring | None = None,
+    injector: Injector | None = None,
 ) -> None:
     """One `fit`, in a module and a trainer of its own.
 
@@ -100,9 +113,12 @@ def _fit(
         measuring: trains for as many epochs as it asks for, does not validate, and logs as often as by default.
     """
     module = scenario.module(workload.shape).to(getattr(torch, workload.precision))
-    samples = Samples(workload)
-    samplers = {stage: [Partition(batches) for batches in workload.loaders_of(stage)] for stage in STEPS}
-    (train,), validation = ([samples.loader(sampler) for sampler in samplers[stage]] for stage in STEPS)
+    position = Position()
+    faulty = FaultyTraining(injector, position, device) if injector else FaultlessTraining()
+    samples = faulty.samples(workload)
+    samplers = {stage: [faulty.partition(batches, stage) for batches in workload.loaders_of(stage)] for stage in STEPS}
+    (train,), validation = ([faulty.loader(samples, sampler, stage) for sampler in samplers[stage]] for stage in STEPS)
+    faulty.spoil_steps(module)
     arguments: dict[str, Any] = {
         **_loop(workload.schedule),
         "accelerator": "gpu" if device == "cuda" else "cpu",
@@ -115,7 +131,6 @@ def _fit(
     }
     recording: list[Any] = []
     if recorder is not None:
-        position = Position()
         instrument(module, scenario.predictions_from, samples, samplers, recorder, position)
         metrics = _torchmetrics_in(module)
         read_in = {aggregate.reported_in for aggregate in scenario.aggregates}
@@ -135,17 +150,21 @@ def _fit(
         if own_sampler not in inspect.signature(pl.Trainer).parameters:
             own_sampler = "replace_sampler_ddp"
         arguments[own_sampler] = False
-    asked = dict(scenario.trainer)
-    arguments["callbacks"] = [*asked.pop("callbacks", ()), *callbacks, *recording]
-    arguments.update(asked)
+    own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks()]
+    owners = record_callbacks(own, recorder, position) if recorder is not None else []
+    arguments.update({**faulty.arguments(), **scenario.trainer})
+    arguments["callbacks"] = faulty.around([*own, *callbacks, *recording])
     if recorder is not None and checkpoint is None:
         planned = {
             "max_epochs": arguments["max_epochs"],
             "stages": [stage for stage, step in STEPS.items() if overrides(module, step)],
             "hooks": [hook for hook in HOOKS if overrides(module, hook)],
+            "owners": owners,
         }
         recorder.write("plan", "info", planned)
+    faulty.spoil_logger(arguments["logger"])
     trainer = pl.Trainer(**arguments)
+    faulty.spoil_checkpoints(trainer)
     trainer.fit(module, train, validation if len(validation) > 1 else validation[0], ckpt_path=checkpoint)
 
 

@@ -9,7 +9,7 @@ and 2.6.6.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from types import MethodType
 from typing import Any
@@ -28,6 +28,11 @@ STEPS = {"train": "training_step", "validation": "validation_step"}
 HOOKS = sorted(
     {name for name in dir(pl.LightningModule) if name.startswith("on_")}
     | {"setup", "teardown", "epoch_end", "training_epoch_end", "validation_epoch_end", "test_epoch_end"}
+)
+# Of callbacks; those that put things into a checkpoint or take them out follow its being written or read.
+CALLBACK_HOOKS = sorted(
+    {name for name in dir(pl.Callback) if name.startswith("on_")} - {"on_save_checkpoint", "on_load_checkpoint"}
+    | {"setup", "teardown"}
 )
 COUNTED_EPOCH = 1  # in the first, some calls only fill caches
 
@@ -182,6 +187,10 @@ class RecordingLogger(pl.loggers.logger.DummyLogger):  # type: ignore[name-defin
         }
         self._recorder.write("logger", "ok", value, **self._position.stamp())
 
+    def finalize(self, status: str) -> None:
+        self._recorder.write("Logger.finalize", "invoke", **self._position.stamp())
+        self._recorder.write("Logger.finalize", "ok", {"status": status}, **self._position.stamp())
+
 
 def progress_bar(recorder: Recorder, position: Position) -> Any:
     base = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase
@@ -233,7 +242,7 @@ def overrides(module: Any, name: str) -> bool:
     return getattr(type(module), name, None) is not getattr(pl.LightningModule, name, None)
 
 
-def _replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
+def replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
     """By a bound method: Lightning reads the signatures of steps and hooks to decide which arguments to pass, by
     `getfullargspec` and less the first of them."""
 
@@ -283,24 +292,49 @@ def _record_step(
             position.python_calls[stage] = position.python_calls.get(stage, 0) + calls.count
         return result
 
-    _replace(module, name, step)
+    replace(module, name, step)
 
 
 def _record_hook(module: Any, name: str, recorder: Recorder, position: Position) -> None:
-    inner = getattr(module, name)
+    replace(module, name, _recorded(getattr(module, name), name, recorder, position))
 
+
+def _recorded(inner: Callable[..., Any], f: str, recorder: Recorder, position: Position) -> Callable[..., Any]:
     def hook(*args: Any, **kwargs: Any) -> Any:
         stamp = position.stamp()
-        recorder.write(name, "invoke", **stamp)
+        recorder.write(f, "invoke", **stamp)
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            recorder.write(name, "fail", _failure(error), **stamp)
+            recorder.write(f, "fail", _failure(error), **stamp)
             raise
-        recorder.write(name, "ok", **stamp)
+        recorder.write(f, "ok", **stamp)
         return result
 
-    _replace(module, name, hook)
+    return hook
+
+
+def record_callbacks(callbacks: Sequence[Any], recorder: Recorder, position: Position) -> list[dict[str, Any]]:
+    """Record the hooks that callbacks of a scenario's own define, each as `Class.hook`.
+
+    Returns what there is to be seen of each: its name (its class, and a number from the second one on), whether
+    Lightning takes it for one that `monitors`, or for a `checkpoint`, and its hooks.
+    """
+    owners = []
+    for callback in callbacks:
+        hooks = [name for name in CALLBACK_HOOKS if getattr(type(callback), name) is not getattr(pl.Callback, name)]
+        alike = sum(type(other) is type(callback) for other in callbacks[: callbacks.index(callback)])
+        name = type(callback).__name__ + (str(alike + 1) if alike else "")
+        for hook in hooks:
+            setattr(callback, hook, _recorded(getattr(callback, hook), f"{name}.{hook}", recorder, position))
+        owners.append({"name": name, "kind": _kind(callback), "hooks": hooks})
+    return owners
+
+
+def _kind(callback: Any) -> str:
+    if isinstance(callback, pl.callbacks.Checkpoint):
+        return "checkpoint"
+    return "monitor" if isinstance(callback, pl.callbacks.EarlyStopping) else "callback"
 
 
 def _record_log(module: Any, recorder: Recorder, position: Position) -> None:
@@ -311,4 +345,4 @@ def _record_log(module: Any, recorder: Recorder, position: Position) -> None:
         recorder.write("log", "info", text=encode_figure(name, number(value), options), **position.stamp())
         inner(name, value, *args, **kwargs)
 
-    _replace(module, "log", log)
+    replace(module, "log", log)

@@ -43,11 +43,15 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         found = [self._ids.get(_bytes(row)) for row in features]
         return supposed if None in found else tuple(index for index in found if index is not None)
 
-    def loader(self, sampler: "Partition") -> DataLoader:
-        """Gives the sampler's batches, in the workload's structure."""
-        if self._structure == "pair":
-            return DataLoader(self, batch_sampler=sampler)
-        return DataLoader(self, batch_sampler=sampler, collate_fn=self._collate)
+    def loader(self, sampler: "Partition", **options: Any) -> DataLoader:
+        """Gives the sampler's batches, in the workload's structure.
+
+        Args:
+            options: further ones of a `DataLoader`.
+        """
+        if self._structure != "pair":
+            options["collate_fn"] = self._collate
+        return DataLoader(self, batch_sampler=sampler, **options)
 
     def _collate(self, samples: list[tuple[Tensor, Tensor]]) -> Any:
         features, targets = default_collate(samples)

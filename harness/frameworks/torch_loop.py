@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from harness.errors import ScenarioError
+from harness.faults.injector import Injector
 from harness.frameworks import loop_measuring, torch_measuring
 from harness.frameworks.partition import Partition, Samples, WrappedLoader
 from harness.frameworks.torch_recording import Predictions, checksum, number
@@ -50,7 +51,14 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     recorder.write("measured", "ok", {"network": measuring.network, **measuring.result()})
 
 
-def run(scenario: Scenario, workload: Workload, device: str, seed: int, recorder: Recorder | None) -> None:
+def run(
+    scenario: Scenario,
+    workload: Workload,
+    device: str,
+    seed: int,
+    recorder: Recorder | None,
+    injector: Injector | None = None,
+) -> None:
     """Have the scenario's module train itself on the workload, for as many epochs as its schedule plans.
 
     Args:

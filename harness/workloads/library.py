@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.workloads import partitions, written_out
 from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
 from harness.workloads.recipe import Recipe
+from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
 
 PARTITIONS = {
@@ -56,6 +57,9 @@ RECIPES = {
     # Under a name of their own, so that only those scenarios run on them that ask for them.
     **{f"adversarial/{name}": recipe for name, recipe in ADVERSARIAL.items()},
 }
+
+# Few batches and epochs, for what is run under many faults.
+RECIPES["short/diabetes"] = Recipe("diabetes", "train=4x16,validation=3x16", schedule=Schedule(epochs=3))
 
 NAMES = tuple(RECIPES)
 

@@ -1,0 +1,52 @@
+"""What goes wrong where batches come from: in a pass over the batches of a stage, in any framework."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from harness.faults.fault import Fault, InjectedError
+from harness.faults.injector import Injector
+from harness.faults.step import described
+
+B = TypeVar("B")
+EXTRA_PASSES = 5  # of a loader that never ends; then it waits, so that a history does not fill the disk
+
+
+def block() -> None:
+    """Wait for what never happens."""
+    threading.Event().wait()
+
+
+def faulty_pass(
+    batches: Sequence[B], injector: Injector, stage: str, epoch: int, strike: Callable[[Fault, int], None]
+) -> Iterator[B]:
+    """The batches of a pass as a faulty loader gives them.
+
+    Args:
+        strike: does what the framework has a part in, once it is noted, before the batch is given.
+    """
+    for index, batch in enumerate(batches):
+        for fault in injector.due("fetch", stage, epoch, index):
+            raised = described(InjectedError(fault.message)) if fault.kind == "getitem_raises" else None
+            injector.fire(fault, index, raised)
+            if fault.kind == "runs_dry":
+                return
+            if fault.kind == "hangs":
+                block()
+            strike(fault, index)
+        yield batch
+    for fault in injector.due("iterate", stage, epoch, kinds=["loader.never_ends"]):
+        injector.fire(fault)
+        for _ in range(EXTRA_PASSES):
+            yield from batches
+        block()
+
+
+def told_length(batches: int, injector: Injector, stage: str) -> int | None:
+    """How many batches a loader says that it has, for as long as it is there; None if it cannot say."""
+    for fault in injector.due("length", stage, 0):
+        by: int = fault.parameter("by")
+        says = batches + by if fault.kind == "length_too_long" else batches - by
+        injector.fire(fault, value={"says": says, "has": batches})
+        return says
+    return None if injector.plans("loader.never_ends", stage) else batches
