@@ -129,6 +129,7 @@ class FirstFaultyCallback(FaultyCallback):
             if fault.kind == "threads_alive":
                 self._injector.fire(fault)
                 process.outlive_the_main_thread()
+                continue
             for stopping in [each for each in trainer.callbacks if isinstance(each, pl.callbacks.EarlyStopping)]:
                 self._injector.fire(fault)
                 # Whatever the monitored figure will be, it is beyond that.
