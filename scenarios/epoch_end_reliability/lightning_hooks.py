@@ -84,7 +84,8 @@ scenario(
     callbacks=callbacks, trainer={"enable_checkpointing": True},
     workloads="short/diabetes", faults="*", record=Record("epochs.log", epoch_of),
     aggregates=[
-        Aggregate("train_loss", of=mean_squared_error, stage="train"),
-        Aggregate("val_loss", of=mean_squared_error, stage="validation"),
+        Aggregate(name, of=mean_squared_error, stage=stage, reported_in=place)
+        for name, stage in (("train_loss", "train"), ("val_loss", "validation"))
+        for place in ("logger", "callback_metrics")
     ],
 )  # fmt: skip
