@@ -30,10 +30,12 @@ def check(case: Case) -> list[Finding]:
 
 
 def _is_complete(case: Case, epoch: int) -> bool:
-    """Whether all batches that the schedule plans for an epoch have run, each as often as planned at least."""
+    """Whether all batches that the schedule plans for an epoch have run, each as often as planned at least, and no
+    others."""
     for stage in case.stages:
-        for batch in range(len(case.workload.batches(stage))):
-            ran = sum(each.batch == batch for each in case.told.select("batch", "ok", stage=stage, epoch=epoch))
-            if ran < case.workload.passes(stage, epoch):
-                return False
+        ran = Counter(each.batch for each in case.told.select("batch", "ok", stage=stage, epoch=epoch))
+        planned = range(len(case.workload.batches(stage)))
+        passes = case.workload.passes(stage, epoch)
+        if any(ran[batch] < passes for batch in planned) or any(batch not in planned for batch in ran):
+            return False
     return True
