@@ -84,7 +84,8 @@ EXPECTS = [
         Expect("violated", checker="record", fault=fault)
         for fault in (
             "loader.runs_dry*", "loader.length_too_long", "loader.length_too_short*", "loader.empty_epoch*",
-            "process.stop_requested", "process.max_time", "callback.raises_before*", "callback.raises_after.validation", "callback.raises_twice",
+            "process.stop_requested", "process.max_time", "callback.raises_before*", "callback.raises_after.validation",
+            "callback.raises_twice",
             "callback.logger_raises.validation",
         )
     ),
