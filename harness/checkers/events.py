@@ -33,9 +33,14 @@ class Events:
     def expected(self) -> Expected | None:
         """None where no model says what must happen: in a loop of one's own, and where training is resumed."""
         plan = self._plan
-        if plan is None or self.trial.framework not in ORDERS or self.workload.schedule.stopped_at is not None:
+        if plan is None or self._resumed:
             return None
         return self._loop(plan).expected()
+
+    @property
+    def _resumed(self) -> bool:
+        """As its schedule has it, or in another process since the one before died."""
+        return self.workload.schedule.stopped_at is not None or len(list(self.told.select("trial", "invoke"))) > 1
 
     @cached_property
     def seen(self) -> list[tuple[Event, Operation]]:
