@@ -13,6 +13,7 @@ from harness.catalog import Catalog
 from harness.engine import plan
 from harness.engine.local import Engines, Job
 from harness.environment import Environment, together
+from harness.faults.fault import NONE
 from harness.findings import Finding
 from harness.run import judge_outcome
 from harness.workloads import library
@@ -51,11 +52,13 @@ class Laboratory:
         self.environment: Environment = together(engines.environments)
 
     def run(self, on: str, prelude: str = "", seed: int = 0) -> Tried:
-        """One trial on `scenario@workload`; skipped, with the reason, where it is not available."""
-        planned = plan.make(self.catalog, (on,), DEVICE, seed, self.engines.environments)
+        """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
+        where it is not available."""
+        filter, _, fault = on.partition("#")
+        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
-        (trial,) = planned.trials
+        (trial,) = (trial for trial in planned.trials if trial.fault == (fault or NONE))
         workload = library.build(trial.workload, seed)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -67,6 +70,8 @@ class Laboratory:
 
     def command(self, on: str, seed: int = 0) -> str:
         """What runs the same trial again, from the project's folder."""
-        scenario, _, _ = on.partition("@")
+        filter, _, fault = on.partition("#")
+        scenario, _, _ = filter.partition("@")
         path = scenario_files.path_of(self.catalog.scenarios[scenario].locator)
-        return " ".join(["epoch-harness run", *([path] if path else []), f"'{on}' --device {DEVICE} --seed {seed}"])
+        asked = f"'{filter}' --fault {fault or NONE} --device {DEVICE} --seed {seed}"
+        return " ".join(["epoch-harness run", *([path] if path else []), asked])

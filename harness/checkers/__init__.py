@@ -46,6 +46,8 @@ CHECKERS: dict[str, Checker] = {
 }
 # These hold a training to its plan, which a fault may keep it from.
 OF_THE_WHOLE_PLAN = ("hook", "samples", "report_step", "metric_state", "training")
+# What these ask is answered where a trial raises though nothing went wrong: it did not deliver what it promised.
+OF_THE_LOOP = ("bracket", "order", "epoch_end", "exception", "record")
 
 
 def judge(case: Case) -> list[Finding]:
@@ -54,7 +56,7 @@ def judge(case: Case) -> list[Finding]:
     if any(finding.verdict == "unknown" for finding in findings):
         return findings
     for name, checker in CHECKERS.items():
-        if case.trial.faults and name in OF_THE_WHOLE_PLAN:
+        if name in (OF_THE_WHOLE_PLAN if case.trial.faults else OF_THE_LOOP if case.failure else ()):
             continue
         try:
             findings += checker(case)

@@ -560,9 +560,21 @@ class TestExceptions:
         assert finding.message == "KeyError reached the caller, and InjectedError was to"
 
     def test_one_that_nothing_raised_is_told(self, case):
-        history = healthy().until(f="trial", type="ok")
-        finding = found(case(Operations([*history, *failed("OSError", "no space", [0, 1, 2])])), "exception", "caller")
+        history = Operations([*stopped().until(f="trial", type="ok"), *failed("OSError", "no space", [0, 1])])
+        finding = found(case(history, STOPPED), "exception", "caller")
+        assert (finding.as_expected, finding.message) == (False, "OSError reached the caller, and nothing was to")
+
+    def test_one_that_was_due_and_that_nobody_raised_is_told(self, case):
+        """Lightning itself raises where the process is told to terminate."""
+        told_to = Fault("process", "terminate", batch=1)
+        went_on = [*step("train", 1, 1)[1:], *validation(1), *end_of_epoch(1), *an_epoch(2), *through(), *completed()]
+        finding = found(case(Operations([*until_batch_1(told_to), *went_on]), told_to), "exception", "caller")
         assert not finding.as_expected
+        assert finding.message == "nothing reached the caller, and SIGTERMException was to"
+
+    def test_of_a_trial_that_raises_by_itself_only_what_it_promised_is_judged(self, case):
+        by_itself = case(raised().without(f="fault"))
+        assert {each.checker for each in judge(by_itself)} == {"aggregate", "process"}
 
     def test_an_interrupt_that_is_passed_on_as_it_was_raised_is_not_what_this_version_does(self, case):
         as_raised = {"exception": "KeyboardInterrupt", "message": "", "where": "scenario.py:7"}
