@@ -4,6 +4,7 @@ Each is planted inside a trial, under a fault where it shows only then, and must
 function here.
 """
 
+import signal
 import subprocess
 from contextlib import suppress
 
@@ -42,7 +43,7 @@ def around_fit(function):
     around(part("trainer.call"), "_call_and_handle_interrupt")(function)
 
 
-def skip_for_callbacks(hook, when=lambda trainer: True):
+def skip_for_callbacks(hook, when=lambda _: True):
     @around_callbacks_hooks
     def call(inner, trainer, hook_name, *args, **kwargs):
         if hook_name != hook or not when(trainer):
@@ -54,15 +55,14 @@ def skip_for_callbacks(hook, when=lambda trainer: True):
 
 @plant(caught_by=IN_ORDER)
 def epoch_ends_before_validation():
-    """Callbacks are told of the end of a training epoch before its validation begins."""
+    """From the second on, callbacks are told of the end of an epoch before its validation begins."""
 
     @around_callbacks_hooks
     def call(inner, trainer, hook_name, *args, **kwargs):
-        if hook_name == "on_train_epoch_end":
-            return
-        if hook_name == "on_validation_start" and not trainer.sanity_checking:
+        if trainer.current_epoch > 0 and hook_name == "on_validation_start":
             inner(trainer, "on_train_epoch_end")
-        inner(trainer, hook_name, *args, **kwargs)
+        if trainer.current_epoch == 0 or hook_name != "on_train_epoch_end":
+            inner(trainer, hook_name, *args, **kwargs)
 
 
 @plant(caught_by=cell("on_train_epoch_end"), fault="callback.raises_after")
@@ -136,13 +136,13 @@ def step_taken_twice():
 
 @plant(caught_by=cell("EpochLog.on_fit_end"), fault="process.early_stopping")
 def fit_that_is_stopped_has_no_end():
-    """Where early stopping ends a training, callbacks are not told that `fit` ends."""
+    """Callbacks are not told that `fit` ends."""
     skip_for_callbacks("on_fit_end")
 
 
 @plant(caught_by=cell("EpochLog.teardown"), fault="process.stop_requested")
 def teardown_left_out():
-    """Where training was stopped, nothing is torn down."""
+    """Callbacks are not told to tear down what they set up."""
     skip_for_callbacks("teardown")
 
 
@@ -325,7 +325,7 @@ def interrupt_ignored():
 
 @plant(caught_by=CALLER, fault="process.interrupt", needs="pytorch_lightning>=2.4")
 def interrupt_passed_on():
-    """Ctrl-C reaches the caller of `fit` as the `KeyboardInterrupt` that it was up to 1.0."""
+    """Ctrl-C reaches the caller of `fit` as the `KeyboardInterrupt` that it began as."""
 
     @around_fit
     def fit(inner, *args, **kwargs):
@@ -352,8 +352,6 @@ def _ignore_sigterm():
 
     @around(getattr(connector, "_SignalConnector", None) or connector.SignalConnector, "register_signal_handlers")
     def register(inner, self):
-        import signal
-
         inner(self)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
