@@ -81,7 +81,8 @@ class Events:
         stages = noted.value["stages"]
         batches = {stage: len(self.workload.batches(stage)) if stage in stages else 0 for stage in STAGES}
         shared = {stage: -(-count // self.trial.ranks) for stage, count in batches.items()}
-        return Plan(tuple(self._owners(noted)), shared, self.workload.schedule, self.trial.faults)
+        numbers = {stage: self.workload.numbers(stage) for stage in STAGES}
+        return Plan(tuple(self._owners(noted)), shared, numbers, self.workload.schedule, self.trial.faults)
 
     def _owners(self, plan: Operation) -> Iterator[Owner]:
         known = self.order.hooks

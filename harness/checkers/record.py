@@ -33,9 +33,9 @@ def _is_complete(case: Case, epoch: int) -> bool:
     """Whether all batches that the schedule plans for an epoch have run, each as often as planned at least, and no
     others."""
     for stage in case.stages:
-        ran = Counter(each.batch for each in case.told.select("batch", "ok", stage=stage, epoch=epoch))
-        planned = range(len(case.workload.batches(stage)))
-        passes = case.workload.passes(stage, epoch)
-        if any(ran[batch] < passes for batch in planned) or any(batch not in planned for batch in ran):
+        steps = case.told.select("batch", "ok", stage=stage, epoch=epoch)
+        ran = Counter(step.batch for step in steps if step.batch is not None)
+        planned = Counter(case.workload.numbers(stage) * case.workload.passes(stage, epoch))
+        if planned - ran or ran.keys() - planned.keys():
             return False
     return True
