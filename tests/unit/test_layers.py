@@ -16,6 +16,7 @@ LAYERS = (
     ("harness.errors", "harness.oracle", "harness.history"),
     ("harness", "harness.scenario", "harness.workloads.schedule", "harness.workloads.workload"),
     ("harness.scenario_files", "harness.frameworks"),
+    ("harness.records",),
     ("harness.engine.place",),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
