@@ -116,7 +116,7 @@ def _answer(training: Any, kind: str, folder: str, kill: Kill | None) -> Attempt
 
     status, told = _forked(folder, train)
     if status == 1:
-        _forked(folder, lambda tell: training.start_over())
+        _forked(folder, training.start_over)
     looked, seen = _forked(folder, look)
     assert looked == 0, seen
 

@@ -23,23 +23,11 @@ class AppendsBlindly(WithFile):
     made = planted_files.AppendingFile
 
 
-class KeepsAll(WithFile):
-    made = planted_files.FileThatKeepsAll
-
-
 class AfterTheCheckpoint(EpochRecords):
     def on_epoch_end(self, epoch, logs=None):
         with mock.patch.object(self.file, "put") as put:
             super().on_epoch_end(epoch, logs)
         self.file.put(*put.call_args.args)
-
-
-class AtTheStart(EpochRecords):
-    """Counts an epoch when it begins."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        super().on_epoch_begin(epoch, logs)
-        self.file.put({"epoch": epoch})
 
 
 class CheckpointInPlace(EpochRecords):

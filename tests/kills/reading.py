@@ -16,7 +16,7 @@ def written_records(path: str) -> list[tuple[int, dict[str, Any]]]:
 
 
 def appended_lines(path: str) -> list[tuple[int, dict[str, str]]]:
-    """The log of document 004's callback: epochs, counted from 0, in the order of lines, with what else stands there."""
+    """The same of what document 004's callback appends; epochs are counted from 0."""
     if not os.path.exists(path):
         return []
     found = []

@@ -117,7 +117,7 @@ def epochs_done(kind: str) -> int:
         return int(saved["epochs"])
 
 
-def start_over() -> None:
+def start_over(tell: Tell) -> None:
     """What one does when training cannot be resumed; a log that others append to is kept."""
     shutil.rmtree(BACKUP, ignore_errors=True)
     for path in (CHECKPOINT, RECORDS):

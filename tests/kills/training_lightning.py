@@ -8,6 +8,8 @@ from typing import Any
 
 import planted_lightning
 import torch
+import torch._dynamo  # this and the next are imported by the first optimizer and by 1.9's Trainer: for seconds,
+import torch._inductor  # in every fork
 from reading import appended_lines, written_records
 
 from harness.frameworks.lightning_package import pl
@@ -44,8 +46,18 @@ class Module(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=0.01)
 
 
-class Ticking(pl.Callback):
-    """Every hook in which something is done is an event."""
+def ticking(tick: Callable[[], None]) -> Any:
+    """A callback to which the hooks are events."""
+
+    def called(*_: Any, **__: Any) -> None:
+        tick()
+
+    hooks = (
+        *("setup", "on_train_start", "on_train_epoch_start", "on_train_batch_start", "on_train_batch_end"),
+        *("on_validation_start", "on_validation_batch_end", "on_validation_end"),
+        *("on_save_checkpoint", "on_train_epoch_end", "on_train_end"),
+    )
+    return type("Ticking", (pl.Callback,), dict.fromkeys(hooks, called))()
 
 
 class AppendsALine(pl.Callback):
@@ -67,15 +79,9 @@ def train(kind: str, tick: Callable[[], None], tell: Tell) -> None:
         for batches in (TRAIN_BATCHES, VALIDATION_BATCHES)
     )
     callbacks, checkpoint = _callbacks(kind)
-    for hook in (
-        *("setup", "on_train_start", "on_train_epoch_start", "on_train_batch_start", "on_train_batch_end"),
-        *("on_validation_start", "on_validation_batch_end", "on_validation_end"),
-        *("on_save_checkpoint", "on_train_epoch_end", "on_train_end"),
-    ):
-        setattr(Ticking, hook, lambda *unused, **also_unused: tick())
     trainer = pl.Trainer(
         max_epochs=EPOCHS,
-        callbacks=[Ticking(), *callbacks],
+        callbacks=[ticking(tick), *callbacks],
         accelerator="cpu",
         devices=1,
         logger=False,
@@ -117,7 +123,7 @@ def epochs_done(kind: str) -> int:
     return int(loops["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
-def start_over() -> None:
+def start_over(tell: Tell) -> None:
     """What one does when training cannot be resumed; a log that others append to is kept."""
     shutil.rmtree("checkpoints", ignore_errors=True)
     for path in (CHECKPOINT, RECORDS):

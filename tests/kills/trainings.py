@@ -28,10 +28,10 @@ class Moment:
 
 
 def moments(generator: random.Random, count: int = 3) -> list[Moment]:
-    """Anywhere, or within the first third, which is soon after training was resumed; half of them in mid-write."""
+    """Anywhere, or in the first sixth, which is soon after training was resumed; half of them in mid-write."""
     return [
         Moment(
-            generator.randrange(generator.choice([PARTS, PARTS // 3])),
+            generator.randrange(generator.choice([PARTS, PARTS // 6])),
             generator.choice([None, int(MOST_BYTES ** generator.random())]),
         )
         for _ in range(count)
