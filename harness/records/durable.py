@@ -8,6 +8,7 @@ epoch, of some hundred bytes for every epoch before.
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,6 +104,18 @@ class EpochFile:
         """
         others = [other for other in self.read() if other["epoch"] != record["epoch"]]
         self._write([*others, record])
+
+    def start_at(self, epoch: int) -> None:
+        """Make the file that of a training which goes on with this epoch: no record of it, or of any later one.
+
+        Warns if an earlier epoch has no record: then it was not complete, or training goes on from a checkpoint that
+        something else has saved.
+        """
+        self.drop_from(epoch)
+        unfinished(self.path).unlink(missing_ok=True)
+        missing = sorted(set(range(epoch)) - {record["epoch"] for record in self.read()})
+        if missing:
+            warnings.warn(f"training starts with epoch {epoch}; {self.path} has no record of {missing}", stacklevel=3)
 
     def drop_from(self, epoch: int) -> None:
         """Remove the records of this epoch and all later ones; raises as :meth:`put` does."""

@@ -83,9 +83,9 @@ class EpochRecords(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
         self._training, self._validation = _Pass(), _Pass()
         if not self._started:
             self._started = True
-            self.file.drop_from(epoch)
-            for path in filter(None, [self.file.path, self.checkpoint]):
-                unfinished(path).unlink(missing_ok=True)
+            self.file.start_at(epoch)
+            if self.checkpoint is not None:
+                unfinished(self.checkpoint).unlink(missing_ok=True)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self._training.begun = batch + 1

@@ -18,8 +18,8 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         trainer.fit(module, loader, ckpt_path=records.resume_from())
 
     Run the same script again after it was killed, at whatever moment, and it goes on with the first epoch that the
-    checkpoint does not have. `records.file.read()` gives the records: dictionaries of `epoch`, `global_step` and
-    `metrics`, which is `trainer.callback_metrics` as floats.
+    checkpoint does not have. `records.file.read()` gives the records: dictionaries of `epoch`, `global_step`,
+    `metrics`, which is `trainer.callback_metrics` as floats, and `resumed`, whether they are of a part of the epoch.
 
     *Complete* is an epoch of which all batches ran, `trainer.num_training_batches` of them, and all of each
     validation that came with them. So one that is cut short by an exception, Ctrl-C, SIGTERM, `max_time`, `max_steps`,
@@ -44,8 +44,9 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
           recorded. Log in `training_epoch_end` there. From 2.0 on it is.
         - Lightning steps a ReduceLROnPlateau at the end of an epoch after the checkpoint is saved; a resumed training
           lacks that step. Other schedulers are not affected.
-        - A checkpoint that another callback saved in mid-epoch, or after validation, may be resumed from;
-          Lightning then reports figures of the part of the epoch after it, and these are what is recorded.
+        - Resume from this callback's checkpoint. From one that something else saved within an epoch, Lightning goes
+          on with figures of the rest of the epoch only: its record says `resumed`. It may also call no epoch end, or
+          one without batches (docs/reliable_epoch_end.md): then there is no record, and the next start warns.
         - Several processes: process 0 writes; the folder must be one that all of them see.
         - It stands where a ModelCheckpoint does: Lightning adds none of its own, and
           `enable_checkpointing=False` is refused.
@@ -68,21 +69,21 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         return self._progress
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._progress = dict(state_dict)
+        self._progress = {**state_dict, "resumed": True}
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         self._progress, self._recorded = _nothing_ran(-1), -1
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         if trainer.is_global_zero:
-            self.file.drop_from(trainer.current_epoch)
-            for path in filter(None, [self.file.path, self.checkpoint]):
-                unfinished(path).unlink(missing_ok=True)
+            self.file.start_at(trainer.current_epoch)
+            if self.checkpoint is not None:
+                unfinished(self.checkpoint).unlink(missing_ok=True)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         # Not at the start of an epoch: that hook comes again in 1.9, and not in 2.6, when an epoch is resumed.
         if self._progress["epoch"] != trainer.current_epoch:
-            self._progress = _nothing_ran(trainer.current_epoch)
+            self._progress = {**_nothing_ran(trainer.current_epoch), "resumed": batch_idx > 0}
         self._progress.update(ran=batch_idx + 1, ended_by_itself=bool(trainer.is_last_batch))
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
@@ -91,12 +92,14 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     def on_validation_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
+        # Not at the end of validation, where another callback may have saved a checkpoint already.
         self._validated[dataloader_idx] = batch_idx + 1
+        if not trainer.sanity_checking and sum(self._validated.values()) == sum(trainer.num_val_batches):
+            self._progress["validations"] += 1
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        planned = sum(trainer.num_val_batches)
-        if not trainer.sanity_checking and planned < math.inf:
-            self._progress["validated"] &= sum(self._validated.values()) >= planned
+        if not trainer.sanity_checking and sum(trainer.num_val_batches) == math.inf:
+            self._progress["validations"] += 1
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         if self._complete(trainer):
@@ -121,14 +124,20 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         progress = self._progress
         planned = trainer.num_training_batches
         ran = progress["ended_by_itself"] if planned == math.inf else progress["ran"] >= planned
-        return bool(progress["epoch"] == trainer.current_epoch and ran and progress["validated"])
+        return bool(progress["epoch"] == trainer.current_epoch and ran and progress["validations"] >= _due(trainer))
 
     def _record(self, trainer: Any) -> None:
         # Asked for on every process: Lightning reduces over them.
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if trainer.is_global_zero:
-            epoch, step = trainer.current_epoch, trainer.global_step
-            self.file.put({"epoch": epoch, "global_step": step, "metrics": metrics})
+            self.file.put(
+                {
+                    "epoch": trainer.current_epoch,
+                    "global_step": trainer.global_step,
+                    "resumed": self._progress["resumed"],
+                    "metrics": metrics,
+                }
+            )
         self._recorded = trainer.current_epoch
 
     def _save(self, trainer: Any, checkpoint: Path) -> None:
@@ -141,4 +150,16 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
 
 def _nothing_ran(epoch: int) -> dict[str, Any]:
     """How far an epoch has come; goes into checkpoints, because training may be resumed in its midst."""
-    return {"epoch": epoch, "ran": 0, "ended_by_itself": False, "validated": True}
+    return {"epoch": epoch, "resumed": False, "ran": 0, "ended_by_itself": False, "validations": 0}
+
+
+def _due(trainer: Any) -> int:
+    """How often this epoch is to be validated; 0 where Lightning does not go by epochs."""
+    every, after = trainer.check_val_every_n_epoch, trainer.val_check_batch
+    if not trainer.enable_validation or every is None or after is None or not sum(trainer.num_val_batches):
+        return 0
+    if (trainer.current_epoch + 1) % every:
+        return 0
+    if after == math.inf:
+        return 1
+    return 0 if trainer.num_training_batches == math.inf else int(trainer.num_training_batches // after)
