@@ -31,9 +31,10 @@ class Events:
 
     @cached_property
     def expected(self) -> Expected | None:
-        """None where no model says what must happen: in a loop of one's own, and where training is resumed."""
+        """None where no model says what must happen: in a loop of one's own, and where training was resumed."""
         plan = self._plan
-        if plan is None or self.trial.framework not in ORDERS or self.workload.schedule.stopped_at is not None:
+        resumed = self.workload.schedule.stopped_at is not None or len(list(self.told.select("trial", "invoke"))) > 1
+        if plan is None or self.trial.framework not in ORDERS or resumed:
             return None
         return self._loop(plan).expected()
 
