@@ -31,7 +31,7 @@ def faulty_pass(
     stage: str,
     epoch: int,
     strike: Callable[[Fault, int], None],
-    ready: Callable[[int], None] = lambda index: None,
+    ready: Callable[[int], None] = lambda _: None,
 ) -> Iterator[B]:
     """The batches of a pass as a faulty loader gives them.
 

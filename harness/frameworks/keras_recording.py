@@ -6,6 +6,7 @@ into the graph it runs. What leaves the graph leaves it by `tf.numpy_function`, 
 told by their features.
 """
 
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -133,7 +134,11 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
 
     def _note_metric_states(self, moment: str) -> None:
         """How much each metric that counts holds around an epoch's first execution; nothing is computed."""
-        updates = {metric.name: int(metric.count) for metric in metrics_of(self.model) if hasattr(metric, "count")}
+        updates = {
+            metric.name: int(keras.ops.convert_to_numpy(metric.count))
+            for metric in metrics_of(self.model)
+            if hasattr(metric, "count")
+        }
         self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -226,16 +231,17 @@ def _record_failures(model: Any, name: str, recording: Recording) -> None:
 
 
 class Outputs:
-    """What the observed layer returned in the step that is being traced."""
+    """What the observed layer returned in the step that is being traced; each replica is traced in a thread of its own,
+    and they take turns."""
 
     def __init__(self, layer: Any) -> None:
-        self.latest: Any = None
+        self.of_thread = threading.local()
         self._inner = layer.call
         layer.call = self._call
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        self.latest = self._inner(*args, **kwargs)
-        return self.latest
+        self.of_thread.latest = self._inner(*args, **kwargs)
+        return self.of_thread.latest
 
 
 def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recording: Recording) -> Callable[[Any], Any]:
@@ -252,10 +258,11 @@ def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recordi
         recording: variables made in it would carry that dependency out of the step, to where they are initialised.
         """
         features, *_ = keras.utils.unpack_x_y_sample_weight(data)
-        outputs.latest = None
+        outputs.of_thread.latest = None
         tf.numpy_function(begins, [replica(), features], [])
         result = inner(data)
-        given = [outputs.latest] if tf.is_tensor(outputs.latest) else []
+        latest = outputs.of_thread.latest
+        given = [latest] if tf.is_tensor(latest) else []
         with tf.control_dependencies(tf.nest.flatten(result)):
             tf.numpy_function(ends, [replica(), *given], [])
         return result
