@@ -162,7 +162,7 @@ class FirstFaultyCallback(FaultyCallback):
             if fault.kind == "stop_requested":
                 self.model.stop_training = True
                 continue
-            self.strikes_again = fault.kind == "interrupt_two_columns"
+            self.strikes_again = fault.kind == "interrupt_twice"
             process.strike(fault)
 
 
