@@ -47,6 +47,7 @@ class Outcome:
         where: the line that it was at when its time ran out; empty if it did not, or if that is not known.
         peak_rss_bytes: as the kernel counted; None if the warm parent was lost.
         seconds: from fork to end.
+        kept: the lines of the file that the trial keeps; None if it keeps none, or if nobody could look.
     """
 
     trial: Trial
@@ -57,6 +58,7 @@ class Outcome:
     peak_rss_bytes: int | None
     seconds: float | None
     left_behind: int
+    kept: list[str] | None = None
 
     def operation(self) -> dict[str, Any]:
         """As it stands in the history. Time is left out: the same trial has the same operation."""
@@ -263,5 +265,7 @@ def _close_history(path: Path, outcome: Outcome) -> None:
     """Drop a line that was cut off in the middle, and append how the process ended."""
     drop_cut_off_line(path)
     recorder = Recorder(path)
+    if outcome.kept is not None:
+        recorder.write("record", "info", {"lines": outcome.kept})
     recorder.write("exit", "info", outcome.operation())
     recorder.close()
