@@ -15,7 +15,8 @@ def check(case: Case) -> list[Finding]:
     for start, end in ((order.epoch_start[0], order.epoch_end[0]), (order.validation[0][-1], order.validation[1][0])):
         begun = 0
         for operation in case.told.operations:
-            begun = 0 if _starts_afresh(operation) else begun
+            if _starts_afresh(operation):
+                begun = 0
             if operation.type != "info" or operation.stage == "sanity":
                 continue
             begun += (operation.f == start) - (operation.f == end)

@@ -283,7 +283,7 @@ def callbacks_told_twice_of_the_exception():
             inner(trainer, hook_name, *args, **kwargs)
 
 
-@plant(caught_by=TOLD_OF_EXCEPTIONS)
+@plant(caught_by=TOLD_OF_EXCEPTIONS, fault="process.early_stopping")
 def callbacks_told_of_no_exception():
     """`on_exception` is called however a training ends."""
 

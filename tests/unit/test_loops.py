@@ -26,7 +26,15 @@ SAVING = Owner("Saving", "checkpoint", ("on_train_epoch_end", "on_exception"))
 MODULE = Owner("", "module", ("on_train_epoch_end", "on_validation_epoch_end", "on_fit_end"))
 LOGGER = Owner("Logger", "logger", ("finalize",))
 OWNERS = (LOG, STOPPING, SAVING, MODULE, LOGGER)
-PLAN = Plan(OWNERS, {"train": 3, "validation": 2}, Schedule(epochs=EPOCHS))
+
+
+def planned(train: int, validation: int, owners: tuple[Owner, ...] = OWNERS, **schedule: object) -> Plan:
+    batches = {"train": train, "validation": validation}
+    numbers = {stage: range(count) for stage, count in batches.items()}
+    return Plan(owners, batches, numbers, Schedule(**{"epochs": EPOCHS, **schedule}))
+
+
+PLAN = planned(3, 2)
 
 START = ["Log.setup", "Log.on_fit_start", "Log.on_train_start"]
 END = [
@@ -101,23 +109,23 @@ class TestWithoutFault:
         assert (expected().ending.how, expected().reached) == ("completes", ())
 
     def test_a_module_that_does_not_validate_has_no_validation(self):
-        plan = Plan((MODULE,), {"train": 1, "validation": 0}, Schedule(epochs=1))
+        plan = planned(1, 0, (MODULE,), epochs=1)
         assert seen(plan=plan) == ["the train step of batch 0", "on_train_epoch_end", "on_fit_end"]
 
     def test_it_validates_every_so_many_epochs(self):
-        plan = replace(PLAN, owners=(MODULE,), schedule=Schedule(epochs=4, validate_every=2))
+        plan = planned(3, 2, (MODULE,), epochs=4, validate_every=2)
         validated = [event.epoch for event in expected(plan=plan).events if event.f == "on_validation_epoch_end"]
         assert validated == [1, 3]
 
     def test_it_validates_after_so_many_batches(self):
-        plan = Plan((), {"train": 4, "validation": 1}, Schedule(epochs=1, validate_after=0.5))
+        plan = planned(4, 1, (), epochs=1, validate_after=0.5)
         assert [(event.stage, event.batch) for event in expected(plan=plan).events] == [
             ("train", 0), ("train", 1), ("validation", 0), ("train", 2), ("train", 3), ("validation", 0),
         ]  # fmt: skip
 
     def test_early_stopping_that_has_seen_no_figure_ends_the_training(self):
         """Validation comes too late for it."""
-        plan = replace(PLAN, schedule=Schedule(epochs=4, validate_every=2))
+        plan = planned(3, 2, epochs=4, validate_every=2)
         assert expected(plan=plan).ending.exceptions == ("RuntimeError",)
 
 
@@ -257,7 +265,7 @@ class TestWhatStops:
         assert seen(fault) == [*START, *EPOCH, *EPOCH, *END]
 
     def test_nan_stops_nothing_where_nobody_monitors(self):
-        plan = replace(PLAN, owners=(LOG, MODULE, LOGGER))
+        plan = planned(3, 2, (LOG, MODULE, LOGGER))
         assert seen(in_step("nan_loss"), plan=plan) == seen(plan=plan)
 
 
