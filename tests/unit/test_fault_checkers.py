@@ -53,6 +53,7 @@ KILLED = Fault("process", "kill", batch=1)
 HANGS = Fault("loader", "hangs", batch=1)
 INTERRUPTED = Fault("process", "interrupt", batch=1)
 STOPPED = Fault("process", "stop_requested", batch=1)
+RANK_RAISES = Fault("strategy", "rank_raises", batch=0, rank=1)
 NAN_LOSS = Fault("step", "nan_loss")
 
 
@@ -502,9 +503,8 @@ class TestEpochEnds:
         assert (finding.verdict, finding.message) == ("violated", "ran in epoch 1, which saw no batch")
 
     def test_the_epoch_in_which_training_was_cut_off_may_lack_it(self, case):
-        before = an_epoch(1).until(f=f"Log.{CLOSE_TRAINING}")
-        killed_then = Operations([*start(), *an_epoch(0), *before, *gone([0], status=-9)])
-        assert verdicts(case(killed_then), "epoch_end")[CLOSE_TRAINING] == "ok"
+        """All its batches had run, and the module's hook had not."""
+        assert verdicts(case(raised_in_a_callback(), CALLBACK_RAISES), "epoch_end")[CLOSE_TRAINING] == "ok"
 
     def test_an_epoch_before_that_may_not(self, case):
         lacking = raised().without(f=CLOSE_TRAINING, type="invoke", epoch=0)
@@ -599,9 +599,20 @@ class TestExceptions:
         assert (finding.verdict, finding.as_expected, finding.message) == ("violated", False, message)
 
     def test_callbacks_that_are_told_of_nothing_are_named(self, case):
-        told = case(healthy().preceded_by(hook("Log.on_exception"), f="trial", type="ok"))
+        told = case(stopped().preceded_by(hook("Log.on_exception"), f="trial", type="ok"), STOPPED)
         finding = found(told, "on_exception", "Log.on_exception")
         assert (finding.verdict, finding.as_expected, shown(told, finding)) == ("violated", False, ["Log.on_exception"])
+
+    @pytest.mark.parametrize(
+        ("message", "as_expected"),
+        [(f"process 1 raised InjectedError: {RANK_RAISES.message}", True), ("process 1 failed", False)],
+    )
+    def test_what_another_rank_raised_is_to_be_said_by_who_started_it(self, case, message, as_expected):
+        history = Operations([*start(), *an_epoch(0), *an_epoch(1).until(f="batch")])
+        history += [{**each, "rank": 1} for each in strikes(RANK_RAISES, thrown(RANK_RAISES))]
+        told = case(Operations([*history, *failed("ProcessRaisedException", message, [0])]), RANK_RAISES)
+        told = replace(told, trial=replace(told.trial, ranks=2))
+        assert found(told, "exception", "caller").as_expected == as_expected
 
     @pytest.mark.parametrize(("history", "fault"), [(killed(), KILLED), (hung(), HANGS)])
     def test_of_a_process_that_is_not_there_any_more_nobody_is_told(self, case, history, fault):
@@ -688,6 +699,14 @@ class TestRecord:
         extra = Operations({**each, "batch": 2} for each in step("train", 1, 1))
         more = healthy().preceded_by(extra, f="on_validation_epoch_start", epoch=1)
         assert found(case(more), "record", "epochs").message == "epoch 1 is recorded, and not complete"
+
+    def test_an_epoch_that_training_failed_at_the_end_of_may_be_missing(self, case):
+        kept = raised_in_a_callback().with_value({"lines": ["0"]}, f="record")
+        assert verdicts(case(kept, CALLBACK_RAISES), "record") == {"epochs": "ok"}
+
+    def test_one_before_that_may_not(self, case):
+        kept = raised_in_a_callback().with_value({"lines": ["1"]}, f="record")
+        assert found(case(kept, CALLBACK_RAISES), "record", "epochs").message == "epoch 0 is complete, and not recorded"
 
     def test_lines_that_are_of_no_epoch_are_no_matter(self, case):
         kept = healthy().with_value({"lines": ["begun", "0", "1", "2"]}, f="record")
