@@ -57,7 +57,7 @@ def _told(case: Case, aggregate: Aggregate, of: Pass) -> list[tuple[Operation, d
 
 
 def told_at_the_end(case: Case, aggregate: Aggregate, event: Event) -> tuple[str, list[int]]:
-    """What callbacks are told as a figure in a hook that ends an epoch of which nothing was seen: in words where it comes
+    """What callbacks are told as a figure in a hook that ends an epoch that saw nothing of it: in words where it comes
     from, and the lines that say so; nothing if they are told none."""
     place = "logger" if case.trial.framework == "keras" else "callback_metrics"
     told: dict[int | None, tuple[float | str, int]] = {}
