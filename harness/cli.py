@@ -149,11 +149,21 @@ def run_trials(
 
 
 def _summary(result: Any) -> str:
-    verdicts = Counter(finding.verdict for finding in result.findings if finding.checker == "aggregate")
+    from harness.faults.fault import NONE
+    from harness.report.runs import cells
+
+    verdicts = Counter(
+        finding.verdict for finding in result.findings if finding.checker == "aggregate" and finding.fault == NONE
+    )
     figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
     claims = Counter(decision.verdict for decision in result.decisions)
     unexpected = sum(not finding.as_expected for finding in result.findings)
     lines = [f"figures: {figures}"]
+    under_faults = len({finding.trial for finding in result.findings if finding.fault != NONE})
+    if under_faults:
+        hooks = cells(result.findings)
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in hooks.items()) or "none"
+        lines.append(f"faults:  {under_faults} trials, {sum(hooks.values())} cells: {counted}")
     if claims:
         lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
     for reason, count in Counter(item.reason for item in result.unavailable).items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.findings import Finding
 from harness.history.reader import abridged
-from harness.report import tables
+from harness.report import faults, tables
 from harness.report.runs import Headline, Run, headline
 from harness.report.text import figure
 
@@ -22,6 +22,9 @@ VERDICTS = {
     "ok": ("✓", "the property that was checked holds"),
     "violated": ("✗", "it does not"),
     "unknown": ("?", "it could not be decided"),
+    "fired": ("✓", "the hook ran in the epoch of the fault, or at all if it does not belong to an epoch"),
+    "silent": ("–", "it did not"),
+    "stale": ("≈", "it ran, and was told figures of an earlier epoch"),
 }
 
 
@@ -62,6 +65,7 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
         "several": len(runs) > 1,
         "verdicts": VERDICTS,
         "matrices": tables.matrices(findings),
+        "under_faults": faults.matrices(runs),
         "unexpected": [_unexpected(run, finding) for run in runs for finding in run.unexpected],
         "claims": [claim for claim in claims if claim.claim["verdict"] != "undecided"],
         "undecided": [claim for claim in claims if claim.claim["verdict"] == "undecided"],

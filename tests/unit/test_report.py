@@ -293,12 +293,11 @@ def test_several_runs_stand_side_by_side(
 
 
 def test_several_placements_are_told_apart(make_run: MakeRun, finding: MakeFinding) -> None:
-    run = make_run([finding(), finding(placement="cuda,ranks=1,float32", verdict="wrong"), finding(fault="raise")])
+    run = make_run([finding(), finding(placement="cuda,ranks=1,float32", verdict="wrong")])
     (matrix,) = matrices(frame(read([run])))
-    assert {row.condition: row.cells[0].verdict for row in matrix.ways[0].rows if row.cells[0]} == {
+    assert {row.placement: row.cells[0].verdict for row in matrix.ways[0].rows if row.cells[0]} == {
         "cpu,ranks=1,float32": "exact",
         "cuda,ranks=1,float32": "wrong",
-        "raise on cpu,ranks=1,float32": "exact",
     }
 
 
