@@ -30,13 +30,18 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Unexpected:
-    """A finding that is not what its scenario states, with the history behind it."""
+    """A finding that is not what its scenario states, with the history behind it.
+
+    Attributes:
+        anchor: where more of the history is shown; empty without a fault.
+    """
 
     run: str
     finding: Finding
     history: str
     lines: tuple[tuple[int, str], ...]
     more: int
+    anchor: str
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,16 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that `report.html.jinja` and `report.md.jinja` show."""
     findings = tables.frame(runs)
     claims = [_claim(run, claim) for run in runs for claim in run.claims]
+    under_faults = faults.matrices(runs)
+    anchors = faults.anchors(under_faults)
     heads: list[tuple[Run, Headline]] = [(run, headline(run)) for run in runs]
     return {
         "heads": heads,
         "several": len(runs) > 1,
         "verdicts": VERDICTS,
         "matrices": tables.matrices(findings),
-        "under_faults": faults.matrices(runs),
-        "unexpected": [_unexpected(run, finding) for run in runs for finding in run.unexpected],
+        "under_faults": under_faults,
+        "unexpected": [_unexpected(run, finding, anchors) for run in runs for finding in run.unexpected],
         "claims": [claim for claim in claims if claim.claim["verdict"] != "undecided"],
         "undecided": [claim for claim in claims if claim.claim["verdict"] == "undecided"],
         "deviations": tables.deviations(findings),
@@ -76,7 +83,7 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _unexpected(run: Run, finding: Finding) -> Unexpected:
+def _unexpected(run: Run, finding: Finding, anchors: Mapping[tuple[str, str], str]) -> Unexpected:
     path = run.directory.history(finding.trial)
     wanted = sorted(set(finding.evidence))
     return Unexpected(
@@ -85,6 +92,7 @@ def _unexpected(run: Run, finding: Finding) -> Unexpected:
         history=f"{path.parent.name}/{path.name}",
         lines=tuple(abridged(path, wanted[:MOST_LINES])),
         more=max(0, len(wanted) - MOST_LINES),
+        anchor=anchors.get((run.label, finding.trial), ""),
     )
 
 

@@ -43,6 +43,7 @@ class Trial:
         lines: of its history, from a little before the fault to the end, and whatever a cell rests on; abridged.
     """
 
+    name: str
     anchor: str
     fault: str
     cells: tuple[Finding | None, ...]
@@ -68,11 +69,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Difference:
-    """What is not the same in all runs, under the same faults; a value for each run."""
+    """What is not the same in all runs; a value for each run.
+
+    Attributes:
+        faults: under which it is so, with the trial of every run that has it; none for a hook that a run lacks.
+    """
 
     what: str
     values: tuple[str, ...]
-    faults: tuple[str, ...]
+    faults: Mapping[str, tuple[tuple[Run, Trial], ...]]
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,16 @@ def matrices(runs: Sequence[Run]) -> list[Matrix]:
                 faults = subjects.setdefault(subject, {}).setdefault(number, {})
                 faults.setdefault(finding.fault, []).append(finding)
     return [_matrix(runs, f"fault-{place}", subject, found) for place, (subject, found) in enumerate(subjects.items())]
+
+
+def anchors(shown: Iterable[Matrix]) -> dict[tuple[str, str], str]:
+    """Where the report shows the history of a run's trial."""
+    return {
+        (table.run.label, trial.name): trial.anchor
+        for matrix in shown
+        for table in matrix.tables
+        for trial in table.trials
+    }
 
 
 def _matrix(
@@ -156,6 +171,7 @@ def _trial(run: Run, anchor: str, hooks: Sequence[str], findings: Sequence[Findi
     except (UsageError, ValueError):  # gone, or damaged: then there is nothing to show
         operations = ()
     return Trial(
+        name=findings[0].trial,
         anchor=anchor,
         fault=findings[0].fault,
         cells=tuple(cells.get(hook) for hook in hooks),
@@ -237,7 +253,14 @@ def _differences(
             if len({*values} - {NO_SUCH_HOOK, NOT_RUN}) > 1:
                 grouped.setdefault((what, values), []).append(fault)
                 differs.add((fault, what))
-    differences = tuple(Difference(what, values, tuple(faults)) for (what, values), faults in grouped.items())
+    behind = {
+        fault: tuple((table.run, each[fault]) for table, each in zip(tables, trials, strict=True) if fault in each)
+        for fault, _ in differs
+    }
+    differences = tuple(
+        Difference(what, values, {fault: behind[fault] for fault in faults})
+        for (what, values), faults in grouped.items()
+    )
     return differences, frozenset(differs)
 
 
