@@ -32,7 +32,7 @@ class Key:
     aggregate: str
 
     def __str__(self) -> str:
-        fault = "" if self.fault == "none" else f" {self.fault}"
+        fault = "" if self.fault == "none" else f" under {self.fault}"
         return f"{self.scenario}@{self.workload}{fault} [{self.placement}] {self.checker}: {self.aggregate}"
 
 

@@ -11,9 +11,12 @@ from harness.findings import Finding
 from harness.history import reader
 from harness.history.reader import Operation
 from harness.report.runs import CELLS, FIGURES, FINE, Run
+from harness.report.tables import count
 
 BEFORE, MOST_LINES, AT_THE_EDGES = 5, 60, 8
-NO_SUCH_HOOK, NOT_JUDGED, NOT_RUN = "no such hook", "not judged", "not run"
+NO_SUCH_HOOK, NOT_JUDGED, NOT_RUN, NOT_SEEN = "no such hook", "not judged", "not run", "not so"
+ENDED, TOLD, RECORD = "how the process ended", "what the caller was told", "the record file"
+FIGURES_FOUND = "figures"
 
 Subject = tuple[str, str, str]  # scenario, workload, placement
 
@@ -180,7 +183,7 @@ def _trial(run: Run, anchor: str, hooks: Sequence[str], findings: Sequence[Findi
         process=others.get("process"),
         caller=others.get("exception"),
         record=others.get("record"),
-        figures=Counter(finding.verdict for finding in figures),
+        figures=count([finding.verdict for finding in figures]),
         unexpected_figures=sum(not finding.as_expected for finding in figures),
         further=tuple(
             finding
@@ -202,7 +205,11 @@ def _ended(operations: Iterable[Operation]) -> str:
     status = end["status"]
     if status is None:
         return "took its supervisor down with it"
-    return f"died of {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    return f"died of {_signal(-status)}" if status < 0 else f"exit status {status}"
+
+
+def _signal(number: int) -> str:
+    return signal.Signals(number).name if number in {*signal.Signals} else f"signal {number}"  # real-time ones
 
 
 def _told(operations: Iterable[Operation]) -> str:
@@ -249,7 +256,8 @@ def _differences(
             for each, lacks in zip(trials, lacking, strict=True)
         ]
         for what in dict.fromkeys(what for row in rows for what in row):
-            values = tuple(row.get(what, NO_SUCH_HOOK if row else NOT_RUN) for row in rows)
+            lacks_it = NO_SUCH_HOOK if what in hooks else NOT_SEEN
+            values = tuple(row.get(what, lacks_it) if row else NOT_RUN for row in rows)
             if len({*values} - {NO_SUCH_HOOK, NOT_RUN}) > 1:
                 grouped.setdefault((what, values), []).append(fault)
                 differs.add((fault, what))
@@ -257,11 +265,13 @@ def _differences(
         fault: tuple((table.run, each[fault]) for table, each in zip(tables, trials, strict=True) if fault in each)
         for fault, _ in differs
     }
-    differences = tuple(
+    order = [*hooks, ENDED, TOLD, RECORD, FIGURES_FOUND]
+    differences = [
         Difference(what, values, {fault: behind[fault] for fault in faults})
         for (what, values), faults in grouped.items()
-    )
-    return differences, frozenset(differs)
+    ]
+    differences.sort(key=lambda each: order.index(each.what) if each.what in order else len(order))
+    return tuple(differences), frozenset(differs)
 
 
 def _lacks(table: Table, place: int) -> bool:
@@ -275,7 +285,9 @@ def _in_words(trial: Trial, hooks: Sequence[str], lacks: set[str]) -> dict[str, 
             for hook, cell in zip(hooks, trial.cells, strict=True)
             if hook not in lacks
         },
-        "how the process ended": trial.ended.partition(",")[0] or NOT_JUDGED,
-        "what the caller was told": trial.told or "nothing",
-        "the record file": trial.record.verdict if trial.record else NOT_JUDGED,
+        ENDED: trial.ended.partition(",")[0] or NOT_JUDGED,
+        TOLD: trial.told or "nothing",
+        RECORD: trial.record.verdict if trial.record else NOT_JUDGED,
+        FIGURES_FOUND: ", ".join(f"{count} {verdict}" for verdict, count in trial.figures.items()) or "none",
+        **{f"{finding.checker}: {finding.aggregate}": finding.verdict for finding in trial.further},
     }

@@ -55,7 +55,7 @@ def test_cells_of_a_fault_are_told_apart_from_those_of_another(
     (change,) = comparison.verdicts
     assert (change.key.fault, change.a, change.b) == ("late", "fired", "silent")
     assert (comparison.equal, comparison.exit_code) == (1, 1)
-    assert "digits/even late [cpu,ranks=1,float32] cell: Log.on_fit_end: fired → silent" in comparison.summary()
+    assert "digits/even under late [cpu,ranks=1,float32] cell: Log.on_fit_end: fired → silent" in comparison.summary()
     comparison.write(tmp_path)
     jsonschema.validate(json.loads((tmp_path / "compare.json").read_text()), schema("compare"))
 

@@ -497,6 +497,7 @@ def test_without_its_history_a_trial_under_a_fault_is_told_all_the_same(
     [
         ({"exception": "InjectedError"}, "exit status 1", "InjectedError"),
         ({"status": -9}, "died of SIGKILL", ""),
+        ({"status": -40}, "died of signal 40", ""),
         ({"status": -9, "timed_out": True, "where": "a.py:3"}, "killed after 8 s, at a.py:3", ""),
         ({"status": None}, "took its supervisor down with it", ""),
     ],
@@ -553,16 +554,18 @@ def test_what_differs_between_versions_is_listed(make_run: MakeRun, finding: Mak
         *cells(finding, "a.raise", "silent", "fired", "fired"),
         *cells(finding, "b.raise", "silent", "fired", "silent"),
         *cells(finding, "c.raise", "stale", "fired", "fired"),
+        of_fault(finding, "a.raise", "order", "hooks", "violated"),
     ]
     runs = make_run(old, name="old"), make_run(new, name="new")
     a_history(runs[0], old[-3].trial, "c.raise", exception="KeyboardInterrupt", status=0)
-    a_history(runs[1], new[-1].trial, "c.raise", exception="SystemExit", status=0)
+    a_history(runs[1], new[-2].trial, "c.raise", exception="SystemExit", status=0)
     html, text, _ = reports(tmp_path / "out", *runs)
     (matrix,) = faults.matrices(read(runs))
     assert [(each.what, each.values, tuple(each.faults)) for each in matrix.differences] == [
-        ("on_train_epoch_end", ("no such hook", "there"), ()),
         ("Log.on_exception", ("silent", "fired"), ("a.raise", "b.raise")),
+        ("on_train_epoch_end", ("no such hook", "there"), ()),
         ("what the caller was told", ("KeyboardInterrupt", "SystemExit"), ("c.raise",)),
+        ("order: hooks", ("not so", "violated"), ("a.raise",)),
     ]
     assert "| `Log.on_exception` | silent | fired | `a.raise`, `b.raise` |" in text
     assert "| `a.raise` | – | – ≠ | · |" in text
