@@ -3,11 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.faults.fault import NONE
 from harness.history.encoding import decode_number, encode_number
 
 # From the mildest to the gravest: of several epochs, the gravest verdict stands for the trial.
 GRAVITY = ("ok", "exact", "biased", "unknown", "missing", "raised", "violated", "wrong")
 DECIDED = frozenset(GRAVITY) - {"unknown"}
+
+
+def in_words(workload: str, fault: str) -> str:
+    return workload if fault == NONE else f"{workload} under {fault}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,11 @@ class Finding:
     bound: float | None = None
     evidence: tuple[int, ...] = ()
     per_epoch: tuple[EpochVerdict, ...] = field(default=())
+
+    @property
+    def on(self) -> str:
+        """The workload, and the fault if there is one, in words."""
+        return in_words(self.workload, self.fault)
 
     @property
     def bias(self) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.environment import Environment
+from harness.faults.fault import NONE
 from harness.findings import DECIDED, Finding, gravest
 from harness.run_directory import RunDirectory
 
@@ -149,7 +150,7 @@ def unfinished(run: Run) -> str:
 def _ways(figures: Sequence[Finding]) -> dict[str, str]:
     verdicts: dict[str, list[str]] = {}
     for finding in figures:
-        # A control leaves a step out on purpose; no document recommends it.
-        if not finding.scenario.endswith("/control"):
+        # A control leaves a step out on purpose; no document recommends it. Under a fault no way need give a figure.
+        if not finding.scenario.endswith("/control") and finding.fault == NONE:
             verdicts.setdefault(finding.scenario, []).append(finding.verdict)
     return {scenario: gravest(found) for scenario, found in verdicts.items()}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.findings import GRAVITY, Finding
+from harness.faults.fault import NONE
+from harness.findings import GRAVITY, Finding, in_words
 from harness.report.runs import FIGURES, FINE, Run
 from harness.report.text import figure, percent, relative_bias
 
@@ -49,6 +50,7 @@ class Deviation:
     verdict: str
     what: tuple[str, ...]
     workloads: tuple[str, ...]
+    faults: tuple[str, ...]
     messages: tuple[str, ...]
     example: str
 
@@ -140,7 +142,7 @@ def _matrix(document: str, findings: pd.DataFrame, several_conditions: bool) -> 
 
 
 def _condition(finding: Finding) -> str:
-    return finding.placement if finding.fault == "none" else f"{finding.fault} on {finding.placement}"
+    return finding.placement if finding.fault == NONE else f"{finding.fault} on {finding.placement}"
 
 
 def deviations(findings: pd.DataFrame) -> list[Deviation]:
@@ -153,6 +155,7 @@ def deviations(findings: pd.DataFrame) -> list[Deviation]:
             verdict=str(verdict),
             what=tuple(dict.fromkeys(_what(finding) for finding in group["finding"])),
             workloads=tuple(group["workload"].unique()),
+            faults=tuple(dict.fromkeys(finding.fault for finding in group["finding"] if finding.fault != NONE)),
             messages=tuple(dict.fromkeys(finding.message for finding in group["finding"] if finding.message)),
             example=_example(list(group["finding"])),
         )
@@ -176,7 +179,7 @@ def _example(findings: Sequence[Finding]) -> str:
         return ""
     bias, finding, epoch = max(biased, key=lambda each: abs(each[0]))
     return (
-        f"Furthest off: {finding.aggregate} on {finding.workload} in epoch {epoch.epoch}, "
+        f"Furthest off: {finding.aggregate} on {finding.on} in epoch {epoch.epoch}, "
         f"reported {figure(epoch.observed)}, the truth is {figure(epoch.truth)} ({percent(bias)})"
     )
 
@@ -206,7 +209,7 @@ def absences(runs: Sequence[Run]) -> list[Absence]:
     for run in runs:
         for trial in run.manifest["unavailable"]:
             scenarios = grouped.setdefault((run.label, trial["reason"]), {})
-            scenarios.setdefault(trial["scenario"], []).append(trial["workload"])
+            scenarios.setdefault(trial["scenario"], []).append(in_words(trial["workload"], trial["fault"]))
     return [Absence(run, reason, trials) for (run, reason), trials in grouped.items()]
 
 
@@ -223,6 +226,7 @@ def _describe(run: Run) -> dict[str, str]:
         **(_describe_environment(environment) if environment else {"Environment": run.environment}),
         "Machine": f"{manifest['machine']['platform']}, {manifest['machine']['processors'] or 'unknown'} processors",
         "Asked for": " ".join(manifest["arguments"]["filters"]) or "everything",
+        "Under faults": " ".join(manifest["arguments"]["faults"]),
         "Seed": str(manifest["seed"]),
         "Started": manifest["started_at"],
         "Took": f"{manifest['seconds']:.1f} s" if manifest["seconds"] else "not known",

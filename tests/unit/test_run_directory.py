@@ -12,8 +12,9 @@ from harness.errors import UsageError
 from harness.findings import GRAVITY, EpochVerdict, Finding
 from harness.history.encoding import encode_array
 from harness.history.recorder import Recorder
-from harness.run_directory import SCHEMA_VERSION, RunDirectory, schema
+from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.scenario import CLAIM_VERDICTS
+from harness.schemas import schema
 
 KINDS = ("manifest", "finding", "operation", "timing", "claims", "compare", "bench")
 
