@@ -38,7 +38,7 @@ def _misfits(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator[M
         yield f"parameters.{name}", f"{fault.name} takes {', '.join(rules.parameters) or 'no parameters'}"
     if workload.schedule.stopped_at is not None:
         yield "", f"training on {workload.name} is stopped and resumed, and nothing can be injected into that, so far"
-    yield from _misplaced(fault, scenario.ranks, workload)
+    yield from _misplaced(fault, scenario, workload)
 
 
 def _unknown(fault: Fault) -> Misfit | None:
@@ -50,7 +50,7 @@ def _unknown(fault: Fault) -> Misfit | None:
     return None
 
 
-def _misplaced(fault: Fault, ranks: int, workload: Workload) -> Iterator[Misfit]:
+def _misplaced(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator[Misfit]:
     rules, epochs = fault.rules, workload.schedule.epochs
     if rules.at == "stage" and fault.epoch != 0:
         yield "epoch", f"{fault.name} is there for the whole of a training: its epoch is 0"
@@ -60,7 +60,8 @@ def _misplaced(fault: Fault, ranks: int, workload: Workload) -> Iterator[Misfit]
         yield "epoch", f"epoch {fault.epoch} of {workload.name} has no pass over {fault.stage} batches"
     if fault.batch is None:
         return
-    batches = _batches(workload, fault.stage, fault.rank, ranks)
+    ranks = scenario.ranks if scenario.framework == "lightning" else 1  # Keras cuts each batch up among replicas
+    batches = _batches(workload, fault.stage, fault.rank % ranks, ranks)
     if rules.at != "batch":
         yield "batch", f"{fault.name} is aimed at the {rules.at} as a whole: leave batch out"
     elif fault.batch >= batches:
