@@ -107,7 +107,8 @@ class _Reading:
                 known = error.schema["properties"]
                 unknown = next(key for key in error.instance if key not in known)
                 self._complain((*path, unknown), f"nothing is called so here{did_you_mean(unknown, list(known))}")
-            self._complain(path, error.message)
+            if error.validator != "pattern":  # of the name alone, and `_name` has better words
+                self._complain(path, error.message)
 
     def _name(self, found: dict[str, Any]) -> str:
         """Fit for a part of a file's name, and not one that other faults have."""

