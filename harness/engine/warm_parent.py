@@ -160,7 +160,10 @@ class WarmParent:
             dump = os.open(os.path.join(folder, DUMP), os.O_WRONLY | os.O_CREAT, 0o644)
             faulthandler.dump_traceback_later(request["limit_s"], exit=False, file=dump)
             gc.unfreeze()
-            code = 0 if run(Trial.from_json(request["trial"]), request["workload"], request["history"]) else 1
+            trial = Trial.from_json(request["trial"])
+            code = 0 if run(trial, request["workload"], request["history"]) else 1
+            if any(fault.name == "process.threads_alive" for fault in trial.faults):
+                ctypes.pythonapi.Py_Exit(code)  # as a script's end does: it waits for threads, then shuts down
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
