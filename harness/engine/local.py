@@ -47,6 +47,8 @@ class Outcome:
         where: the line that it was at when its time ran out; empty if it did not, or if that is not known.
         peak_rss_bytes: as the kernel counted; None if the warm parent was lost.
         seconds: from fork to end.
+        left_behind: how many processes it left running, which were killed.
+        leftovers: the paths that it left where nothing removes them, and that were removed.
     """
 
     trial: Trial
@@ -57,6 +59,7 @@ class Outcome:
     peak_rss_bytes: int | None
     seconds: float | None
     left_behind: int
+    leftovers: list[str]
 
     def operation(self) -> dict[str, Any]:
         """As it stands in the history. Time is left out: the same trial has the same operation."""
@@ -67,6 +70,7 @@ class Outcome:
             "where": self.where,
             "peak_rss_bytes": self.peak_rss_bytes,
             "left_behind": self.left_behind,
+            "leftovers": self.leftovers,
         }
 
 
@@ -90,6 +94,7 @@ class Parent:
                 "PYTHONPATH": os.pathsep.join(filter(None, [root, inherited])),
                 "PYTHONSAFEPATH": "1",
                 "TMPDIR": folder,
+                "KERAS_HOME": os.path.join(folder, "keras"),  # it writes there when it is imported
             },
         )
 
@@ -214,7 +219,7 @@ class LocalEngine:
         if reply is None:
             reply = {
                 "status": None, "timed_out": False, "limit_s": self._limit_s, "where": "",
-                "peak_rss_bytes": None, "seconds": None, "left_behind": 0,
+                "peak_rss_bytes": None, "seconds": None, "left_behind": 0, "leftovers": [],
             }  # fmt: skip
         self._idle.put(parent)
         outcome = Outcome(trial=job.trial, **reply)

@@ -30,6 +30,7 @@ from typing import Any
 
 from harness import scenario_files
 from harness.engine import place
+from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
 
 PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
@@ -73,6 +74,8 @@ class WarmParent:
         self.framework = framework
         self.child = 0
         self.timed_out = False
+        # Of its own, so that trials of other parents do not write there.
+        self.folder = tempfile.mkdtemp()
         # Replies go to a copy of standard output; whatever else prints, prints to standard error.
         self.replies = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
@@ -111,7 +114,8 @@ class WarmParent:
         return answer
 
     def _trial(self, request: dict[str, Any]) -> dict[str, Any]:
-        folder = tempfile.mkdtemp(prefix="epoch-harness-")
+        before = Leftovers([self.folder])
+        folder = tempfile.mkdtemp(dir=self.folder)
         started = time.perf_counter()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -126,6 +130,7 @@ class WarmParent:
         left_behind = self._end_group_and_orphans()
         where = _where_it_hung(request, folder) if self.timed_out else ""
         shutil.rmtree(folder, ignore_errors=True)
+        leftovers = before.remove()
         return {
             "status": os.waitstatus_to_exitcode(status),
             "timed_out": self.timed_out,
@@ -134,6 +139,7 @@ class WarmParent:
             "peak_rss_bytes": usage.ru_maxrss * KIBIBYTE,
             "seconds": seconds,
             "left_behind": left_behind,
+            "leftovers": leftovers,
         }
 
     def _be_the_trial(self, request: dict[str, Any], folder: str) -> None:

@@ -83,7 +83,15 @@ def history_lines(path: Path) -> list[dict[str, Any]]:
     recorder.write("batch", "ok", {"ids": (0, 1), "outputs": outputs}, stage="train", epoch=0, step=0, batch=0)
     recorder.write("logger", "ok", {"step": 0, "epoch": 0, "metrics": {"loss": "NaN"}}, stage="train", epoch=0, step=1)
     recorder.write("trial", "fail", {"exception": "ValueError", "message": "", "where": ""})
-    end = {"status": 1, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": None, "left_behind": 0}
+    end = {
+        "status": 1,
+        "timed_out": False,
+        "limit_s": 60.0,
+        "where": "",
+        "peak_rss_bytes": None,
+        "left_behind": 0,
+        "leftovers": [],
+    }
     recorder.write("exit", "info", end)
     recorder.close()
     return [json.loads(line) for line in path.read_text().splitlines()]
