@@ -154,9 +154,7 @@ def test_what_a_trial_left_running_is_ended(misbehaviour, alone):
 @pytest.mark.parametrize("misbehaviour", LEAVE_FILES)
 def test_what_a_trial_left_in_memory_or_a_folder_is_removed_and_told(misbehaviour, trials, request):
     ended = of(misbehaviour, request.getfixturevalue(trials))
-    left = [
-        line for line in ended.job.output.read_text().splitlines() if line.startswith("/") and "site-pack" not in line
-    ]
+    left = re.findall(r"^left: (.+)$", ended.job.output.read_text(), re.MULTILINE)
     assert ended.outcome.leftovers == left
     assert not Path(left[0]).exists()
 
