@@ -37,6 +37,9 @@ PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 1.0
+# Faults of threads and worker processes, which the end of a script waits for or ends. It takes a second, and elsewhere
+# there is nothing to be seen of it.
+SHUT_DOWN = {"process.threads_alive", "loader.worker_killed"}
 DUMP = "where-it-hung.txt"
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
 
@@ -168,8 +171,8 @@ class WarmParent:
             gc.unfreeze()
             trial = Trial.from_json(request["trial"])
             code = 0 if run(trial, request["workload"], request["history"]) else 1
-            if any(fault.name == "process.threads_alive" for fault in trial.faults):
-                ctypes.pythonapi.Py_Exit(code)  # as a script's end does: it waits for threads, then shuts down
+            if any(fault.name in SHUT_DOWN for fault in trial.faults):
+                ctypes.pythonapi.Py_Exit(code)
             sys.stdout.flush()
             sys.stderr.flush()
         finally:

@@ -71,6 +71,8 @@ def unsound(schedule: Sequence[Fault], tried: Tried) -> list[str]:
         told.append("the history cannot be read")
     if tried.outcome.timed_out or tried.outcome.status is None:
         told.append("the trial did not end")
-    if tried.outcome.left_behind or tried.outcome.leftovers:
+    cut_off = (tried.outcome.status or 0) < 0 or any(name == "process.os_exit" for name, *_ in fired)
+    workers = any(fault.kind == "worker_killed" for fault in schedule)  # they notice within seconds
+    if tried.outcome.leftovers or (tried.outcome.left_behind and not (cut_off and workers)):
         told.append(f"left behind: {tried.outcome.left_behind} processes, {tried.outcome.leftovers}")
     return told
