@@ -8,7 +8,8 @@ from harness.history.encoding import decode_number, encode_number
 
 # From the mildest to the gravest: of several epochs, the gravest verdict stands for the trial.
 GRAVITY = ("ok", "exact", "biased", "unknown", "missing", "raised", "violated", "wrong")
-DECIDED = frozenset(GRAVITY) - {"unknown"}
+OF_CELLS = ("fired", "silent", "stale")
+DECIDED = frozenset((*GRAVITY, *OF_CELLS)) - {"unknown"}
 
 
 def in_words(workload: str, fault: str) -> str:

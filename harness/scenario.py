@@ -26,7 +26,8 @@ VARIANTS = ("as_documented", "migrated", "recommended", "control")
 
 AGGREGATE_VERDICTS = ("exact", "biased", "wrong", "missing", "raised", "unknown")
 PROPERTY_VERDICTS = ("ok", "violated", "raised", "unknown")
-FINDING_VERDICTS = tuple(dict.fromkeys((*AGGREGATE_VERDICTS, *PROPERTY_VERDICTS)))
+CELL_VERDICTS = ("fired", "silent", "stale")  # of a hook, under a fault
+FINDING_VERDICTS = tuple(dict.fromkeys((*AGGREGATE_VERDICTS, *PROPERTY_VERDICTS, *CELL_VERDICTS)))
 CLAIM_VERDICTS = ("holds", "holds in part", "refuted", "undecided")
 
 # What a trial's Trainer, or Keras's `fit`, is told already, and what decides it there. Checkers rely on it.

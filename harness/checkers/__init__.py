@@ -5,7 +5,23 @@
 
 from collections.abc import Callable
 
-from harness.checkers import aggregates, hooks, metric_state, precision, process, report_step, samples, training
+from harness.checkers import (
+    aggregates,
+    brackets,
+    cells,
+    epoch_ends,
+    exceptions,
+    faults,
+    hooks,
+    metric_state,
+    order,
+    precision,
+    process,
+    record,
+    report_step,
+    samples,
+    training,
+)
 from harness.checkers.case import Case
 from harness.checkers.place import told
 from harness.findings import Finding
@@ -20,14 +36,26 @@ CHECKERS: dict[str, Checker] = {
     "report_step": report_step.check,
     "metric_state": metric_state.check,
     "training": training.check,
+    "bracket": brackets.check,
+    "order": order.check,
+    "epoch_end": epoch_ends.check,
+    "exception": exceptions.check,
+    "cell": cells.check,
+    "record": record.check,
     "process": process.check,
 }
+# These hold a training to its plan, which a fault may keep it from.
+OF_THE_WHOLE_PLAN = ("hook", "samples", "report_step", "metric_state", "training")
 
 
 def judge(case: Case) -> list[Finding]:
-    """All findings of one trial, in a fixed order."""
-    findings = []
+    """All findings of one trial, in a fixed order; there are no others where its faults did not fire as scheduled."""
+    findings = faults.check(case)
+    if any(finding.verdict == "unknown" for finding in findings):
+        return findings
     for name, checker in CHECKERS.items():
+        if case.trial.faults and name in OF_THE_WHOLE_PLAN:
+            continue
         try:
             findings += checker(case)
         except Exception as error:  # noqa: BLE001  # whatever a history may hold, the other checkers go on

@@ -22,11 +22,18 @@ from harness.scenario import Aggregate
 
 
 def check(case: Case) -> list[Finding]:
+    """One finding for each figure. Under a fault it is judged in those passes for which it is reported, whatever they
+    saw; whether it should have been is for the hooks."""
     return [
         _judge_alone(case, aggregate)
         for aggregate in case.scenario.aggregates
-        if case.environment.meets(aggregate.needs)
+        if case.environment.meets(aggregate.needs) and (not case.trial.faults or _passes(case, aggregate))
     ]
+
+
+def _passes(case: Case, aggregate: Aggregate) -> list[Pass]:
+    passes = case.passes(aggregate.stage)
+    return [of for of in passes if reports_of(case, aggregate, of)] if case.trial.faults else passes
 
 
 def _judge_alone(case: Case, aggregate: Aggregate) -> Finding:
@@ -39,7 +46,7 @@ def _judge_alone(case: Case, aggregate: Aggregate) -> Finding:
 
 def _judge(case: Case, aggregate: Aggregate) -> Finding:
     expect = case.expectation("aggregate", aggregate.label)
-    if not case.completed:
+    if not case.completed and not case.trial.faults:
         return case.raised_finding("aggregate", aggregate.label, otherwise="exact")
     steps = _steps(case, aggregate)
     unobserved = [step for step in steps if _rows(step) != len(step.value["ids"])]
@@ -48,7 +55,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     batches, lines = _batches(case, aggregate, steps)
     epochs, predicted = [], []
     so_far: list[list[Batch]] = []
-    for epoch, turn in case.passes(aggregate.stage):
+    for epoch, turn in _passes(case, aggregate):
         reports = reports_of(case, aggregate, (epoch, turn))
         so_far.append(batches.get((epoch, turn), []))
         if epoch < aggregate.from_epoch:

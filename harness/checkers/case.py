@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from harness.checkers.events import Events
 from harness.checkers.place import before
 from harness.checkers.turns import Pass, Turns
 from harness.engine.trial import Trial
@@ -48,6 +49,11 @@ class Case:
     def turns(self) -> Turns:
         return Turns(self.history)
 
+    @cached_property
+    def events(self) -> Events:
+        """Hooks and steps: those that were to be seen, and those that were."""
+        return Events(self.trial, self.workload, self.environment, self.told)
+
     def passes(self, stage: str) -> list[Pass]:
         """Those that the schedule plans."""
         return [
@@ -67,6 +73,7 @@ class Case:
                 (checker == expect.checker or (checker not in BY_NAME_ONLY and fnmatchcase(checker, expect.checker)))
                 and fnmatchcase(name, expect.aggregate)
                 and fnmatchcase(self.trial.workload, expect.workload)
+                and fnmatchcase(self.trial.fault, expect.fault)
                 and self.environment.meets(expect.needs)
             ):
                 return expect
@@ -116,11 +123,12 @@ class Case:
         message: str = "",
         evidence: Sequence[int] = (),
         epoch: int | None = None,
+        otherwise: str = "ok",
     ) -> Finding:
-        """A finding on something that is `ok` or `violated`; `ok` is expected by default."""
+        """A finding on a property; by default, `otherwise` is expected of it."""
         expect = self.expectation(checker, name)
         return self.finding(
-            checker, name, verdict, expect.verdict if expect else "ok",
+            checker, name, verdict, expect.verdict if expect else otherwise,
             message=message, evidence=evidence, epoch=epoch,
         )  # fmt: skip
 

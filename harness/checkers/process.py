@@ -3,6 +3,7 @@
 from harness.checkers.case import Case
 from harness.checkers.place import before
 from harness.findings import Finding
+from harness.oracle.loops import COMPLETES
 
 
 def check(case: Case) -> list[Finding]:
@@ -14,7 +15,11 @@ def check(case: Case) -> list[Finding]:
     place = before(case.told, exit.line)
     where = f" ({end['where']})" if end["where"] else ""
     problems = []
-    if end["timed_out"]:
+    expected = case.events.expected
+    ending = expected.ending if expected and case.trial.faults else COMPLETES
+    if ending.how == "dies" and end["status"] == ending.status:
+        pass  # as the fault has it
+    elif end["timed_out"]:
         problems.append(f"did not end within {end['limit_s']} s{where}, {place.words}")
     elif end["status"] is None:
         problems.append("took the process that supervised it down with it")
@@ -26,11 +31,12 @@ def check(case: Case) -> list[Finding]:
         problems.append(f"left with exit status {end['status']} after the trial was over")
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
+    otherwise = "violated" if ending.how == "hangs" else "ok"
     if not problems:
-        return [case.property_finding("process", "exit", "ok", evidence=[exit.line])]
+        return [case.property_finding("process", "exit", "ok", evidence=[exit.line], otherwise=otherwise)]
     return [
         case.property_finding(
             "process", "exit", "violated",
-            message="; ".join(problems), evidence=[*place.lines, exit.line], epoch=place.epoch,
+            message="; ".join(problems), evidence=[*place.lines, exit.line], epoch=place.epoch, otherwise=otherwise,
         )
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from harness.checkers.place import before
 from harness.checkers.turns import Pass
 from harness.history.encoding import decode_number
 from harness.history.reader import Operation
+from harness.oracle.loops import Event
 from harness.scenario import Aggregate
 
 SHOWN = 8
@@ -53,6 +54,22 @@ def _told(case: Case, aggregate: Aggregate, of: Pass) -> list[tuple[Operation, d
             (each, each.value) for each in case.told.select(aggregate.reported_in, stage=aggregate.stage, epoch=epoch)
         ]
     return [(each, figures) for each, figures in told if case.turns.of(each, aggregate.stage, epoch) == of]
+
+
+def told_figures(case: Case, aggregate: Aggregate, event: Event) -> list[int]:
+    """The lines that tell callbacks a figure at the end of an epoch, as it was told at the end of one before."""
+    place = "logger" if case.trial.framework == "keras" else "callback_metrics"
+    told: dict[int | None, tuple[float | str, int]] = {}
+    for each in case.told.select(place):
+        figures = each.value["metrics"] if place == "logger" else each.value
+        if aggregate.name in figures and each.stage in (event.stage, None):
+            told[each.epoch] = figures[aggregate.name], each.line
+    if event.epoch not in told:
+        return []
+    figure, line = told[event.epoch]
+    return next(
+        ([before, line] for epoch, (other, before) in told.items() if epoch != event.epoch and other == figure), []
+    )
 
 
 def epoch_told(operation: Operation) -> int | None:

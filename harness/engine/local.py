@@ -49,6 +49,7 @@ class Outcome:
         seconds: from fork to end.
         left_behind: how many processes it left running, which were killed.
         leftovers: the paths that it left where nothing removes them, and that were removed.
+        kept: the lines of the file that the trial keeps; None if it keeps none, or if nobody could look.
     """
 
     trial: Trial
@@ -60,6 +61,7 @@ class Outcome:
     seconds: float | None
     left_behind: int
     leftovers: list[str]
+    kept: list[str] | None = None
 
     def operation(self) -> dict[str, Any]:
         """As it stands in the history. Time is left out: the same trial has the same operation."""
@@ -268,5 +270,7 @@ def _close_history(path: Path, outcome: Outcome) -> None:
     """Drop a line that was cut off in the middle, and append how the process ended."""
     drop_cut_off_line(path)
     recorder = Recorder(path)
+    if outcome.kept is not None:
+        recorder.write("record", "info", {"lines": outcome.kept})
     recorder.write("exit", "info", outcome.operation())
     recorder.close()

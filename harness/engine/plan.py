@@ -107,6 +107,8 @@ def make(
                         faults=each.faults,
                         precision=library.recipe(each.workload).precision,
                         ranks=scenario.ranks,
+                        record=scenario.record.file if scenario.record else "",
+                        resumed=bool(scenario.resume_from),
                     )
                 )
     for missing in catalog.unreadable:

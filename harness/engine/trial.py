@@ -17,7 +17,7 @@ from harness import scenario_files
 from harness.engine import place
 from harness.faults.fault import NONE, Fault
 from harness.faults.injector import Injector
-from harness.history.recorder import Recorder
+from harness.history.recorder import Recorder, drop_cut_off_line
 from harness.workloads.workload import Workload
 
 ADAPTERS = {
@@ -37,6 +37,8 @@ class Trial:
             harness's own tests plant bugs. Empty for none.
         measure: what to measure instead of recording; empty for an ordinary trial.
         fault: the name of the schedule of `faults`.
+        record: the file of its own that the scenario keeps, in the folder that it works in; empty for none.
+        resumed: a process of it that dies is followed by another, in the same folder.
     """
 
     scenario: str
@@ -51,6 +53,8 @@ class Trial:
     precision: str = "float32"
     ranks: int = 1
     measure: str = ""
+    record: str = ""
+    resumed: bool = False
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Trial":
@@ -75,6 +79,7 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         workload: path of the workload's arrays.
         history: path of the history to append to.
     """
+    fired = _fired(trial, history)
     recorder = Recorder(history)
     recorder.write("trial", "invoke", asdict(trial))
     try:
@@ -86,7 +91,7 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         if trial.measure:
             adapter.measure(scenario, data, trial.device, trial.seed, trial.measure, recorder)
         else:
-            injector = Injector(trial.faults, recorder) if trial.faults else None
+            injector = Injector(trial.faults, recorder, fired) if trial.faults else None
             adapter.run(scenario, data, trial.device, trial.seed, recorder, injector)
     except BaseException as error:  # noqa: BLE001  # also SystemExit and Ctrl-C: what ends a trial is its result
         recorder.write("trial", "fail", describe(error))
@@ -94,6 +99,17 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         return False
     recorder.write("trial", "ok")
     return True
+
+
+def _fired(trial: Trial, history: str) -> list[Fault]:
+    """The faults that fired in processes of the trial before this one."""
+    if not trial.resumed or not os.path.exists(history):
+        return []
+    drop_cut_off_line(Path(history))
+    with open(history, encoding="ascii") as file:
+        operations = [json.loads(line) for line in file]
+    seen = {(each["fault"], each["stage"], each["epoch"]) for each in operations if each["f"] == "fault"}
+    return [fault for fault in trial.faults if (fault.name, fault.stage, fault.epoch) in seen]
 
 
 def describe(error: BaseException) -> dict[str, str]:

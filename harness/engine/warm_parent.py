@@ -18,6 +18,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import shutil
 import signal
 import sys
@@ -40,6 +41,7 @@ GRACE_S = 1.0
 # Faults of threads and worker processes, which the end of a script waits for or ends. It takes a second, and elsewhere
 # there is nothing to be seen of it.
 SHUT_DOWN = {"process.threads_alive", "loader.worker_killed"}
+PROCESSES = 5  # of one trial at most, where one that dies is followed by another
 DUMP = "where-it-hung.txt"
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
 
@@ -120,6 +122,32 @@ class WarmParent:
         before = Leftovers([self.folder])
         folder = tempfile.mkdtemp(dir=self.folder)
         started = time.perf_counter()
+        left_behind = peak = 0
+        for _ in range(PROCESSES if request["trial"]["resumed"] else 1):
+            status, usage = self._process(request, folder)
+            left_behind += self._end_group_and_orphans()
+            peak = max(peak, usage.ru_maxrss)
+            if status in (0, 1) or self.timed_out:  # it ended by itself, or is not going to
+                break
+        seconds = time.perf_counter() - started
+        where = _where_it_hung(request, folder) if self.timed_out else ""
+        kept = _kept(Path(folder, request["trial"]["record"])) if request["trial"]["record"] else None
+        shutil.rmtree(folder, ignore_errors=True)
+        leftovers = before.remove()
+        return {
+            "status": status,
+            "timed_out": self.timed_out,
+            "where": where,
+            "limit_s": request["limit_s"],
+            "peak_rss_bytes": peak * KIBIBYTE,
+            "seconds": seconds,
+            "left_behind": left_behind,
+            "leftovers": leftovers,
+            "kept": kept,
+        }
+
+    def _process(self, request: dict[str, Any], folder: str) -> tuple[int, resource.struct_rusage]:
+        """Fork a child that is the trial, and wait for its end."""
         sys.stdout.flush()
         sys.stderr.flush()
         self.child = os.fork()
@@ -129,21 +157,7 @@ class WarmParent:
         signal.setitimer(signal.ITIMER_REAL, request["limit_s"] + GRACE_S)
         _, status, usage = os.wait4(self.child, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        seconds = time.perf_counter() - started
-        left_behind = self._end_group_and_orphans()
-        where = _where_it_hung(request, folder) if self.timed_out else ""
-        shutil.rmtree(folder, ignore_errors=True)
-        leftovers = before.remove()
-        return {
-            "status": os.waitstatus_to_exitcode(status),
-            "timed_out": self.timed_out,
-            "where": where,
-            "limit_s": request["limit_s"],
-            "peak_rss_bytes": usage.ru_maxrss * KIBIBYTE,
-            "seconds": seconds,
-            "left_behind": left_behind,
-            "leftovers": leftovers,
-        }
+        return os.waitstatus_to_exitcode(status), usage
 
     def _be_the_trial(self, request: dict[str, Any], folder: str) -> None:
         """Never returns. A session of its own keeps signals to process groups inside the trial."""
@@ -213,6 +227,14 @@ class WarmParent:
                 os.waitpid(self.child, 0)
             self._end_group_and_orphans()
         os._exit(0)
+
+
+def _kept(record: Path) -> list[str]:
+    """The lines of the file that a trial keeps, as they are on disk when it is gone; none if there is no file."""
+    try:
+        return record.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _where_it_hung(request: dict[str, Any], folder: str) -> str:

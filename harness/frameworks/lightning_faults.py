@@ -1,7 +1,6 @@
 """Injects faults into a training of Lightning's, where a user's own code or machine would bring them about."""
 
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from torch.utils.data import DataLoader
 from harness.faults import checkpoint, process
 from harness.faults.fault import Fault, InjectedError
 from harness.faults.injector import Injector
-from harness.faults.loader import faulty_pass, told_length
+from harness.faults.loader import block, faulty_pass, told_length
 from harness.faults.step import described, relabelled, throw
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_recording import STEPS, Position, overrides, replace
@@ -77,7 +76,7 @@ class FaultyPartition(Partition):
         if fault.kind == "worker_killed":
             (worker,) = multiprocessing.active_children()
             os.kill(worker.pid or 0, signal.SIGKILL)
-            multiprocessing.connection.wait([worker.sentinel])  # torch's handler of SIGCHLD raises here
+            block()  # until torch's handler of SIGCHLD raises, here and nowhere later
         self._wrong = fault
 
     def _marked(self, batch: tuple[int, ...]) -> list[int]:

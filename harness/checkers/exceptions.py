@@ -1,0 +1,91 @@
+"""Does an exception reach the caller of `fit` as it was raised, and are callbacks told of it once?"""
+
+from harness.checkers.case import Case
+from harness.findings import Finding
+from harness.history.reader import Operation
+
+RAISED_BY_SIGNALS = {"process.interrupt": "KeyboardInterrupt", "process.interrupt_twice": "KeyboardInterrupt"}
+
+Raised = tuple[str, str]  # class and message
+
+
+def check(case: Case) -> list[Finding]:
+    """A finding on what reaches the caller, and one on `on_exception` of each callback that defines it."""
+    expected = case.events.expected
+    if expected is None or expected.ending.how in ("dies", "hangs"):
+        return []
+    return [_caller(case), *_told(case)]
+
+
+def _caller(case: Case) -> Finding:
+    assert case.events.expected is not None
+    ending = case.events.expected.ending
+    raised, line = _first_raised(case)
+    got = case.failure
+    evidence = [each for each in (line, got.line if got else 0) if each]
+    if raised is None and got is None:
+        return case.property_finding("exception", "caller", "ok")
+    otherwise = "ok" if ending.how == "raises" and ending.unchanged else "violated"
+    if got is None:
+        message, verdict = f"{_words(raised)} was raised, and the caller was told of nothing", "violated"
+    elif raised is None or _same(raised, got):
+        message, verdict = "", "ok"
+    else:
+        message = (
+            f"{_words(raised)} was raised, and {got.value['exception']}: {got.value['message']} reached the caller"
+        )
+        verdict = "violated"
+    name = got.value["exception"] if got else ""
+    finding = case.property_finding(
+        "exception", "caller", verdict, message=message, evidence=evidence, otherwise=otherwise
+    )
+    if finding.as_expected and got and ending.exceptions and name not in ending.exceptions:
+        message = f"{name} reached the caller, and {' or '.join(ending.exceptions)} was to"
+        return case.finding(
+            "exception", "caller", verdict, otherwise, message=message, evidence=evidence, as_expected=False
+        )
+    return finding
+
+
+def _first_raised(case: Case) -> tuple[Raised | None, int]:
+    """What was raised first, by a fault or in a step or hook, and the line that says so."""
+    for operation in case.told.operations:
+        if operation.f == "fault" and operation.fault in RAISED_BY_SIGNALS:
+            return (RAISED_BY_SIGNALS[operation.fault], ""), operation.line
+        thrown = operation.f == "fault" and isinstance(operation.value, dict) and "exception" in operation.value
+        if thrown or (operation.type == "fail" and operation.f != "trial"):
+            return (operation.value["exception"], operation.value["message"]), operation.line
+    return None, 0
+
+
+def _same(raised: Raised, got: Operation) -> bool:
+    kind, message = raised
+    return bool(got.value["exception"] == kind and message in got.value["message"])
+
+
+def _words(raised: Raised | None) -> str:
+    return ": ".join(filter(None, raised or ()))
+
+
+def _told(case: Case) -> list[Finding]:
+    """Once if an exception ended the training, and never else."""
+    assert case.events.expected is not None
+    findings = []
+    for hook in case.events.order.exception[:1]:
+        for owner in case.events.owners:
+            if hook in owner.hooks:
+                name = owner.names(hook)
+                seen = [operation.line for event, operation in case.events.seen if event.f == name]
+                due = sum(event.f == name for event in case.events.expected.events)
+                raised = int(_first_raised(case)[0] is not None or case.failure is not None)
+                findings.append(
+                    case.property_finding(
+                        "on_exception", name, _verdict(len(seen), raised), otherwise=_verdict(due, raised),
+                        message="" if len(seen) == raised else f"ran {len(seen)} times", evidence=seen,
+                    )
+                )  # fmt: skip
+    return findings
+
+
+def _verdict(times: int, due: int) -> str:
+    return "ok" if times == due else "violated"
