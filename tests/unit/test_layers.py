@@ -16,7 +16,7 @@ LAYERS = (
     ("harness.errors", "harness.oracle", "harness.history"),
     ("harness.faults",),
     ("harness", "harness.scenario", "harness.workloads.schedule", "harness.workloads.workload"),
-    ("harness.scenario_files", "harness.frameworks"),
+    ("harness.scenario_files", "harness.frameworks", "harness.oracle.loops", "harness.oracle.lightning_loop"),
     ("harness.engine.place", "harness.engine.leftovers"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
