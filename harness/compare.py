@@ -231,6 +231,7 @@ def _asked(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Asked]:
             "seed": str(arguments["seed"]),
             "device": arguments["device"],
             "filters": " ".join(sorted(arguments["filters"])) or "none",
+            "faults": " ".join(sorted(arguments["faults"])),
         }
         for arguments in (a, b)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.faults.fault import NONE
-from harness.findings import GRAVITY, Finding
+from harness.findings import GRAVITY, Finding, in_words
 from harness.report.runs import CELLS, FIGURES, FINE, Run
 from harness.report.text import figure, percent, relative_bias
 
@@ -177,7 +177,7 @@ def _example(findings: Sequence[Finding]) -> str:
         return ""
     bias, finding, epoch = max(biased, key=lambda each: abs(each[0]))
     return (
-        f"Furthest off: {finding.aggregate} on {finding.workload} in epoch {epoch.epoch}, "
+        f"Furthest off: {finding.aggregate} on {finding.on} in epoch {epoch.epoch}, "
         f"reported {figure(epoch.observed)}, the truth is {figure(epoch.truth)} ({percent(bias)})"
     )
 
@@ -208,7 +208,7 @@ def absences(runs: Sequence[Run]) -> list[Absence]:
     for run in runs:
         for trial in run.manifest["unavailable"]:
             scenarios = grouped.setdefault((run.label, trial["reason"]), {})
-            scenarios.setdefault(trial["scenario"], []).append(trial["workload"])
+            scenarios.setdefault(trial["scenario"], []).append(in_words(trial["workload"], trial["fault"]))
     return [Absence(run, reason, trials) for (run, reason), trials in grouped.items()]
 
 
@@ -225,6 +225,7 @@ def _describe(run: Run) -> dict[str, str]:
         **(_describe_environment(environment) if environment else {"Environment": run.environment}),
         "Machine": f"{manifest['machine']['platform']}, {manifest['machine']['processors'] or 'unknown'} processors",
         "Asked for": " ".join(manifest["arguments"]["filters"]) or "everything",
+        "Under faults": " ".join(manifest["arguments"]["faults"]),
         "Seed": str(manifest["seed"]),
         "Started": manifest["started_at"],
         "Took": f"{manifest['seconds']:.1f} s" if manifest["seconds"] else "not known",

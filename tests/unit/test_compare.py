@@ -10,7 +10,8 @@ import pytest
 from harness.compare import compare
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
-from harness.run_directory import RunDirectory, schema
+from harness.run_directory import RunDirectory
+from harness.schemas import schema
 
 MakeRun = Callable[..., RunDirectory]
 MakeFinding = Callable[..., Finding]

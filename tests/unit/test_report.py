@@ -156,7 +156,8 @@ def test_headlines(
 
 
 def test_a_run_in_which_nothing_ran(make_run: MakeRun, tmp_path: Path) -> None:
-    missing = [{"scenario": "a/b/migrated", "workload": w, "device": "cuda", "reason": "no CUDA"} for w in ("x", "y")]
+    one = {"scenario": "a/b/migrated", "device": "cuda", "reason": "no CUDA", "fault": "none"}
+    missing = [one | {"workload": workload} for workload in ("x", "y")]
     run = make_run([], unavailable=missing)
     html, text, junit = reports(tmp_path / "out", run)
     assert "Nothing ran" in words(html)
@@ -225,7 +226,7 @@ def test_foreign_text_harms_no_format(make_run: MakeRun, finding: MakeFinding, t
             finding(checker=HOSTILE, aggregate=HOSTILE, verdict="ok", fault=HOSTILE),
         ],
         claims=[claim("refuted", statement=HOSTILE, source=HOSTILE), claim("undecided", claim=HOSTILE)],
-        unavailable=[{"scenario": HOSTILE, "workload": HOSTILE, "device": "cpu", "reason": HOSTILE}],
+        unavailable=[{"scenario": HOSTILE, "workload": HOSTILE, "device": "cpu", "reason": HOSTILE, "fault": "none"}],
         name="ru|n <b>",
     )
     html, text, _ = reports(tmp_path / "out", run, run)
