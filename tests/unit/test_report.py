@@ -469,6 +469,7 @@ def test_a_cell_leads_to_the_history_that_proves_it(make_run: MakeRun, finding: 
     assert f'<a href="#{trial.anchor}" title="stale: told val_loss (lines 1, 12)">≈</a>' in html
     assert f"histories/{found[0].trial}.jsonl" in words(html)
     assert "| `step.raise` | – | ✓ | ≈ |" in text
+    assert f"Behind each row stands its history: `{trial.history.replace('step.raise', 'FAULT')}`" in text
 
 
 def test_of_a_long_history_the_edges_and_the_evidence_are_shown(make_run: MakeRun, finding: MakeFinding) -> None:
