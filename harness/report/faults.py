@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.faults.fault import NONE
-from harness.findings import Finding
+from harness.findings import OF_CELLS, Finding
 from harness.history import reader
 from harness.history.reader import Operation
 from harness.report.runs import CELLS, FIGURES, FINE, Run
@@ -132,9 +132,7 @@ def anchors(shown: Iterable[Matrix]) -> dict[tuple[str, str], str]:
 def _matrix(
     runs: Sequence[Run], anchor: str, subject: Subject, found: Mapping[int, Mapping[str, Sequence[Finding]]]
 ) -> Matrix:
-    cells = [
-        each for faults in found.values() for findings in faults.values() for each in findings if each.checker == CELLS
-    ]
+    cells = [each for faults in found.values() for findings in faults.values() for each in findings if _is_cell(each)]
     names = list(dict.fromkeys(cell.aggregate for cell in cells))
     owners = [*dict.fromkeys(owner for name in names if (owner := _owner(name))), ""]
     hooks = tuple(sorted(names, key=lambda name: owners.index(_owner(name))))
@@ -160,13 +158,20 @@ def _matrix(
     )
 
 
+def _is_cell(finding: Finding) -> bool:
+    return finding.checker == CELLS and finding.verdict in OF_CELLS  # or else its checker failed
+
+
 def _owner(hook: str) -> str:
     return hook.rpartition(".")[0]
 
 
 def _trial(run: Run, anchor: str, hooks: Sequence[str], findings: Sequence[Finding]) -> Trial:
-    cells = {finding.aggregate: finding for finding in findings if finding.checker == CELLS}
-    others = {finding.checker: finding for finding in findings if finding.checker in ("process", "exception", "record")}
+    cells = {finding.aggregate: finding for finding in findings if _is_cell(finding)}
+    process, caller, record = (
+        next((finding for finding in findings if finding.checker == checker), None)
+        for checker in ("process", "exception", "record")
+    )
     figures = [finding for finding in findings if finding.checker == FIGURES]
     path = run.directory.history(findings[0].trial)
     try:
@@ -180,16 +185,16 @@ def _trial(run: Run, anchor: str, hooks: Sequence[str], findings: Sequence[Findi
         cells=tuple(cells.get(hook) for hook in hooks),
         ended=_ended(operations),
         told=_told(operations),
-        process=others.get("process"),
-        caller=others.get("exception"),
-        record=others.get("record"),
+        process=process,
+        caller=caller,
+        record=record,
         figures=count([finding.verdict for finding in figures]),
         unexpected_figures=sum(not finding.as_expected for finding in figures),
         further=tuple(
             finding
             for finding in findings
-            if finding.checker not in (CELLS, FIGURES, *others)
-            and (finding.verdict not in FINE or not finding.as_expected)
+            if (finding.verdict not in FINE or not finding.as_expected)
+            and finding not in (process, caller, record, *cells.values(), *figures)
         ),
         history=f"{path.parent.name}/{path.name}",
         lines=_lines(run, findings[0].trial, operations, {line for cell in cells.values() for line in cell.evidence}),
@@ -288,6 +293,6 @@ def _in_words(trial: Trial, hooks: Sequence[str], lacks: set[str]) -> dict[str, 
         ENDED: trial.ended.partition(",")[0] or NOT_JUDGED,
         TOLD: trial.told or "nothing",
         RECORD: trial.record.verdict if trial.record else NOT_JUDGED,
-        FIGURES_FOUND: ", ".join(f"{count} {verdict}" for verdict, count in trial.figures.items()) or "none",
+        FIGURES_FOUND: ", ".join(f"{times} {verdict}" for verdict, times in trial.figures.items()) or "none",
         **{f"{finding.checker}: {finding.aggregate}": finding.verdict for finding in trial.further},
     }

@@ -470,6 +470,7 @@ def test_a_cell_leads_to_the_history_that_proves_it(make_run: MakeRun, finding: 
     assert f'<a href="#{trial.anchor}" title="stale: told val_loss (lines 1, 12)">≈</a>' in html
     assert f"histories/{found[0].trial}.jsonl" in words(html)
     assert "| `step.raise` | – | ✓ | ≈ |" in text
+    assert f"Behind each row stands its history: `{trial.history.replace('step.raise', 'FAULT')}`" in text
 
 
 def test_of_a_long_history_the_edges_and_the_evidence_are_shown(make_run: MakeRun, finding: MakeFinding) -> None:
@@ -534,6 +535,21 @@ def test_what_is_not_ok_under_a_fault_is_told_in_its_row(
         "| epoch_end: `Log.on_train_epoch_end` violated |"
     ) in text
     assert "epoch 1 lacks ⚠ expected ok" in words(html)
+
+
+def test_what_no_column_is_for_is_told_in_the_last(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run(
+        [
+            of_fault(finding, "step.raise", "cell", "*", "unknown", expected="ok", message="the checker itself failed"),
+            of_fault(finding, "step.raise", "record", "one.log", "ok"),
+            of_fault(finding, "step.raise", "record", "two.log", "violated"),
+        ]
+    )
+    _, text, _ = reports(tmp_path / "out", run)
+    (matrix,) = faults.matrices(read([run]))
+    assert matrix.hooks == ()
+    assert [found.aggregate for found in matrix.tables[0].trials[0].further] == ["*", "two.log"]
+    assert "cell: `*` unknown: the checker itself failed **⚠ expected ok**<br>record: `two.log` violated |" in text
 
 
 def test_a_cell_that_is_not_as_expected_is_marked(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
