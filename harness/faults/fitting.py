@@ -19,6 +19,8 @@ def misfits(schedule: Schedule, scenario: Scenario, workload: Workload) -> Itera
             yield index, attribute, why
         if fault in schedule[:index]:
             yield index, "", f"this fault is there already, as number {schedule.index(fault)}"
+        elif other := _says_another_length(fault, schedule[:index]):
+            yield index, "kind", f"{other.name} has the same loader say another length"
 
 
 def _misfits(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator[Misfit]:
@@ -39,6 +41,12 @@ def _misfits(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator[M
     if workload.schedule.stopped_at is not None:
         yield "", f"training on {workload.name} is stopped and resumed, and nothing can be injected into that, so far"
     yield from _misplaced(fault, scenario, workload)
+
+
+def _says_another_length(fault: Fault, before: Schedule) -> Fault | None:
+    said = [other for other in before if (other.family, other.kind) in KINDS and other.rules.moment == "length"]
+    says = (fault.family, fault.kind) in KINDS and fault.rules.moment == "length"
+    return next((other for other in said if says and other.stage == fault.stage), None)
 
 
 def _unknown(fault: Fault) -> Misfit | None:

@@ -150,6 +150,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"scenario": KERAS.id, **faults({"kind": "returns_none"})}, r"\$\.faults\[0\]\.kind: .*into keras"
     ),
     "a fault twice": (faults({}, {}), r"\$\.faults\[1\]: this fault is there already, as number 0"),
+    "two lengths of a loader": (
+        {"faults": [{"family": "loader", "kind": f"length_too_{how}", "epoch": 0} for how in ("long", "short")]},
+        r"\$\.faults\[1\]\.kind: loader\.length_too_long has the same loader say another length",
+    ),
     "a name with a slash": ({"name": "a/b"}, r"\$\.name: 'a/b' is not fit"),
     "a name with a line end": ({"name": "a\n"}, r"\$\.name: 'a\\n' is not fit"),
     "a name that is taken": ({"name": "none"}, r"\$\.name: 'none' is the name of"),
