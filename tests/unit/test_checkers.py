@@ -111,7 +111,15 @@ def told(name: str, value: float, step: int, epoch: int) -> Operation:
 
 
 def ended(**different: object) -> Operation:
-    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0}
+    usual = {
+        "status": 0,
+        "timed_out": False,
+        "limit_s": 60.0,
+        "where": "",
+        "peak_rss_bytes": 1,
+        "left_behind": 0,
+        "leftovers": [],
+    }
     return {**usual, **different}
 
 
