@@ -15,6 +15,8 @@ def check(case: Case) -> list[Finding]:
     for start, end in ((order.epoch_start[0], order.epoch_end[0]), (order.validation[0][-1], order.validation[1][0])):
         begun = 0
         for operation in case.told.operations:
+            if operation.f == "trial":  # a process of its own
+                begun = 0
             if operation.type != "info" or operation.stage == "sanity":
                 continue
             begun += (operation.f == start) - (operation.f == end)
@@ -34,7 +36,9 @@ def _unbalanced(case: Case) -> tuple[list[str], list[int]]:
     problems, evidence = [], []
     begun: list[Operation] = []
     for operation in case.told.operations:
-        if operation.type == "invoke" and operation.f != "trial":
+        if operation.f == "trial" and operation.type == "invoke":  # nothing goes on in another process
+            begun = []
+        elif operation.type == "invoke":
             begun.append(operation)
         elif operation.type in ("ok", "fail") and any(each.f == operation.f for each in begun):
             while begun[-1].f != operation.f:

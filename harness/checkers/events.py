@@ -31,9 +31,10 @@ class Events:
 
     @cached_property
     def expected(self) -> Expected | None:
-        """None where no model says what must happen: in a loop of one's own, and where training is resumed."""
+        """None where no model says what must happen: in a loop of one's own, and where training was resumed."""
         plan = self._plan
-        if plan is None or self.trial.framework not in ORDERS or self.workload.schedule.stopped_at is not None:
+        resumed = self.workload.schedule.stopped_at is not None or len(list(self.told.select("trial", "invoke"))) > 1
+        if plan is None or self.trial.framework not in ORDERS or resumed:
             return None
         return self._loop(plan).expected()
 
@@ -81,7 +82,8 @@ class Events:
         stages = noted.value["stages"]
         batches = {stage: len(self.workload.batches(stage)) if stage in stages else 0 for stage in STAGES}
         shared = {stage: -(-count // self.trial.ranks) for stage, count in batches.items()}
-        return Plan(tuple(self._owners(noted)), shared, self.workload.schedule, self.trial.faults)
+        numbers = {stage: self.workload.numbers(stage) for stage in STAGES}
+        return Plan(tuple(self._owners(noted)), shared, numbers, self.workload.schedule, self.trial.faults)
 
     def _owners(self, plan: Operation) -> Iterator[Owner]:
         known = self.order.hooks

@@ -1,5 +1,6 @@
 """A checkpoint that cannot be written, because the kernel refuses it."""
 
+import os
 import resource
 import signal
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 from harness.faults.fault import Fault
 
 SPACE = 512  # bytes that still fit, fewer than any checkpoint has
-NOWHERE = "/proc/checkpoint"  # where nobody may write, root neither
+NOWHERE = "/proc"  # where nobody may write, root neither
 
 
 def save(fault: Fault, write: Callable[[str], Any], path: str) -> None:
@@ -21,7 +22,7 @@ def save(fault: Fault, write: Callable[[str], Any], path: str) -> None:
         OSError, RuntimeError: as whoever writes makes of the kernel's refusal.
     """
     if fault.kind == "checkpoint_read_only":
-        write(NOWHERE)
+        write(os.path.join(NOWHERE, os.path.basename(path)))
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then `write` fails, and does not kill

@@ -28,17 +28,25 @@ class Injector:
         return any(fault.name == name and stage in ("", fault.stage) for fault in self._waiting)
 
     def due(
-        self, moment: str, stage: str | None, epoch: int | None, batch: int | None = None, kinds: Sequence[str] = ()
+        self,
+        moment: str,
+        stage: str | None,
+        epoch: int | None,
+        batch: int | None = None,
+        kinds: Sequence[str] = (),
+        rank: int | None = None,
     ) -> list[Fault]:
         """Those that are to fire now, in the order of the schedule.
 
         Args:
             kinds: names of the only ones that are asked for, such as `callback.raises_before`; empty for all.
+            rank: of what asks; None for this process's own.
         """
+        place = (moment, stage, epoch, self.rank if rank is None else rank)
         return [
             fault
             for fault in self._waiting
-            if (fault.rules.moment, fault.stage, fault.epoch, fault.rank) == (moment, stage, epoch, self.rank)
+            if (fault.rules.moment, fault.stage, fault.epoch, fault.rank) == place
             and (fault.batch is None or fault.batch == batch)
             and (not kinds or fault.name in kinds)
         ]

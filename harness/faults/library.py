@@ -25,8 +25,9 @@ def _of_every_kind() -> dict[str, Schedule]:
         for stage in rules.stages:
             suffix = "" if stage == rules.stages[0] else f".{stage}"
             epoch = 0 if rules.at == "stage" else EPOCH
-            # Validation has fewer batches, and so has each of several ranks.
-            batch = (BATCH if stage == "train" and rules.ranks == 1 else BATCH - 1) if rules.at == "batch" else None
+            # Of several ranks, each has a part of the batches.
+            number = BATCH if stage == "train" and rules.ranks == 1 else BATCH - 1
+            batch = number if rules.at == "batch" else None
             rank = RANK if rules.ranks > 1 else 0
             found[f"{family}.{kind}{suffix}"] = (Fault(family, kind, stage, epoch, batch, rank),)
     return found

@@ -17,25 +17,38 @@ def block() -> None:
     threading.Event().wait()
 
 
+def fetched(fault: Fault, injector: Injector, index: int) -> None:
+    """Note that a fault strikes where a batch is fetched; if it hangs, this does not return."""
+    raised = described(InjectedError(fault.message)) if fault.kind == "getitem_raises" else None
+    injector.fire(fault, index, raised)
+    if fault.kind == "hangs":
+        block()
+
+
 def faulty_pass(
-    batches: Sequence[B], injector: Injector, stage: str, epoch: int, strike: Callable[[Fault, int], None]
+    batches: Sequence[B],
+    injector: Injector,
+    stage: str,
+    epoch: int,
+    strike: Callable[[Fault, int], None],
+    ready: Callable[[int], None] = lambda _: None,
 ) -> Iterator[B]:
     """The batches of a pass as a faulty loader gives them.
 
     Args:
         strike: does what the framework has a part in, once it is noted, before the batch is given.
+        ready: called before a fault is noted; returns when training has come as far as the batch with this index.
     """
     for index, batch in enumerate(batches):
         for fault in injector.due("fetch", stage, epoch, index):
-            raised = described(InjectedError(fault.message)) if fault.kind == "getitem_raises" else None
-            injector.fire(fault, index, raised)
+            ready(index)
+            fetched(fault, injector, index)
             if fault.kind == "runs_dry":
                 return
-            if fault.kind == "hangs":
-                block()
             strike(fault, index)
         yield batch
     for fault in injector.due("iterate", stage, epoch, kinds=["loader.never_ends"]):
+        ready(len(batches))
         injector.fire(fault)
         for _ in range(EXTRA_PASSES):
             yield from batches

@@ -1,34 +1,27 @@
 """Runs one trial in Keras 3 on TensorFlow and writes its history."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from harness.faults.injector import Injector
 from harness.frameworks import keras_measuring
+from harness.frameworks.keras_faults import FaultlessTraining, FaultyTraining
 from harness.frameworks.keras_package import NAME, keras, tf
-from harness.frameworks.keras_recording import STEPS, Recording, instrument
+from harness.frameworks.keras_recording import (
+    STEPS,
+    Position,
+    Progress,
+    Recording,
+    instrument,
+    record_own_callbacks,
+)
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.workload import Workload
 
 __all__ = ["NAME", "cuda", "measure", "run", "warm_up"]
-
-
-class Partition(keras.utils.PyDataset):  # type: ignore[name-defined,misc]  # Keras is not type-checked here
-    """The workload's batches of one stage, in order."""
-
-    def __init__(self, workload: Workload, stage: str) -> None:
-        super().__init__()
-        self._workload = workload
-        self._batches = workload.batches(stage)
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        ids = list(self._batches[index])
-        return self._workload.features[ids], self._workload.targets[ids]
 
 
 def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what: str, recorder: Recorder) -> None:
@@ -72,21 +65,43 @@ def run(
     Args:
         device: `cpu`; see `cuda`.
         recorder: where the history goes; None runs the same training.
+        injector: of what goes wrong; None for nothing. It needs a recorder.
     """
     _settle(seed)
-    model = scenario.module(workload.shape)
+    with _strategy(scenario.ranks):
+        model = scenario.module(workload.shape)
+    position = Position()
+    faulty = FaultyTraining(injector, position) if injector else FaultlessTraining()
+    own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks()]
     arguments: dict[str, Any] = {
         "epochs": workload.schedule.epochs, "verbose": 0, "shuffle": False,
-        "validation_data": Partition(workload, "validation"), **scenario.trainer,
+        "validation_data": faulty.batches(workload, "validation"), **scenario.trainer, "callbacks": own,
     }  # fmt: skip
+    faulty.spoil(model)
     if recorder is not None:
-        recording = Recording(recorder, workload)
+        recording = Recording(recorder, workload, position)
         instrument(model, scenario.predictions_from, recording)
+        owners = record_own_callbacks(own, recorder, position)
         # Last, so that it is told what callbacks before it add to the figures.
-        arguments["callbacks"] = [*arguments.get("callbacks", ()), recording]
-        planned = {"max_epochs": arguments["epochs"], "stages": list(STEPS), "hooks": []}
+        arguments["callbacks"] = [Progress(position), *faulty.around([*own, recording])]
+        planned = {"max_epochs": arguments["epochs"], "stages": list(STEPS), "hooks": [], "owners": owners}
         recorder.write("plan", "info", planned)
-    model.fit(Partition(workload, "train"), **arguments)
+    faulty.fit(model, faulty.batches(workload, "train"), arguments)
+
+
+def _strategy(replicas: int) -> AbstractContextManager[Any]:
+    """The scope to make a model in that several replicas are to train, each on a CPU of its own.
+
+    It must be asked for before TensorFlow runs anything.
+    """
+    if replicas == 1:
+        return nullcontext()
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
+    scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy(
+        [f"CPU:{index}" for index in range(replicas)]
+    ).scope()
+    return scope
 
 
 def cuda() -> dict[str, Any]:

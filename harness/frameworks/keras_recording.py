@@ -6,20 +6,23 @@ into the graph it runs. What leaves the graph leaves it by `tf.numpy_function`, 
 told by their features.
 """
 
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScenarioError
+from harness.frameworks.callback_recording import failure, record_callbacks
 from harness.frameworks.keras_package import keras, tf
 from harness.history.encoding import encode_array, encode_batch, encode_scalar
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
 STEPS = {"train": "train_step", "validation": "test_step"}
+CALLBACK_HOOKS = sorted(name for name in dir(keras.callbacks.Callback) if name.startswith("on_"))
 
 
 class Position:
@@ -30,12 +33,34 @@ class Position:
         self.epoch: int | None = None
         self.step = 0
         self.batch: int | None = None
+        self.begun: dict[int, int] = {}  # batches of this pass, by replica
 
     def begin(self, stage: str) -> None:
-        self.stage, self.batch = stage, None
+        self.stage, self.batch, self.begun = stage, None, {}
 
     def stamp(self) -> dict[str, Any]:
         return {"stage": self.stage, "epoch": self.epoch, "step": self.step, "batch": self.batch}
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  # Keras is not type-checked here
+    """Keeps a position. The first of all callbacks, so that what the others are called for is stamped with it."""
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self._position = position
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._position.epoch = epoch
+        self._position.begin("train")
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._position.begin("validation")
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._position.batch = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._position.batch = None
 
 
 class Samples:
@@ -57,12 +82,13 @@ class Samples:
 class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  # Keras is not type-checked here
     """Notes the progress of `fit`, the figures that callbacks are told, and what each step holds."""
 
-    def __init__(self, recorder: Recorder, workload: Workload) -> None:
+    def __init__(self, recorder: Recorder, workload: Workload, position: Position) -> None:
         super().__init__()
         self._recorder = recorder
         self._workload = workload
         self._samples = Samples(workload)
-        self._position = Position()
+        self._position = position
+        self._open: dict[int, tuple[int, ...]] = {}  # the samples of the steps that have begun, by replica
 
     def _note(self, hook: str) -> None:
         self._recorder.write(hook, "info", **self._position.stamp())
@@ -79,16 +105,12 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._note_weights()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._position.epoch = epoch
-        self._position.begin("train")
         self._note("on_epoch_begin")
 
     def on_test_begin(self, logs: Any = None) -> None:
-        self._position.begin("validation")
         self._note("on_test_begin")
 
     def on_test_end(self, logs: Any = None) -> None:
-        self._position.batch = None
         self._note("on_test_end")
         self._position.begin("train")
 
@@ -112,11 +134,14 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
 
     def _note_metric_states(self, moment: str) -> None:
         """How much each metric that counts holds around an epoch's first execution; nothing is computed."""
-        updates = {metric.name: int(metric.count) for metric in metrics_of(self.model) if hasattr(metric, "count")}
+        updates = {
+            metric.name: int(keras.ops.convert_to_numpy(metric.count))
+            for metric in metrics_of(self.model)
+            if hasattr(metric, "count")
+        }
         self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._position.batch = None
         self._note("on_epoch_end")
         self._note_weights()
         metrics = {name: encode_scalar(figure) for name, figure in (logs or {}).items()}
@@ -126,20 +151,27 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
     def on_train_end(self, logs: Any = None) -> None:
         self._note("on_train_end")
 
-    def step_begins(self, stage: str) -> None:
-        position = self._position
-        position.batch = 0 if position.batch is None else position.batch + 1
-        self._recorder.write("batch", "invoke", **position.stamp())
+    def step_begins(self, stage: str, replica: int, features: NDArray[Any]) -> None:
+        position, planned = self._position, self._workload.batches(stage)
+        position.batch = position.begun.get(replica, 0)
+        position.begun[replica] = position.batch + 1
+        supposed = planned[position.batch] if position.batch < len(planned) else ()
+        self._open[replica] = self._samples.identify(features, supposed)
+        self._recorder.write("batch", "invoke", rank=replica, **position.stamp())
 
-    def step_ends(self, stage: str, features: NDArray[Any], outputs: NDArray[Any] | None) -> None:
-        position = self._position
-        planned = self._workload.batches(stage)
-        supposed = planned[position.batch] if position.batch is not None and position.batch < len(planned) else ()
-        ids = self._samples.identify(features, supposed)
+    def step_ends(self, stage: str, replica: int, outputs: NDArray[Any] | None) -> None:
         told = None if outputs is None else encode_array(outputs)
-        self._recorder.write("batch", "ok", text=encode_batch(ids, told), **position.stamp())
-        if stage == "train":
-            position.step += 1
+        text = encode_batch(self._open.pop(replica), told)
+        self._recorder.write("batch", "ok", text=text, rank=replica, **self._position.stamp())
+        if stage == "train" and replica == 0:
+            self._position.step += 1
+
+    def steps_fail(self, error: BaseException) -> None:
+        """Those that had begun when an execution raised."""
+        for replica, ids in sorted(self._open.items()):
+            value = {"ids": ids, **failure(error)}
+            self._recorder.write("batch", "fail", value, rank=replica, **self._position.stamp())
+        self._open = {}
 
 
 def metrics_of(model: Any) -> list[Any]:
@@ -159,27 +191,65 @@ def instrument(model: Any, predictions_from: str, recording: Recording) -> None:
     outputs = Outputs(model.get_layer(predictions_from) if predictions_from else model)
     for stage, name in STEPS.items():
         setattr(model, name, _recorded(stage, getattr(model, name), outputs, recording))
+    for name in ("train_function", "test_function"):
+        _record_failures(model, name, recording)
+
+
+def replica() -> Any:
+    """The number of the replica that this part of the graph is traced for; 0 where there is but one."""
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
+def record_own_callbacks(callbacks: Sequence[Any], recorder: Recorder, position: Position) -> list[dict[str, Any]]:
+    """Record the hooks of a scenario's own callbacks, as `record_callbacks` does."""
+    kinds = {"checkpoint": keras.callbacks.ModelCheckpoint, "monitor": keras.callbacks.EarlyStopping}
+    return record_callbacks(callbacks, keras.callbacks.Callback, CALLBACK_HOOKS, kinds, recorder, position)
+
+
+def _record_failures(model: Any, name: str, recording: Recording) -> None:
+    """Of what Keras executes as a whole, once it has made that."""
+    make = getattr(model, f"make_{name}")
+    known: list[Any] = []
+
+    def made(force: bool = False) -> None:
+        make(force)
+        function = getattr(model, name)
+        if function in known:
+            return
+
+        def watched(*args: Any) -> Any:
+            try:
+                return function(*args)
+            except BaseException as error:
+                recording.steps_fail(error)
+                raise
+
+        known[:] = [watched]
+        setattr(model, name, watched)
+
+    setattr(model, f"make_{name}", made)
 
 
 class Outputs:
-    """What the observed layer returned in the step that is being traced."""
+    """What the observed layer returned in the step that is being traced; each replica is traced in a thread of its own,
+    and they take turns."""
 
     def __init__(self, layer: Any) -> None:
-        self.latest: Any = None
+        self.of_thread = threading.local()
         self._inner = layer.call
         layer.call = self._call
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        self.latest = self._inner(*args, **kwargs)
-        return self.latest
+        self.of_thread.latest = self._inner(*args, **kwargs)
+        return self.of_thread.latest
 
 
 def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recording: Recording) -> Callable[[Any], Any]:
-    def begins() -> None:
-        recording.step_begins(stage)
+    def begins(replica: NDArray[Any], features: NDArray[Any]) -> None:
+        recording.step_begins(stage, int(replica), features)
 
-    def ends(features: NDArray[Any], *given: NDArray[Any]) -> None:
-        recording.step_ends(stage, features, *(given or [None]))
+    def ends(replica: NDArray[Any], *given: NDArray[Any]) -> None:
+        recording.step_ends(stage, int(replica), *(given or [None]))
 
     def step(data: Any) -> Any:
         """Runs once per trace (per step, where the model runs eagerly).
@@ -188,12 +258,13 @@ def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recordi
         recording: variables made in it would carry that dependency out of the step, to where they are initialised.
         """
         features, *_ = keras.utils.unpack_x_y_sample_weight(data)
-        outputs.latest = None
-        tf.numpy_function(begins, [], [])
+        outputs.of_thread.latest = None
+        tf.numpy_function(begins, [replica(), features], [])
         result = inner(data)
-        given = [outputs.latest] if tf.is_tensor(outputs.latest) else []
+        latest = outputs.of_thread.latest
+        given = [latest] if tf.is_tensor(latest) else []
         with tf.control_dependencies(tf.nest.flatten(result)):
-            tf.numpy_function(ends, [features, *given], [])
+            tf.numpy_function(ends, [replica(), *given], [])
         return result
 
     return step

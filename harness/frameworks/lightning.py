@@ -24,7 +24,7 @@ from harness.frameworks.lightning_recording import (
     instrument,
     overrides,
     progress_bar,
-    record_callbacks,
+    record_own_callbacks,
 )
 from harness.frameworks.measuring import Measuring
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
@@ -151,7 +151,7 @@ def _fit(
             own_sampler = "replace_sampler_ddp"
         arguments[own_sampler] = False
     own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks()]
-    owners = record_callbacks(own, recorder, position) if recorder is not None else []
+    owners = record_own_callbacks(own, recorder, position) if recorder is not None else []
     arguments.update({**faulty.arguments(), **scenario.trainer})
     arguments["callbacks"] = faulty.around([*own, *callbacks, *recording])
     if recorder is not None and checkpoint is None:

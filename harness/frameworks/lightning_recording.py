@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from types import MethodType
 from typing import Any
 
+from harness.frameworks.callback_recording import failure, record_callbacks, recorded
 from harness.frameworks.counters import held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
@@ -253,10 +254,6 @@ def replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
     setattr(module, name, MethodType(method, module))
 
 
-def _failure(error: BaseException) -> dict[str, str]:
-    return {"exception": type(error).__name__, "message": str(error)}
-
-
 def _record_step(
     module: Any,
     name: str,
@@ -283,7 +280,7 @@ def _record_step(
             with PythonCalls() if counting else nullcontext() as calls:
                 result = inner(*args, **kwargs)
         except BaseException as error:
-            recorder.write("batch", "fail", {"ids": ids, **_failure(error)}, **stamp)
+            recorder.write("batch", "fail", {"ids": ids, **failure(error)}, **stamp)
             raise
         finally:
             position.of_step = None
@@ -296,45 +293,13 @@ def _record_step(
 
 
 def _record_hook(module: Any, name: str, recorder: Recorder, position: Position) -> None:
-    replace(module, name, _recorded(getattr(module, name), name, recorder, position))
+    replace(module, name, recorded(getattr(module, name), name, recorder, position))
 
 
-def _recorded(inner: Callable[..., Any], f: str, recorder: Recorder, position: Position) -> Callable[..., Any]:
-    def hook(*args: Any, **kwargs: Any) -> Any:
-        stamp = position.stamp()
-        recorder.write(f, "invoke", **stamp)
-        try:
-            result = inner(*args, **kwargs)
-        except BaseException as error:
-            recorder.write(f, "fail", _failure(error), **stamp)
-            raise
-        recorder.write(f, "ok", **stamp)
-        return result
-
-    return hook
-
-
-def record_callbacks(callbacks: Sequence[Any], recorder: Recorder, position: Position) -> list[dict[str, Any]]:
-    """Record the hooks that callbacks of a scenario's own define, each as `Class.hook`.
-
-    Returns what there is to be seen of each: its name (its class, and a number from the second one on), whether
-    Lightning takes it for one that `monitors`, or for a `checkpoint`, and its hooks.
-    """
-    owners = []
-    for callback in callbacks:
-        hooks = [name for name in CALLBACK_HOOKS if getattr(type(callback), name) is not getattr(pl.Callback, name)]
-        alike = sum(type(other) is type(callback) for other in callbacks[: callbacks.index(callback)])
-        name = type(callback).__name__ + (str(alike + 1) if alike else "")
-        for hook in hooks:
-            setattr(callback, hook, _recorded(getattr(callback, hook), f"{name}.{hook}", recorder, position))
-        owners.append({"name": name, "kind": _kind(callback), "hooks": hooks})
-    return owners
-
-
-def _kind(callback: Any) -> str:
-    if isinstance(callback, pl.callbacks.Checkpoint):
-        return "checkpoint"
-    return "monitor" if isinstance(callback, pl.callbacks.EarlyStopping) else "callback"
+def record_own_callbacks(callbacks: Sequence[Any], recorder: Recorder, position: Position) -> list[dict[str, Any]]:
+    """Record the hooks of a scenario's own callbacks, as `record_callbacks` does."""
+    kinds = {"checkpoint": pl.callbacks.Checkpoint, "monitor": pl.callbacks.EarlyStopping}
+    return record_callbacks(callbacks, pl.Callback, CALLBACK_HOOKS, kinds, recorder, position)
 
 
 def _record_log(module: Any, recorder: Recorder, position: Position) -> None:

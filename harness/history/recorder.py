@@ -40,6 +40,7 @@ class Recorder:
         step: int | None = None,
         batch: int | None = None,
         fault: str | None = None,
+        rank: int | None = None,
     ) -> None:
         """Append one operation.
 
@@ -48,6 +49,7 @@ class Recorder:
             type: `invoke`, `ok`, `fail`, or `info` (something seen, or an outcome that is not known).
             value: anything JSON can hold, numbers by `harness.history.encoding`.
             text: the value, where it is JSON already.
+            rank: of several replicas in this process; None for this process's own.
 
         Raises:
             OSError: the line could not be written whole; no space is left, for example.
@@ -61,8 +63,10 @@ class Recorder:
             self._place_text = f'"stage":{of_stage},"epoch":{of_epoch},"step":{of_step},"batch":{of_batch}'
         told_value = text or ("null" if value is None else _encode(value))
         told_fault = "null" if fault is None else encode_text(fault)
+        of_rank = self._rank if rank is None else rank
         data = (
-            f'{{"i":{self._index},"t_ns":{_now()},{self._source},"f":"{f}","type":"{type}",{self._place_text},'
+            f'{{"i":{self._index},"t_ns":{_now()},{self._process},"rank":{of_rank},'
+            f'"f":"{f}","type":"{type}",{self._place_text},'
             f'"value":{told_value},"fault":{told_fault}}}\n'
         ).encode()
         if os.write(self._file, data) != len(data):
@@ -71,7 +75,8 @@ class Recorder:
 
     def _open(self, path: Path, rank: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        self._source = f'"process":{os.getpid()},"rank":{rank}'
+        self._process = f'"process":{os.getpid()}'
+        self._rank = rank
 
     def join(self, rank: int) -> None:
         """Go on in a process of its own, forked from the one that made this recorder, as one of several ranks.

@@ -110,10 +110,16 @@ class Owner:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a trial was to do: the number of batches of a pass by stage, 0 for none."""
+    """What a trial was to do.
+
+    Attributes:
+        batches: how many a pass has by stage, 0 for none.
+        numbers: what a history calls each of them: they are counted anew for every loader.
+    """
 
     owners: tuple[Owner, ...]
     batches: Mapping[str, int]
+    numbers: Mapping[str, Sequence[int]]
     schedule: Schedule
     faults: tuple[Fault, ...] = ()
 
@@ -225,7 +231,8 @@ class Loop:
     def step(self, stage: str, epoch: int, batch: int) -> None:
         before, after = self.order.batch[stage]
         self.call(before, stage, epoch)
-        self.events.append(Event(STEP, stage, epoch, batch))
+        numbers = self.plan.numbers[stage]
+        self.events.append(Event(STEP, stage, epoch, numbers[batch] if batch < len(numbers) else batch))
         self.take(stage, epoch, batch)
         self.strike("step", stage, epoch, batch)
         self.strike("loss", stage, epoch, batch)

@@ -17,6 +17,7 @@ LAYERS = (
     ("harness.faults",),
     ("harness", "harness.scenario", "harness.workloads.schedule", "harness.workloads.workload"),
     ("harness.scenario_files", "harness.frameworks", "harness.oracle.loops", "harness.oracle.lightning_loop"),
+    ("harness.records",),
     ("harness.engine.place", "harness.engine.leftovers"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
@@ -90,7 +91,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted((ROOT / "harness").rglob("*.py"))}
-ADAPTERS = [name for name in MODULES if name.startswith("harness.frameworks")]
+ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.records"))]
 
 
 def imports_of(module: str) -> set[str]:

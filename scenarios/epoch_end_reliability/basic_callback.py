@@ -1,0 +1,33 @@
+"""A line in a file for every epoch, written by a callback (document 004, example 1).
+
+Beside it stand early stopping and checkpoints, which may be relied on in the same way.
+"""
+
+from harness import scenario
+from scenarios.epoch_end_reliability.keras_models import FIGURES, LOG, RECORD, model
+
+
+def callbacks():
+    import keras
+
+    class MyCallback(keras.callbacks.Callback):
+        def __init__(self, log_file):
+            super().__init__()
+            self.log_file = log_file
+
+        def on_epoch_end(self, epoch, logs=None):
+            with open(self.log_file, "a") as f:
+                f.write(f"Epoch {epoch + 1} end, loss: {logs['loss'] if logs else 'N/A'}\n")
+
+    return [
+        MyCallback(LOG),
+        keras.callbacks.EarlyStopping("val_loss", patience=1000),
+        keras.callbacks.ModelCheckpoint("checkpoints/{epoch}.keras"),
+    ]
+
+
+scenario(
+    pattern="epoch_end_reliability/basic_callback", variant="as_documented", source="document 004, example 1",
+    framework="keras", module=model, callbacks=callbacks, workloads="short/diabetes", faults="*", record=RECORD,
+    aggregates=FIGURES,
+)  # fmt: skip
