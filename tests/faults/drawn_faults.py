@@ -49,7 +49,12 @@ def aim(fault: Fault) -> tuple[str, str, int]:
     return (fault.rules.moment if fault.rules.at == "stage" else fault.name, fault.stage, fault.epoch)
 
 
-schedules = st.lists(faults(), min_size=1, max_size=4, unique_by=aim)
+def place(fault: Fault) -> tuple[str, int, int | str]:
+    """At most one fault strikes a batch: what one does may come after another is to."""
+    return (fault.stage, fault.epoch, fault.name if fault.batch is None else fault.batch)
+
+
+schedules = st.lists(faults(), min_size=1, max_size=4, unique_by=(aim, place))
 
 
 def in_laboratory(laboratory: Laboratory) -> Run:

@@ -56,10 +56,8 @@ def test_a_schedule_that_fails_is_shrunk_to_what_matters_and_replays(message, fo
     path = folder / "failing.json"
     assert f"epoch-harness run --fault {path}" in message
     left = json.loads(path.read_text())["faults"]
-    assert {(each["kind"], each["epoch"], each["batch"]) for each in left} == {
-        ("exception", 0, 0),
-        ("stop_requested", 0, 0),
-    }
+    assert sorted((each["kind"], each["epoch"]) for each in left) == [("exception", 0), ("stop_requested", 0)]
+    assert sorted(each["batch"] for each in left) == [0, 1]
     assert replayed(path, tmp_path / "run") == left
 
 
