@@ -11,10 +11,11 @@ import scenarios
 from harness import scenario_files
 from harness.catalog import Catalog
 from harness.engine import plan
-from harness.engine.local import Engines, Job
+from harness.engine.local import Engines, Job, Outcome
 from harness.environment import Environment, together
-from harness.faults.fault import NONE
+from harness.faults.selection import NO_FAULT, Faults
 from harness.findings import Finding
+from harness.history.reader import History
 from harness.run import judge_outcome
 from harness.workloads import library
 
@@ -25,10 +26,12 @@ FILES = sorted(Path(__file__).parent.glob("*/scenario_*.py"))
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a trial: the findings, and what its process printed."""
+    """What came of a trial: the findings, what its process printed, how that ended, and its history."""
 
     findings: list[Finding]
     output: str
+    outcome: Outcome
+    history: History
 
     @property
     def unexpected(self) -> list[Finding]:
@@ -51,27 +54,26 @@ class Laboratory:
         self.catalog = all_scenarios()
         self.environment: Environment = together(engines.environments)
 
-    def run(self, on: str, prelude: str = "", seed: int = 0) -> Tried:
-        """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
-        where it is not available."""
+    def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults = NO_FAULT) -> Tried:
+        """One trial on `scenario@workload`, or `scenario@workload#fault`; skipped, with the reason, where it is not
+        available."""
         filter, _, fault = on.partition("#")
-        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments)
+        faults = Faults((fault,)) if fault else faults
+        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments, faults)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
-        (trial,) = (trial for trial in planned.trials if trial.fault == (fault or NONE))
+        (trial,) = planned.trials
         workload = library.build(trial.workload, seed)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             workload.save(folder / "workload.npz")
             job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
             (outcome,) = self.engines.run([job])
-            findings, _ = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
-            return Tried(findings, job.output.read_text())
+            findings, history = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
+            return Tried(findings, job.output.read_text(), outcome, history)
 
     def command(self, on: str, seed: int = 0) -> str:
         """What runs the same trial again, from the project's folder."""
-        filter, _, fault = on.partition("#")
-        scenario, _, _ = filter.partition("@")
+        scenario, _, _ = on.partition("@")
         path = scenario_files.path_of(self.catalog.scenarios[scenario].locator)
-        asked = f"'{filter}' --fault {fault or NONE} --device {DEVICE} --seed {seed}"
-        return " ".join(["epoch-harness run", *([path] if path else []), asked])
+        return " ".join(["epoch-harness run", *([path] if path else []), f"'{on}' --device {DEVICE} --seed {seed}"])

@@ -7,13 +7,14 @@ from functools import cached_property
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.history.reader import History, Operation
-from harness.oracle import lightning_loop
+from harness.oracle import keras_loop, lightning_loop
+from harness.oracle.keras_loop import KerasLoop
 from harness.oracle.lightning_loop import LightningLoop
 from harness.oracle.loops import STEP, Event, Expected, Loop, Order, Owner, Plan
 from harness.workloads.workload import Workload
 
 STAGES = ("train", "validation")
-ORDERS: dict[str, Order] = {"lightning": lightning_loop.ORDER}
+ORDERS: dict[str, Order] = {"lightning": lightning_loop.ORDER, "keras": keras_loop.ORDER}
 
 
 @dataclass(frozen=True)
@@ -93,4 +94,6 @@ class Events:
             yield Owner("Logger", "logger", ("finalize",))
 
     def _loop(self, plan: Plan) -> Loop:
+        if self.trial.framework == "keras":
+            return KerasLoop(plan)
         return LightningLoop(plan, lightning_loop.rules(self.environment.meets))

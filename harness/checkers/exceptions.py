@@ -1,6 +1,7 @@
 """Does an exception reach the caller of `fit` as it was raised, and are callbacks told of it once?"""
 
 from harness.checkers.case import Case
+from harness.engine.place import without_stacks
 from harness.findings import Finding
 from harness.history.reader import Operation
 from harness.oracle.loops import Ending
@@ -63,13 +64,13 @@ def _first_raised(case: Case) -> tuple[Raised | None, int]:
 
 def _same(raised: Raised, got: Operation, ranks: int) -> bool:
     """Where processes share an epoch, the one that started them has an exception of its own, and it is to say why."""
-    kind, message = raised
+    kind, message = raised[0], without_stacks(raised[1])
     why = got.value["message"]
     return bool(message in why and (kind == got.value["exception"] or (ranks > 1 and kind in why)))
 
 
 def _words(raised: Raised | None) -> str:
-    return ": ".join(filter(None, raised or ()))
+    return ": ".join(without_stacks(each) for each in raised or () if each)
 
 
 def _told(case: Case) -> list[Finding]:
