@@ -766,4 +766,4 @@ class TestKeras:
     )
     def test_a_callback_hook_that_is_not_called_is_told(self, keras, lightning, keras_hook):
         silent = keras(healthy().without(f=lightning, type="info", epoch=1))
-        assert objections(silent) == [("hook", keras_hook, "violated")]
+        assert ("hook", keras_hook, "violated") in objections(silent)

@@ -655,7 +655,7 @@ class TestCells:
         stale = case(empty_epoch(), EMPTY)
         finding = found(stale, "cell", f"Log.{CLOSE_TRAINING}")
         assert (finding.verdict, finding.as_expected) == ("stale", True)
-        assert finding.message == "told train_mean, val_mean of an earlier epoch"
+        assert finding.message == "told train_mean of epoch 0; val_mean of epoch 0"
         assert shown(stale, finding) == [f"Log.{CLOSE_TRAINING}", *["callback_metrics"] * 4]
 
     def test_a_hook_that_is_told_such_figures_though_batches_ran_is_not_stale(self, case):
