@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test lint types clean
+.PHONY: install report test kills lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -20,6 +20,10 @@ report: install
 
 test: lint types
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Trainings killed 200 times for each callback in each framework: some ten minutes.
+kills: install
+	$(BIN)/python tests/kills/table.py
 
 lint: install
 	$(BIN)/ruff check .

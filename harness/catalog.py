@@ -39,6 +39,10 @@ class Unreadable:
         pattern, _ = split_filter(text)
         return fnmatchcase(self.id, pattern) or fnmatchcase(pattern, self.id)
 
+    def may_be_meant(self, filters: Sequence[str]) -> bool:
+        """Whether what any of the filters asks for may be in it; without a filter, everything is asked for."""
+        return not filters or any(self.may_hold(text) for text in filters)
+
 
 @dataclass
 class Catalog:
@@ -98,6 +102,10 @@ class Catalog:
             chosen.update({scenario.id: scenario for scenario in found})
         return sorted(chosen.values(), key=lambda scenario: scenario.id)
 
+    def holds_back(self, filters: Sequence[str]) -> bool:
+        """Whether some of what filters ask for may be in files that cannot be read here."""
+        return any(missing.may_be_meant(filters) for missing in self.unreadable)
+
     def frameworks(self, filters: Sequence[str]) -> list[str]:
         """Those that the selected scenarios run in; the default one if no scenario could be read."""
         return sorted({scenario.framework for scenario in self.select(filters)}) or [DEFAULT_FRAMEWORK]
@@ -116,7 +124,7 @@ class Catalog:
         pattern, _ = split_filter(text)
         found = [scenario for scenario in self.scenarios.values() if fnmatchcase(scenario.id, pattern)]
         if not found and not any(missing.may_hold(text) for missing in self.unreadable):
-            raise UsageError(f"no scenario matches {pattern!r}{self._hint(pattern)}; see: epoch-harness list")
+            raise UsageError(f"no scenario matches {pattern!r}{self.hint(pattern)}; see: epoch-harness list")
         return found
 
     def _file(self, path: Path) -> list[Scenario]:
@@ -127,7 +135,8 @@ class Catalog:
             raise ScenarioError(f"scenario file {path} declares no scenario; call harness.scenario(...) in it")
         return declared
 
-    def _hint(self, pattern: str) -> str:
+    def hint(self, pattern: str) -> str:
+        """What may have been meant, for a message; empty if nothing is like it."""
         words = {scenario.id for scenario in self.scenarios.values()}
         words |= {scenario.pattern for scenario in self.scenarios.values()}
         close = get_close_matches(pattern, sorted(words), n=1, cutoff=0.5)
@@ -147,6 +156,25 @@ def declared_workloads(scenario: Scenario) -> list[str]:
             f"the workloads are: {', '.join(library.NAMES)}"
         )
     return declared
+
+
+def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
+    """The workloads that a scenario declares, narrowed by those filters that name it and a workload.
+
+    A workload that a filter writes out is not listed anywhere: it is taken if the scenario's globs admit it.
+    """
+    globs = [
+        workload
+        for pattern, workload in (split_filter(text) for text in filters if not is_file(text))
+        if fnmatchcase(scenario.id, pattern)
+    ] or ["*"]
+    added = [
+        text
+        for text in globs
+        if written_out.is_written_out(text) and any(fnmatchcase(text, glob) for glob in scenario.workloads)
+    ]
+    listed = [name for name in declared_workloads(scenario) if any(fnmatchcase(name, glob) for glob in globs)]
+    return [*listed, *dict.fromkeys(added)]
 
 
 def _check(where: str, requirements: Iterable[str]) -> None:

@@ -43,7 +43,7 @@ class Evidence:
     """What one condition asked for, and what it found.
 
     Attributes:
-        met: whether it is met, by trial; empty if nothing bears on it.
+        met: whether it is met, by trial and what that ran on; empty if nothing bears on it.
         numbers: what was counted or measured, for people.
     """
 
@@ -54,8 +54,8 @@ class Evidence:
     def to_json(self) -> dict[str, Any]:
         return {
             "asked": self.asked,
-            "met_on": sorted({workload for _, workload, met in self.met if met}),
-            "not_met_on": sorted({workload for _, workload, met in self.met if not met}),
+            "met_on": sorted({on for _, on, met in self.met if met}),
+            "not_met_on": sorted({on for _, on, met in self.met if not met}),
             "numbers": self.numbers,
             "trials": sorted({trial for trial, _, _ in self.met}),
         }
@@ -134,7 +134,7 @@ def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
     biases = [abs(finding.bias) for finding in selected if finding.bias is not None]
     return Evidence(
         asked=f"{when.aggregate} ({when.checker}) of {when.scenario} on {when.workload}{under} is {when.verdict}",
-        met=[(finding.trial, finding.workload, finding.verdict == when.verdict) for finding in selected],
+        met=[(finding.trial, finding.on, finding.verdict == when.verdict) for finding in selected],
         numbers={
             "verdicts": dict(sorted(Counter(finding.verdict for finding in selected).items())),
             "largest_bias": encode_number(max(biases)) if biases else None,

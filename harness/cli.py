@@ -21,9 +21,11 @@ import harness
 from harness import catalog as catalogs
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, engines
+from harness.engine.trial import Trial
 from harness.environment import together
 from harness.errors import HarnessError, UsageError
-from harness.faults.library import Faults
+from harness.faults.fault import NONE
+from harness.faults.selection import select
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
 from harness.workloads import library
@@ -49,9 +51,9 @@ def cli() -> None:
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None:
-    """Show scenarios, their document, workloads and number of claims, and whether they can run here, or why not.
+    """Show scenarios, their document, workloads, number of faults and claims, and whether they can run, or why not.
 
-    --json names every workload and claim.
+    --json names every workload, fault and claim.
     """
     catalog = catalogs.find()
     with engines(catalog.frameworks(filters)) as warm:
@@ -59,16 +61,18 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     planned = plan.make(catalog, filters, device, 0, environments)
     runs = {trial.scenario for trial in planned.trials}
     reasons = {item.scenario: item.reason for item in planned.unavailable}
-    workloads: dict[str, list[str]] = {}
-    for id, workload in [(entry.scenario, entry.workload) for entry in planned.trials] + [
-        (entry.scenario, entry.workload) for entry in planned.unavailable
-    ]:
-        workloads.setdefault(id, []).append(workload)
+    workloads: dict[str, dict[str, None]] = {}
+    faults: dict[str, dict[str, None]] = {}
+    entries: list[Trial | plan.Unavailable] = [*planned.trials, *planned.unavailable]
+    for entry in entries:
+        workloads.setdefault(entry.scenario, {})[entry.workload] = None
+        faults.setdefault(entry.scenario, {})[entry.fault] = None
     rows = [
         {
             "scenario": id,
             "source": catalog.scenarios[id].source if id in catalog.scenarios else "",
-            "workloads": names,
+            "workloads": list(names),
+            "faults": [fault for fault in faults[id] if fault != NONE],
             "claims": catalog.claims_about(id),
             "available": id in runs,  # on some of its workloads at least
             "reason": reasons.get(id, ""),
@@ -85,11 +89,11 @@ def _print_list(rows: list[dict[str, Any]], environment: str) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 240
-    table = Table("scenario", "source", "workloads", "claims", "available", box=None, pad_edge=False)
+    table = Table("scenario", "source", "workloads", "faults", "claims", "available", box=None, pad_edge=False)
     for row in rows:
         available = "yes" if row["available"] else f"no: {row['reason']}"
         workloads = ", ".join(in_short(row["workloads"]))
-        cells = [row["scenario"], row["source"], workloads, str(len(row["claims"])), available]
+        cells = [row["scenario"], row["source"], workloads, str(len(row["faults"])), str(len(row["claims"])), available]
         table.add_row(*map(escape, cells))
     console.print(table)
     for dataset, names in _by_dataset(name for row in rows for name in row["workloads"]).items():
@@ -123,25 +127,29 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
 @cli.command("run")
 @FILTERS
 @click.option("--device", type=DEVICE, default="auto", show_default=True, help="cuda trials need a GPU.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials run side by side.")
 @click.option(
     "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial may take.",
 )  # fmt: skip
-@click.option("--fault", "faults", multiple=True, help="Only under faults called so: a glob.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="GLOB|FILE",
+    help="Only under faults called so; or under those in a .json file, which also names the scenario.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
 def run_trials(
-    filters: tuple[str, ...], device: str, seed: int, jobs: int, limit_s: float, faults: tuple[str, ...],
+    filters: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float, faults: tuple[str, ...],
     out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
 
-    request = Request(filters, Faults(faults or ("*",)), device, seed, jobs, limit_s)
     out = out or Path("reports/runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     console = Console()
     catalog = catalogs.find()
+    selected = select(catalog, filters, faults, seed)
+    request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s)
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
     click.echo(_summary(result))
@@ -149,11 +157,20 @@ def run_trials(
 
 
 def _summary(result: Any) -> str:
-    verdicts = Counter(finding.verdict for finding in result.findings if finding.checker == "aggregate")
+    from harness.report.runs import cells
+
+    verdicts = Counter(
+        finding.verdict for finding in result.findings if finding.checker == "aggregate" and finding.fault == NONE
+    )
     figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
     claims = Counter(decision.verdict for decision in result.decisions)
     unexpected = sum(not finding.as_expected for finding in result.findings)
     lines = [f"figures: {figures}"]
+    under_faults = len({finding.trial for finding in result.findings if finding.fault != NONE})
+    if under_faults:
+        hooks = cells(result.findings)
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in hooks.items()) or "none"
+        lines.append(f"faults:  {under_faults} trials, {sum(hooks.values())} cells: {counted}")
     if claims:
         lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
     for reason, count in Counter(item.reason for item in result.unavailable).items():

@@ -32,7 +32,7 @@ class Key:
     aggregate: str
 
     def __str__(self) -> str:
-        fault = "" if self.fault == "none" else f" {self.fault}"
+        fault = "" if self.fault == "none" else f" under {self.fault}"
         return f"{self.scenario}@{self.workload}{fault} [{self.placement}] {self.checker}: {self.aggregate}"
 
 
@@ -231,6 +231,7 @@ def _asked(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Asked]:
             "seed": str(arguments["seed"]),
             "device": arguments["device"],
             "filters": " ".join(sorted(arguments["filters"])) or "none",
+            "faults": " ".join(sorted(arguments["faults"])),
         }
         for arguments in (a, b)
     ]

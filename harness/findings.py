@@ -3,12 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.faults.fault import NONE
 from harness.history.encoding import decode_number, encode_number
 
 # From the mildest to the gravest: of several epochs, the gravest verdict stands for the trial.
 GRAVITY = ("ok", "exact", "biased", "unknown", "missing", "raised", "violated", "wrong")
 OF_CELLS = ("fired", "silent", "stale")
 DECIDED = frozenset((*GRAVITY, *OF_CELLS)) - {"unknown"}
+
+
+def in_words(workload: str, fault: str) -> str:
+    return workload if fault == NONE else f"{workload} under {fault}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ class Finding:
     bound: float | None = None
     evidence: tuple[int, ...] = ()
     per_epoch: tuple[EpochVerdict, ...] = field(default=())
+
+    @property
+    def on(self) -> str:
+        """The workload, and the fault if there is one, in words."""
+        return in_words(self.workload, self.fault)
 
     @property
     def bias(self) -> float | None:

@@ -51,7 +51,7 @@ class ConsoleProgress:
             self._bar.advance(self._task)
         for finding in unexpected:
             self._say(
-                f"unexpected: {finding.scenario}@{finding.workload}: {finding.aggregate} is {finding.verdict}, "
+                f"unexpected: {finding.scenario}@{finding.on}: {finding.aggregate} is {finding.verdict}, "
                 f"expected {finding.expected_verdict}" + (f" ({finding.message})" if finding.message else "")
             )
         tenth = max(1, self._total // 10)

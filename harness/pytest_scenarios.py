@@ -16,6 +16,7 @@ from harness.catalog import Catalog
 from harness.engine import plan
 from harness.environment import NOT_ASKED
 from harness.errors import HarnessError, UsageError
+from harness.faults.selection import NO_FAULT
 
 if TYPE_CHECKING:
     from harness.pytest_trials import Judged, Trials
@@ -43,7 +44,7 @@ class Selection:
         """
         # Whether a trial can run is asked when it is its turn. Until then none can, and the plan names them all.
         nowhere = dict.fromkeys(self.frameworks, NOT_ASKED)
-        planned = plan.make(self.catalog, self.filters, "cpu", 0, nowhere)
+        planned = plan.make(self.catalog, self.filters, "cpu", 0, nowhere, NO_FAULT)
         return [(item.scenario, item.workload) for item in planned.unavailable]
 
 

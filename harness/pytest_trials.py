@@ -11,6 +11,7 @@ from harness.engine import plan
 from harness.engine.local import Engines, Job, Outcome, engines
 from harness.engine.trial import Trial
 from harness.environment import Environment
+from harness.faults.selection import NO_FAULT
 from harness.findings import FIGURES, Finding
 from harness.history import reader
 from harness.history.reader import History
@@ -154,5 +155,5 @@ def started(selection: Selection, folder: Path) -> Iterator[Trials]:
     """
     directory = RunDirectory.create(folder)
     with (directory.path / "output" / "engine.txt").open("wb") as log, engines(selection.frameworks, log=log) as warm:
-        planned = plan.make(selection.catalog, selection.filters, selection.device, SEED, warm.environments)
+        planned = plan.make(selection.catalog, selection.filters, selection.device, SEED, warm.environments, NO_FAULT)
         yield Trials(selection, directory, warm, planned)

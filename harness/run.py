@@ -20,7 +20,7 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome, engines
 from harness.environment import NOT_ASKED, Environment, together
 from harness.errors import UsageError
-from harness.faults.library import EVERY_FAULT, Faults
+from harness.faults.selection import EVERY_FAULT, Faults
 from harness.findings import DECIDED, Finding
 from harness.history import reader
 from harness.history.reader import History
@@ -50,6 +50,9 @@ class Request:
     jobs: int = 1
     limit_s: float = DEFAULT_LIMIT_S
     prelude: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "filters": list(self.filters), "faults": list(self.faults.arguments)}
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ class _Run:
                 "status": status,
                 "started_at": self.started_at,
                 "seconds": 0.0 if status == "running" else round(time.monotonic() - self.started, 3),
-                "arguments": asdict(request) | {"filters": list(request.filters)},
+                "arguments": request.to_json(),
                 "seed": request.seed,
                 "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
                 "environment": self.environment,

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,15 +11,9 @@ import jsonschema
 
 from harness.errors import UsageError
 from harness.findings import Finding
+from harness.schemas import schema
 
-SCHEMA_VERSION = 1
-
-
-def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of one kind of record: `manifest`, `finding`, `operation`, `timing`, `claims`, `compare`,
-    `bench`."""
-    text = resources.files("harness.schemas").joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
-    return cast("dict[str, Any]", json.loads(text))
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)

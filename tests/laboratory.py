@@ -11,9 +11,12 @@ import scenarios
 from harness import scenario_files
 from harness.catalog import Catalog
 from harness.engine import plan
-from harness.engine.local import Engines, Job
+from harness.engine.local import Engines, Job, Outcome
 from harness.environment import Environment, together
+from harness.faults.fault import NONE
+from harness.faults.selection import Faults
 from harness.findings import Finding
+from harness.history.reader import History
 from harness.run import judge_outcome
 from harness.workloads import library
 
@@ -24,10 +27,12 @@ FILES = sorted(Path(__file__).parent.glob("*/scenario_*.py"))
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a trial: the findings, and what its process printed."""
+    """What came of a trial: the findings, what its process printed, how that ended, and its history."""
 
     findings: list[Finding]
     output: str
+    outcome: Outcome
+    history: History
 
     @property
     def unexpected(self) -> list[Finding]:
@@ -50,9 +55,16 @@ class Laboratory:
         self.catalog = all_scenarios()
         self.environment: Environment = together(engines.environments)
 
-    def run(self, on: str, prelude: str = "", seed: int = 0) -> Tried:
-        """One trial on `scenario@workload`; skipped, with the reason, where it is not available."""
-        planned = plan.make(self.catalog, (on,), DEVICE, seed, self.engines.environments)
+    def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None) -> Tried:
+        """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
+        where it is not available.
+
+        Args:
+            faults: those of a schedule that has no name.
+        """
+        filter, _, fault = on.partition("#")
+        selected = faults or Faults((fault or NONE,))
+        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments, selected)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
         (trial,) = planned.trials
@@ -62,11 +74,13 @@ class Laboratory:
             workload.save(folder / "workload.npz")
             job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
             (outcome,) = self.engines.run([job])
-            findings, _ = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
-            return Tried(findings, job.output.read_text())
+            findings, history = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
+            return Tried(findings, job.output.read_text(), outcome, history)
 
     def command(self, on: str, seed: int = 0) -> str:
         """What runs the same trial again, from the project's folder."""
-        scenario, _, _ = on.partition("@")
+        filter, _, fault = on.partition("#")
+        scenario, _, _ = filter.partition("@")
         path = scenario_files.path_of(self.catalog.scenarios[scenario].locator)
-        return " ".join(["epoch-harness run", *([path] if path else []), f"'{on}' --device {DEVICE} --seed {seed}"])
+        asked = f"'{filter}' --fault {fault or NONE} --device {DEVICE} --seed {seed}"
+        return " ".join(["epoch-harness run", *([path] if path else []), asked])

@@ -17,6 +17,7 @@ from harness import catalog as catalogs
 from harness.engine import plan
 from harness.engine.local import engines
 from harness.engine.trial import Trial
+from harness.faults.selection import NO_FAULT
 from harness.findings import Finding
 from harness.run import Request, execute
 
@@ -46,12 +47,12 @@ def main(filters: tuple[str, ...], jobs: int) -> None:
     """Time runs of growing size."""
     catalog = catalogs.find()
     with engines(catalog.frameworks(filters)) as warm:
-        trials = plan.make(catalog, filters, DEVICE, 0, warm.environments).trials
+        trials = plan.make(catalog, filters, DEVICE, 0, warm.environments, NO_FAULT).trials
     for size in [*(size for size in SIZES if size < len(trials)), len(trials)]:
         selected = tuple(f"{trial.scenario}@{trial.workload}" for trial in spread(trials, size))
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            execute(catalog, Request(selected, device=DEVICE, jobs=jobs), Path(folder, "run"), Quiet())
+            execute(catalog, Request(selected, NO_FAULT, device=DEVICE, jobs=jobs), Path(folder, "run"), Quiet())
             minutes = (time.perf_counter() - started) / 60
         click.echo(f"{size:5} trials  {minutes:5.1f} minutes  {size / minutes:6.0f} trials a minute")
 

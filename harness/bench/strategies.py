@@ -20,6 +20,7 @@ from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, engines
 from harness.engine.trial import Trial
 from harness.environment import Environment, together
 from harness.errors import HarnessError
+from harness.faults.selection import NO_FAULT
 from harness.run import judge_outcome
 from harness.scenario import Scenario
 from harness.workloads import library
@@ -167,7 +168,7 @@ def _plan(bench: Bench, catalog: Catalog, filters: Sequence[str], environments: 
     selected = catalog.select(filters)
     compared_with = [scenario for framework in environments for scenario in yardsticks(framework)]
     first, asked = (
-        plan.make(catalog, which, bench.request.device, bench.request.seed, environments)
+        plan.make(catalog, which, bench.request.device, bench.request.seed, environments, NO_FAULT)
         for which in (compared_with, filters)
     )
     for scenario in selected:

@@ -46,6 +46,9 @@ CHECKERS: dict[str, Checker] = {
 }
 # These hold a training to its plan, which a fault may keep it from.
 OF_THE_WHOLE_PLAN = ("hook", "samples", "report_step", "metric_state", "training")
+OF_FAULTS = ("exception", "cell")
+# Where a training fails and no fault is to blame, that it does is the finding.
+OF_WHAT_RAN = ("bracket", "order", "epoch_end", "record")
 
 
 def judge(case: Case) -> list[Finding]:
@@ -54,7 +57,7 @@ def judge(case: Case) -> list[Finding]:
     if any(finding.verdict == "unknown" for finding in findings):
         return findings
     for name, checker in CHECKERS.items():
-        if case.trial.faults and name in OF_THE_WHOLE_PLAN:
+        if not _applies(name, case):
             continue
         try:
             findings += checker(case)
@@ -62,3 +65,9 @@ def judge(case: Case) -> list[Finding]:
             message = f"the checker itself failed: {told(error)}"
             findings.append(case.property_finding(name, "*", "unknown", message=message))
     return findings
+
+
+def _applies(checker: str, case: Case) -> bool:
+    if case.trial.faults:
+        return checker not in OF_THE_WHOLE_PLAN
+    return checker not in OF_FAULTS and (case.completed or checker not in OF_WHAT_RAN)

@@ -158,6 +158,9 @@ def _unknown(case: Case, aggregate: Aggregate, message: str, steps: Sequence[Ope
 def _steps(case: Case, aggregate: Aggregate) -> list[Operation]:
     """Those that completed, of the aggregate's stage and loader."""
     steps = list(case.history.select("batch", "ok", stage=aggregate.stage))
+    if case.trial.resumed:  # what a process that was killed had seen of an epoch is in no figure
+        last = {step.epoch: step.process for step in steps}
+        steps = [step for step in steps if step.process == last[step.epoch]]
     if aggregate.loader is None:
         return steps
     of_loader = case.workload.loaders_of(aggregate.stage)[aggregate.loader]

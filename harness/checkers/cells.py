@@ -1,13 +1,13 @@
 """Which hooks run under a fault: a cell of the matrix for each hook of each callback, and of the module.
 
 `fired` or `silent` in the epoch that the (first) fault is aimed at, or at all where a hook does not belong to an epoch;
-`stale` if it fired and was told a figure of an earlier epoch, since nothing of this one had been seen.
+`stale` if it fired and was told a figure that is not of this epoch, since nothing had been seen that it could be of.
 """
 
 from collections.abc import Collection
 
 from harness.checkers.case import Case
-from harness.checkers.reports import told_figures
+from harness.checkers.reports import told_at_the_end
 from harness.findings import Finding
 from harness.oracle.loops import STEP, Event, Expected
 
@@ -40,7 +40,7 @@ def _of_epoch(case: Case, expected: Expected, wanted: Event) -> Finding:
     if seen:
         stale, lines = _stale(case, wanted, stages)
         if stale:
-            verdict, message, evidence = "stale", f"told {', '.join(stale)} of an earlier epoch", [*seen, *lines]
+            verdict, message, evidence = "stale", f"told {'; '.join(stale)}", [*seen, *lines]
     if due == "fired" and _will_be_stale(case, expected, wanted, stages):
         due = "stale"
     if not expected.ending.foreseen and not seen and due != "silent":
@@ -59,16 +59,16 @@ def _of_training(case: Case, expected: Expected, name: str) -> Finding:
 
 
 def _stale(case: Case, wanted: Event, stages: Collection[str]) -> tuple[list[str], list[int]]:
-    """Figures that were told in this epoch, are those of an earlier one, and are of a stage that ran no batch in it."""
+    """The figures that were told in this epoch, of stages that ran no batch in it, and the lines that say so."""
     names, lines = [], []
     for aggregate in case.scenario.aggregates:
         ran = any(case.told.select("batch", "ok", stage=aggregate.stage, epoch=wanted.epoch))
         if aggregate.stage not in stages or ran:
             continue
-        figures = told_figures(case, aggregate, wanted)
-        if figures:
-            names.append(aggregate.name)
-            lines += figures
+        words, evidence = told_at_the_end(case, aggregate, wanted)
+        if words and words not in names:
+            names.append(words)
+            lines += evidence
     return names, lines
 
 
@@ -79,6 +79,7 @@ def _will_be_stale(case: Case, expected: Expected, wanted: Event, stages: Collec
     before = range(wanted.epoch or 0)
     return any(
         aggregate.stage in stages
+        and aggregate.stage in case.events.order.told_again
         and not ran(aggregate.stage, wanted.epoch)
         and any(ran(aggregate.stage, epoch) for epoch in before)
         for aggregate in case.scenario.aggregates

@@ -7,13 +7,14 @@ from functools import cached_property
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.history.reader import History, Operation
-from harness.oracle import lightning_loop
+from harness.oracle import keras_loop, lightning_loop
+from harness.oracle.keras_loop import KerasLoop
 from harness.oracle.lightning_loop import LightningLoop
 from harness.oracle.loops import STEP, Event, Expected, Loop, Order, Owner, Plan
 from harness.workloads.workload import Workload
 
 STAGES = ("train", "validation")
-ORDERS: dict[str, Order] = {"lightning": lightning_loop.ORDER}
+ORDERS: dict[str, Order] = {"lightning": lightning_loop.ORDER, "keras": keras_loop.ORDER}
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class Events:
 
     @cached_property
     def expected(self) -> Expected | None:
-        """None where no model says what must happen: in a loop of one's own, and where training is resumed."""
+        """None where no model says what must happen: in a loop of one's own, and where training was resumed."""
         plan = self._plan
-        if plan is None or self.trial.framework not in ORDERS or self.workload.schedule.stopped_at is not None:
+        resumed = self.workload.schedule.stopped_at is not None or len(list(self.told.select("trial", "invoke"))) > 1
+        if plan is None or self.trial.framework not in ORDERS or resumed:
             return None
         return self._loop(plan).expected()
 
@@ -81,7 +83,8 @@ class Events:
         stages = noted.value["stages"]
         batches = {stage: len(self.workload.batches(stage)) if stage in stages else 0 for stage in STAGES}
         shared = {stage: -(-count // self.trial.ranks) for stage, count in batches.items()}
-        return Plan(tuple(self._owners(noted)), shared, self.workload.schedule, self.trial.faults)
+        numbers = {stage: self.workload.numbers(stage) for stage in STAGES}
+        return Plan(tuple(self._owners(noted)), shared, numbers, self.workload.schedule, self.trial.faults)
 
     def _owners(self, plan: Operation) -> Iterator[Owner]:
         known = self.order.hooks
@@ -91,4 +94,6 @@ class Events:
             yield Owner("Logger", "logger", ("finalize",))
 
     def _loop(self, plan: Plan) -> Loop:
+        if self.trial.framework == "keras":
+            return KerasLoop(plan)
         return LightningLoop(plan, lightning_loop.rules(self.environment.meets))

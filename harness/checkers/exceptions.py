@@ -1,8 +1,10 @@
 """Does an exception reach the caller of `fit` as it was raised, and are callbacks told of it once?"""
 
 from harness.checkers.case import Case
+from harness.engine.place import without_stacks
 from harness.findings import Finding
 from harness.history.reader import Operation
+from harness.oracle.loops import Ending
 
 RAISED_BY_SIGNALS = {"process.interrupt": "KeyboardInterrupt", "process.interrupt_twice": "KeyboardInterrupt"}
 
@@ -14,7 +16,7 @@ def check(case: Case) -> list[Finding]:
     expected = case.events.expected
     if expected is None or expected.ending.how in ("dies", "hangs"):
         return []
-    return [_caller(case), *_told(case)]
+    return [_caller(case), *(_told(case) if expected.ending.foreseen else ())]
 
 
 def _caller(case: Case) -> Finding:
@@ -23,48 +25,52 @@ def _caller(case: Case) -> Finding:
     raised, line = _first_raised(case)
     got = case.failure
     evidence = [each for each in (line, got.line if got else 0) if each]
-    if raised is None and got is None:
-        return case.property_finding("exception", "caller", "ok")
-    otherwise = "ok" if ending.how == "raises" and ending.unchanged else "violated"
-    if got is None:
+    otherwise = "ok" if raised is None or (ending.how == "raises" and ending.unchanged) else "violated"
+    if raised and got is None:
         message, verdict = f"{_words(raised)} was raised, and the caller was told of nothing", "violated"
-    elif raised is None or _same(raised, got):
-        message, verdict = "", "ok"
+    elif raised and got and not _same(raised, got, case.trial.ranks):
+        reached = f"{got.value['exception']}: {got.value['message']}"
+        message, verdict = f"{_words(raised)} was raised, and {reached} reached the caller", "violated"
     else:
-        message = (
-            f"{_words(raised)} was raised, and {got.value['exception']}: {got.value['message']} reached the caller"
-        )
-        verdict = "violated"
-    name = got.value["exception"] if got else ""
+        message, verdict = "", "ok"
     finding = case.property_finding(
         "exception", "caller", verdict, message=message, evidence=evidence, otherwise=otherwise
     )
-    if finding.as_expected and got and ending.exceptions and name not in ending.exceptions:
-        message = f"{name} reached the caller, and {' or '.join(ending.exceptions)} was to"
+    due = _due(ending)
+    name = got.value["exception"] if got else "nothing"
+    if finding.as_expected and due and name not in due:
+        message = f"{name} reached the caller, and {' or '.join(due)} was to"
         return case.finding(
             "exception", "caller", verdict, otherwise, message=message, evidence=evidence, as_expected=False
         )
     return finding
 
 
+def _due(ending: Ending) -> tuple[str, ...]:
+    """What must reach the caller; empty for any exception."""
+    return ("nothing",) if ending.how == "completes" else ending.exceptions
+
+
 def _first_raised(case: Case) -> tuple[Raised | None, int]:
-    """What was raised first, by a fault or in a step or hook, and the line that says so."""
-    for operation in case.told.operations:
+    """What was raised first, and the line that says so: by a fault, or in a step or hook of the only rank."""
+    for operation in (case.history if case.trial.ranks > 1 else case.told).operations:
         if operation.f == "fault" and operation.fault in RAISED_BY_SIGNALS:
             return (RAISED_BY_SIGNALS[operation.fault], ""), operation.line
         thrown = operation.f == "fault" and isinstance(operation.value, dict) and "exception" in operation.value
-        if thrown or (operation.type == "fail" and operation.f != "trial"):
+        if thrown or (operation.type == "fail" and operation.f != "trial" and case.trial.ranks == 1):
             return (operation.value["exception"], operation.value["message"]), operation.line
     return None, 0
 
 
-def _same(raised: Raised, got: Operation) -> bool:
-    kind, message = raised
-    return bool(got.value["exception"] == kind and message in got.value["message"])
+def _same(raised: Raised, got: Operation, ranks: int) -> bool:
+    """Where processes share an epoch, the one that started them has an exception of its own, and it is to say why."""
+    kind, message = raised[0], without_stacks(raised[1])
+    why = got.value["message"]
+    return bool(message in why and (kind == got.value["exception"] or (ranks > 1 and kind in why)))
 
 
 def _words(raised: Raised | None) -> str:
-    return ": ".join(filter(None, raised or ()))
+    return ": ".join(without_stacks(each) for each in raised or () if each)
 
 
 def _told(case: Case) -> list[Finding]:

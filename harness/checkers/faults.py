@@ -21,6 +21,7 @@ def check(case: Case) -> list[Finding]:
         (each.fault or "", each.stage, each.epoch, None if each.fault in every_batch else each.batch) for each in fired
     )
     problems = [f"{_words(place)} did not fire" for place in (wanted - seen).elements()]
+    problems += [] if scheduled else ["no fault could fire: there is no such place in this training"]
     problems += [f"{_words(place)} fired, and was not to" for place in (seen - wanted).elements()]
     return [
         case.property_finding(

@@ -19,7 +19,8 @@ def check(case: Case) -> list[Finding]:
         return [case.property_finding("record", record.file, "unknown", message="nobody looked at it")]
     held = Counter(epoch for line in kept.value["lines"] if (epoch := record.epoch_of(line)) is not None)
     complete = {epoch for epoch in range(case.planned_epochs) if _is_complete(case, epoch)}
-    problems = [f"epoch {epoch} is complete, and not recorded" for epoch in sorted(complete - held.keys())]
+    lost = [epoch for epoch in sorted(complete - held.keys()) if _is_past(case, epoch)]
+    problems = [f"epoch {epoch} is complete, and not recorded" for epoch in lost]
     problems += [f"epoch {epoch} is recorded {times} times" for epoch, times in sorted(held.items()) if times > 1]
     problems += [f"epoch {epoch} is recorded, and not complete" for epoch in sorted(held.keys() - complete)]
     return [
@@ -29,13 +30,19 @@ def check(case: Case) -> list[Finding]:
     ]
 
 
+def _is_past(case: Case, epoch: int) -> bool:
+    """Whether training went on after an epoch, or was through: one that failed while it ended may be missing."""
+    begun = case.told.select("batch", "invoke", stage="train")
+    return case.completed or any(step.epoch is not None and step.epoch > epoch for step in begun)
+
+
 def _is_complete(case: Case, epoch: int) -> bool:
     """Whether all batches that the schedule plans for an epoch have run, each as often as planned at least, and no
     others."""
     for stage in case.stages:
-        ran = Counter(each.batch for each in case.told.select("batch", "ok", stage=stage, epoch=epoch))
-        planned = range(len(case.workload.batches(stage)))
-        passes = case.workload.passes(stage, epoch)
-        if any(ran[batch] < passes for batch in planned) or any(batch not in planned for batch in ran):
+        steps = case.told.select("batch", "ok", stage=stage, epoch=epoch)
+        ran = Counter(step.batch for step in steps if step.batch is not None)
+        planned = Counter(case.workload.numbers(stage) * case.workload.passes(stage, epoch))
+        if planned - ran or ran.keys() - planned.keys():
             return False
     return True

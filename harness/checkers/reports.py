@@ -56,8 +56,9 @@ def _told(case: Case, aggregate: Aggregate, of: Pass) -> list[tuple[Operation, d
     return [(each, figures) for each, figures in told if case.turns.of(each, aggregate.stage, epoch) == of]
 
 
-def told_figures(case: Case, aggregate: Aggregate, event: Event) -> list[int]:
-    """The lines that tell callbacks a figure at the end of an epoch, as it was told at the end of one before."""
+def told_at_the_end(case: Case, aggregate: Aggregate, event: Event) -> tuple[str, list[int]]:
+    """What callbacks are told as a figure in a hook that ends an epoch that saw nothing of it: in words where it comes
+    from, and the lines that say so; nothing if they are told none."""
     place = "logger" if case.trial.framework == "keras" else "callback_metrics"
     told: dict[int | None, tuple[float | str, int]] = {}
     for each in case.told.select(place):
@@ -65,11 +66,12 @@ def told_figures(case: Case, aggregate: Aggregate, event: Event) -> list[int]:
         if aggregate.name in figures and each.stage in (event.stage, None):
             told[each.epoch] = figures[aggregate.name], each.line
     if event.epoch not in told:
-        return []
-    figure, line = told[event.epoch]
-    return next(
-        ([before, line] for epoch, (other, before) in told.items() if epoch != event.epoch and other == figure), []
-    )
+        return "", []
+    figure, line = told.pop(event.epoch)
+    for epoch, (other, earlier) in told.items():
+        if other == figure:
+            return f"{aggregate.name} of epoch {epoch}", [earlier, line]
+    return f"{aggregate.name} {figure}, of no batch", [line]
 
 
 def epoch_told(operation: Operation) -> int | None:

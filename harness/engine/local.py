@@ -47,6 +47,8 @@ class Outcome:
         where: the line that it was at when its time ran out; empty if it did not, or if that is not known.
         peak_rss_bytes: as the kernel counted; None if the warm parent was lost.
         seconds: from fork to end.
+        left_behind: how many processes it left running, which were killed.
+        leftovers: the paths that it left where nothing removes them, and that were removed.
         kept: the lines of the file that the trial keeps; None if it keeps none, or if nobody could look.
     """
 
@@ -58,6 +60,7 @@ class Outcome:
     peak_rss_bytes: int | None
     seconds: float | None
     left_behind: int
+    leftovers: list[str]
     kept: list[str] | None = None
 
     def operation(self) -> dict[str, Any]:
@@ -69,6 +72,7 @@ class Outcome:
             "where": self.where,
             "peak_rss_bytes": self.peak_rss_bytes,
             "left_behind": self.left_behind,
+            "leftovers": self.leftovers,
         }
 
 
@@ -92,6 +96,7 @@ class Parent:
                 "PYTHONPATH": os.pathsep.join(filter(None, [root, inherited])),
                 "PYTHONSAFEPATH": "1",
                 "TMPDIR": folder,
+                "KERAS_HOME": os.path.join(folder, "keras"),  # it writes there when it is imported
             },
         )
 
@@ -216,7 +221,7 @@ class LocalEngine:
         if reply is None:
             reply = {
                 "status": None, "timed_out": False, "limit_s": self._limit_s, "where": "",
-                "peak_rss_bytes": None, "seconds": None, "left_behind": 0,
+                "peak_rss_bytes": None, "seconds": None, "left_behind": 0, "leftovers": [],
             }  # fmt: skip
         self._idle.put(parent)
         outcome = Outcome(trial=job.trial, **reply)

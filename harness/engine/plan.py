@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
 
-from harness.catalog import Catalog, declared_workloads, is_file, split_filter
+from harness.catalog import Catalog, is_file, split_filter, workloads_of
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import UsageError
 from harness.faults.fault import NONE
-from harness.faults.library import EVERY_FAULT, Faults, Schedule
+from harness.faults.library import Schedule
+from harness.faults.selection import EVERY_FAULT, Faults
 from harness.scenario import Scenario
-from harness.workloads import library, written_out
+from harness.workloads import library
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,22 @@ def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT
     """Every trial that filters ask for, whether it can run here or not; ordered by scenario, workload and fault.
 
     Raises:
-        UsageError: a filter is malformed or matches nothing.
+        UsageError: a filter is malformed or matches nothing; no selected scenario runs under a fault that is asked for.
         ScenarioError: a selected scenario names no workload that there is.
     """
-    found = [
-        Asked(each, workload, fault, schedule)
-        for each in catalog.select(filters)
-        for workload in workloads_of(each, filters)
-        for fault, schedule in faults.of(each).items()
-    ]
+    selected = catalog.select(filters)
+    places = [(each, workload) for each in selected for workload in workloads_of(each, filters)]
     for text in filters:
         held_back = any(missing.may_hold(text) for missing in catalog.unreadable)
-        if not held_back and not any(_asks_for(text, each.scenario.id, each.workload) for each in found):
+        if not held_back and not any(_asks_for(text, each.id, workload) for each, workload in places):
             raise UsageError(f"no workload matches {text}; the workloads are: {', '.join(library.NAMES)}")
-    return found
+    if not catalog.holds_back(filters):
+        faults.check(selected)
+    return [
+        Asked(each, workload, fault, schedule)
+        for each, workload in places
+        for fault, schedule in faults.of(each, workload).items()
+    ]
 
 
 def make(
@@ -109,7 +112,7 @@ def make(
                     )
                 )
     for missing in catalog.unreadable:
-        if not filters or any(missing.may_hold(text) for text in filters):
+        if missing.may_be_meant(filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
     return Plan(tuple(trials), tuple(unavailable))
 
@@ -125,22 +128,3 @@ def _asks_for(text: str, scenario: str, workload: str) -> bool:
         return True
     pattern, wanted = split_filter(text)
     return fnmatchcase(scenario, pattern) and fnmatchcase(workload, wanted)
-
-
-def workloads_of(scenario: Scenario, filters: Sequence[str]) -> list[str]:
-    """The workloads that a scenario declares, narrowed by those filters that name it and a workload.
-
-    A workload that a filter writes out is not listed anywhere: it is taken if the scenario's globs admit it.
-    """
-    globs = [
-        workload
-        for pattern, workload in (split_filter(text) for text in filters if not is_file(text))
-        if fnmatchcase(scenario.id, pattern)
-    ] or ["*"]
-    added = [
-        text
-        for text in globs
-        if written_out.is_written_out(text) and any(fnmatchcase(text, glob) for glob in scenario.workloads)
-    ]
-    listed = [name for name in declared_workloads(scenario) if any(fnmatchcase(name, glob) for glob in globs)]
-    return [*listed, *dict.fromkeys(added)]

@@ -31,12 +31,16 @@ from typing import Any
 
 from harness import scenario_files
 from harness.engine import place
+from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
 
 PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 1.0
+# Faults of threads and worker processes, which the end of a script waits for or ends. It takes a second, and elsewhere
+# there is nothing to be seen of it.
+SHUT_DOWN = {"process.threads_alive", "loader.worker_killed"}
 PROCESSES = 5  # of one trial at most, where one that dies is followed by another
 DUMP = "where-it-hung.txt"
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
@@ -75,6 +79,8 @@ class WarmParent:
         self.framework = framework
         self.child = 0
         self.timed_out = False
+        # Of its own, so that trials of other parents do not write there.
+        self.folder = tempfile.mkdtemp()
         # Replies go to a copy of standard output; whatever else prints, prints to standard error.
         self.replies = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
@@ -113,7 +119,8 @@ class WarmParent:
         return answer
 
     def _trial(self, request: dict[str, Any]) -> dict[str, Any]:
-        folder = tempfile.mkdtemp(prefix="epoch-harness-")
+        before = Leftovers([self.folder])
+        folder = tempfile.mkdtemp(dir=self.folder)
         started = time.perf_counter()
         left_behind = peak = 0
         for _ in range(PROCESSES if request["trial"]["resumed"] else 1):
@@ -126,6 +133,7 @@ class WarmParent:
         where = _where_it_hung(request, folder) if self.timed_out else ""
         kept = _kept(Path(folder, request["trial"]["record"])) if request["trial"]["record"] else None
         shutil.rmtree(folder, ignore_errors=True)
+        leftovers = before.remove()
         return {
             "status": status,
             "timed_out": self.timed_out,
@@ -134,6 +142,7 @@ class WarmParent:
             "peak_rss_bytes": peak * KIBIBYTE,
             "seconds": seconds,
             "left_behind": left_behind,
+            "leftovers": leftovers,
             "kept": kept,
         }
 
@@ -174,7 +183,10 @@ class WarmParent:
             dump = os.open(os.path.join(folder, DUMP), os.O_WRONLY | os.O_CREAT, 0o644)
             faulthandler.dump_traceback_later(request["limit_s"], exit=False, file=dump)
             gc.unfreeze()
-            code = 0 if run(Trial.from_json(request["trial"]), request["workload"], request["history"]) else 1
+            trial = Trial.from_json(request["trial"])
+            code = 0 if run(trial, request["workload"], request["history"]) else 1
+            if any(fault.name in SHUT_DOWN for fault in trial.faults):
+                ctypes.pythonapi.Py_Exit(code)
             sys.stdout.flush()
             sys.stderr.flush()
         finally:

@@ -1,11 +1,6 @@
 """The faults that scenarios run under, by name: one of every kind and stage, aimed at the middle of an epoch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-
 from harness.faults.fault import KINDS, NONE, Fault
-from harness.scenario import Scenario
 
 Schedule = tuple[Fault, ...]
 
@@ -30,7 +25,9 @@ def _of_every_kind() -> dict[str, Schedule]:
         for stage in rules.stages:
             suffix = "" if stage == rules.stages[0] else f".{stage}"
             epoch = 0 if rules.at == "stage" else EPOCH
-            batch = {"train": BATCH, "validation": BATCH - 1}[stage] if rules.at == "batch" else None
+            # Of several ranks, each has a part of the batches.
+            number = BATCH if stage == "train" and rules.ranks == 1 else BATCH - 1
+            batch = number if rules.at == "batch" else None
             rank = RANK if rules.ranks > 1 else 0
             found[f"{family}.{kind}{suffix}"] = (Fault(family, kind, stage, epoch, batch, rank),)
     return found
@@ -48,23 +45,3 @@ def unheeded(schedule: Schedule, framework: str, ranks: int) -> str:
         if fault.rules.ranks > ranks or fault.rank >= ranks:
             return f"{fault.name} needs {max(fault.rules.ranks, fault.rank + 1)} ranks, and the scenario has {ranks}"
     return ""
-
-
-@dataclass(frozen=True)
-class Faults:
-    """Which of their faults scenarios are to run under, by globs over names."""
-
-    globs: Sequence[str] = ("*",)
-
-    def of(self, scenario: Scenario) -> dict[str, Schedule]:
-        """By name, in the order of `NAMES`; without those that cannot be injected into it."""
-        return {
-            name: schedule
-            for name, schedule in SCHEDULES.items()
-            if any(fnmatchcase(name, glob) for glob in scenario.faults)
-            and any(fnmatchcase(name, glob) for glob in self.globs)
-            and not unheeded(schedule, scenario.framework, scenario.ranks)
-        }
-
-
-EVERY_FAULT = Faults()

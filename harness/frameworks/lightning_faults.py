@@ -275,6 +275,8 @@ class FaultyTraining(FaultlessTraining):
 
 
 def _times_nan(result: Any) -> Any:
+    if result is None:  # of a step that another fault has skipped
+        return None
     if isinstance(result, dict):
         return {**result, "loss": result["loss"] * torch.nan}
     return result * torch.nan

@@ -24,6 +24,7 @@ class Operation:
     fault: str | None
     t_ns: int
     rank: int
+    process: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _operation(line: int, data: dict[str, Any]) -> Operation:
         fault=data["fault"],
         t_ns=data["t_ns"],
         rank=data["rank"],
+        process=data["process"],
     )
 
 

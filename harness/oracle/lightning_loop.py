@@ -204,6 +204,6 @@ class LightningLoop(Loop):
         elif kind == "returns_none":
             self._steps -= 1
         elif kind == "rank_raises":
-            raise Cut(Ending("raises", ("ProcessRaisedException",), unchanged=False, foreseen=False))
+            raise Cut(Ending("raises", ("ProcessRaisedException",), foreseen=False))
         elif kind == "rank_killed":
-            raise Cut(Ending("raises", ("ProcessExitedException",), unchanged=False, foreseen=False))
+            raise Cut(Ending("raises", ("ProcessExitedException",), foreseen=False))

@@ -70,6 +70,8 @@ class Order:
         source: where that is documented.
         batch, validation: what comes before and after the step of a batch, or the batches of a validation, by stage.
         exception: what is called when an exception ends the training.
+        told_again: stages of which callbacks are told figures when an epoch ends that saw none of their batches, if an
+            earlier one did.
     """
 
     source: str
@@ -80,6 +82,7 @@ class Order:
     epoch_end: tuple[str, ...]
     end: tuple[str, ...]
     exception: tuple[str, ...] = ()
+    told_again: tuple[str, ...] = ("train", "validation")
 
     @property
     def of_epochs(self) -> tuple[str, ...]:
@@ -110,10 +113,16 @@ class Owner:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a trial was to do: the number of batches of a pass by stage, 0 for none."""
+    """What a trial was to do.
+
+    Attributes:
+        batches: how many a pass has by stage, 0 for none.
+        numbers: what a history calls each of them: they are counted anew for every loader.
+    """
 
     owners: tuple[Owner, ...]
     batches: Mapping[str, int]
+    numbers: Mapping[str, Sequence[int]]
     schedule: Schedule
     faults: tuple[Fault, ...] = ()
 
@@ -194,7 +203,7 @@ class Loop:
     def call(self, hook: str, stage: str | None, epoch: int | None) -> None:
         for owner in self.owners(hook):
             if owner in (BEFORE, AFTER):
-                self.strike("hook", stage, epoch, kind=f"raises_{owner.kind}", hook=hook)
+                self.strike("hook", stage, epoch, kinds=[f"raises_{owner.kind}"], hook=hook)
             elif hook in owner.hooks:
                 self.events.append(Event(owner.names(hook), stage, epoch))
                 self.called(owner, hook, epoch)
@@ -218,18 +227,30 @@ class Loop:
             yield from range(batches, batches * (1 + EXTRA_PASSES))
             raise Cut(HANGS)
 
+    def given(self, stage: str, epoch: int) -> Iterator[int]:
+        """Those of `passes_over` that the framework takes."""
+        return self.passes_over(stage, epoch)
+
     def ahead(self, stage: str) -> int:
         """How many batches are asked for before they are needed."""
         return 0
 
     def step(self, stage: str, epoch: int, batch: int) -> None:
         before, after = self.order.batch[stage]
+        self.before_step(stage, epoch, batch)
         self.call(before, stage, epoch)
-        self.events.append(Event(STEP, stage, epoch, batch))
+        numbers = self.plan.numbers[stage]
+        self.events.append(Event(STEP, stage, epoch, numbers[batch] if batch < len(numbers) else batch))
         self.take(stage, epoch, batch)
-        self.strike("step", stage, epoch, batch)
+        self.within_step(stage, epoch, batch)
         self.strike("loss", stage, epoch, batch)
         self.call(after, stage, epoch)
+
+    def before_step(self, stage: str, epoch: int, batch: int) -> None:
+        """What comes before the hook that a batch starts with."""
+
+    def within_step(self, stage: str, epoch: int, batch: int) -> None:
+        self.strike("step", stage, epoch, batch)
 
     def take(self, stage: str, epoch: int, batch: int) -> None:
         """What a batch does to the step, if it came from its loader with something wrong.
@@ -249,7 +270,7 @@ class Loop:
         before, after = self.order.validation
         self.call_all(before, "validation", epoch)
         batches = 0
-        for batch in self.passes_over("validation", epoch):
+        for batch in self.given("validation", epoch):
             self.step("validation", epoch, batch)
             batches += 1
             if self.validated_batch(epoch, batch):
@@ -271,7 +292,7 @@ class Loop:
         stage: str | None,
         epoch: int | None,
         batch: int | None = None,
-        kind: str = "",
+        kinds: Sequence[str] = (),
         hook: str = "",
     ) -> list[Fault]:
         """Have the faults that are due take effect.
@@ -284,7 +305,7 @@ class Loop:
             for fault in self.plan.faults
             if (fault.rules.moment, fault.stage, fault.epoch) == (moment, stage, epoch)
             and fault.batch in (None, batch)
-            and kind in ("", fault.kind)
+            and (not kinds or fault.kind in kinds or fault.family in kinds)
             and (fault not in self.reached or fault.batch is None)
         ]
         if hook and hook not in (*self.order.epoch_end, self.order.validation[1][0]):

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.findings import Finding
 from harness.history.reader import abridged
-from harness.report import tables
+from harness.report import faults, tables
 from harness.report.runs import Headline, Run, headline
 from harness.report.text import figure
 
@@ -22,18 +22,26 @@ VERDICTS = {
     "ok": ("✓", "the property that was checked holds"),
     "violated": ("✗", "it does not"),
     "unknown": ("?", "it could not be decided"),
+    "fired": ("✓", "the hook ran in the epoch of the fault, or at all if it does not belong to an epoch"),
+    "silent": ("–", "it did not"),
+    "stale": ("≈", "it ran, and was told figures of an earlier epoch"),
 }
 
 
 @dataclass(frozen=True)
 class Unexpected:
-    """A finding that is not what its scenario states, with the history behind it."""
+    """A finding that is not what its scenario states, with the history behind it.
+
+    Attributes:
+        anchor: where more of the history is shown; empty without a fault.
+    """
 
     run: str
     finding: Finding
     history: str
     lines: tuple[tuple[int, str], ...]
     more: int
+    anchor: str
 
 
 @dataclass(frozen=True)
@@ -56,13 +64,16 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that `report.html.jinja` and `report.md.jinja` show."""
     findings = tables.frame(runs)
     claims = [_claim(run, claim) for run in runs for claim in run.claims]
+    under_faults = faults.matrices(runs)
+    anchors = faults.anchors(under_faults)
     heads: list[tuple[Run, Headline]] = [(run, headline(run)) for run in runs]
     return {
         "heads": heads,
         "several": len(runs) > 1,
         "verdicts": VERDICTS,
         "matrices": tables.matrices(findings),
-        "unexpected": [_unexpected(run, finding) for run in runs for finding in run.unexpected],
+        "under_faults": under_faults,
+        "unexpected": [_unexpected(run, finding, anchors) for run in runs for finding in run.unexpected],
         "claims": [claim for claim in claims if claim.claim["verdict"] != "undecided"],
         "undecided": [claim for claim in claims if claim.claim["verdict"] == "undecided"],
         "deviations": tables.deviations(findings),
@@ -72,7 +83,7 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _unexpected(run: Run, finding: Finding) -> Unexpected:
+def _unexpected(run: Run, finding: Finding, anchors: Mapping[tuple[str, str], str]) -> Unexpected:
     path = run.directory.history(finding.trial)
     wanted = sorted(set(finding.evidence))
     return Unexpected(
@@ -81,6 +92,7 @@ def _unexpected(run: Run, finding: Finding) -> Unexpected:
         history=f"{path.parent.name}/{path.name}",
         lines=tuple(abridged(path, wanted[:MOST_LINES])),
         more=max(0, len(wanted) - MOST_LINES),
+        anchor=anchors.get((run.label, finding.trial), ""),
     )
 
 

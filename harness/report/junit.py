@@ -6,6 +6,7 @@ from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
+from harness.faults.fault import NONE
 from harness.findings import DECIDED, Finding
 from harness.report.runs import Run, unfinished
 from harness.report.text import figure, printable
@@ -41,7 +42,7 @@ def _suite(run: Run) -> Any:
 def _trial(findings: Sequence[Finding], seconds: float) -> Any:
     first = findings[0]
     pattern, _, variant = first.scenario.rpartition("/")
-    fault = "" if first.fault == "none" else f", {first.fault}"
+    fault = "" if first.fault == NONE else f", {first.fault}"
     unexpected = [finding for finding in findings if not finding.as_expected]
     case = _case(pattern, f"{variant}[{first.workload}{fault}, {first.placement}]", _result(unexpected), seconds)
     # Properties must be named apart for readers that keep them in a dictionary.
@@ -79,7 +80,8 @@ def _explain(finding: Finding) -> str:
 
 def _unavailable(trial: dict[str, str]) -> Any:
     pattern, _, variant = trial["scenario"].rpartition("/")
-    name = f"{variant}[{trial['workload']}, {trial['device']}]"
+    fault = "" if trial["fault"] == NONE else f", {trial['fault']}"
+    name = f"{variant}[{trial['workload']}{fault}, {trial['device']}]"
     return _case(pattern, name, Skipped(printable(trial["reason"]), "unavailable"))
 
 

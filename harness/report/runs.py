@@ -1,17 +1,20 @@
 """Run directories as the reports see them, and the headline of each."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness.environment import Environment
-from harness.findings import DECIDED, Finding, gravest
+from harness.faults.fault import NONE
+from harness.findings import DECIDED, OF_CELLS, Finding, gravest
 from harness.run_directory import RunDirectory
 
 FIGURES = "aggregate"
+CELLS = "cell"
+FRAMEWORKS = ("pytorch-lightning", "lightning", "keras", "torch")
 FINE = ("exact", "ok")
 
 
@@ -29,6 +32,12 @@ class Run:
     @property
     def environment(self) -> str:
         return environment_title(self.manifest)
+
+    @property
+    def versions(self) -> str:
+        """Of the frameworks alone."""
+        packages = self.manifest["environment"].get("packages", {})
+        return ", ".join(f"{name} {packages[name]}" for name in FRAMEWORKS if name in packages)
 
     @cached_property
     def unexpected(self) -> list[Finding]:
@@ -60,7 +69,9 @@ class Headline:
         tone: `good` (all as expected), `bad` (something is not), or `open` (not decided).
         ways: per documented way, controls aside, the gravest verdict of its figures on any workload;
             verdict → number of ways.
-        figures: verdict → number of figures.
+        figures: verdict → number of figures in trials without a fault.
+        under_faults: how many trials ran under a fault.
+        cells: verdict → number of hooks in them.
     """
 
     tone: str
@@ -69,6 +80,8 @@ class Headline:
     ways: Mapping[str, int]
     figures: Mapping[str, int]
     trials: int
+    under_faults: int
+    cells: Mapping[str, int]
     unexpected_claims: int
 
 
@@ -120,7 +133,7 @@ def headline(run: Run) -> Headline:
         tone, title = "open", "Nothing ran"
     else:
         tone, title = ("good" if run.complete else "open"), "Everything found is as expected"
-    figures = [finding for finding in run.findings if finding.checker == FIGURES]
+    figures = [finding for finding in run.findings if finding.checker == FIGURES and finding.fault == NONE]
     return Headline(
         tone=tone,
         title=title,
@@ -128,8 +141,16 @@ def headline(run: Run) -> Headline:
         ways=Counter(_ways(figures).values()),
         figures=Counter(finding.verdict for finding in figures),
         trials=len(run.by_trial),
+        under_faults=len({finding.trial for finding in run.findings if finding.fault != NONE}),
+        cells=cells(run.findings),
         unexpected_claims=unexpected_claims,
     )
+
+
+def cells(findings: Iterable[Finding]) -> dict[str, int]:
+    """Verdict → how many hooks under faults; none if none was judged."""
+    counted = Counter(finding.verdict for finding in findings if finding.checker == CELLS)
+    return {verdict: counted[verdict] for verdict in OF_CELLS if counted}
 
 
 def unfinished(run: Run) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.findings import GRAVITY, Finding
-from harness.report.runs import FIGURES, FINE, Run
+from harness.faults.fault import NONE
+from harness.findings import GRAVITY, Finding, in_words
+from harness.report.runs import CELLS, FIGURES, FINE, Run
 from harness.report.text import figure, percent, relative_bias
 
 
@@ -18,7 +19,7 @@ class Row:
 
     aggregate: str
     run: str
-    condition: str
+    placement: str
     cells: tuple[Finding | None, ...]
 
 
@@ -55,11 +56,12 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Checked:
-    """What one checker, other than that of the figures, found in a run."""
+    """What one checker, other than those of figures and cells, found in a run: without a fault, and under one."""
 
     run: str
     checker: str
-    verdicts: Mapping[str, int]
+    healthy: Mapping[str, int]
+    under_faults: Mapping[str, int]
     unexpected: int
 
 
@@ -86,14 +88,15 @@ class Fact:
 
 def frame(runs: Sequence[Run]) -> pd.DataFrame:
     """One line per finding, in the order in which they were found."""
-    columns = ["run", "scenario", "document", "condition", "checker", "aggregate", "workload", "verdict"]
+    columns = ["run", "scenario", "document", "placement", "fault", "checker", "aggregate", "workload", "verdict"]
     columns += ["as_expected", "finding"]
     lines = [
         (
             run.label,
             finding.scenario,
             finding.scenario.split("/")[0],
-            _condition(finding),
+            finding.placement,
+            finding.fault,
             finding.checker,
             finding.aggregate,
             finding.workload,
@@ -108,44 +111,42 @@ def frame(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def matrices(findings: pd.DataFrame) -> list[Matrix]:
-    """Scenario and figure against workload, a table per document."""
-    figures = findings[findings["checker"] == FIGURES]
-    several_conditions = figures["condition"].nunique() > 1
+    """Scenario and figure against workload, a table per document; of trials without a fault."""
+    figures = findings[(findings["checker"] == FIGURES) & (findings["fault"] == NONE)]
+    several_placements = figures["placement"].nunique() > 1
     return [
-        _matrix(str(document), group, several_conditions) for document, group in figures.groupby("document", sort=False)
+        _matrix(str(document), group, several_placements) for document, group in figures.groupby("document", sort=False)
     ]
 
 
-def _matrix(document: str, findings: pd.DataFrame, several_conditions: bool) -> Matrix:
+def _matrix(document: str, findings: pd.DataFrame, several_placements: bool) -> Matrix:
     workloads = list(findings["workload"].unique())
     ways = []
     for scenario, group in findings.groupby("scenario", sort=False):
         pivot = group.pivot_table(
-            index=["aggregate", "condition", "run"], columns="workload", values="finding", aggfunc="first", sort=False
+            index=["aggregate", "placement", "run"], columns="workload", values="finding", aggfunc="first", sort=False
         ).reindex(columns=workloads)
         rows = [
             Row(
                 aggregate=aggregate,
                 run=run,
-                condition=condition if several_conditions else "",
+                placement=placement if several_placements else "",
                 cells=tuple(cell if isinstance(cell, Finding) else None for cell in cells),
             )
-            for (aggregate, condition, run), cells in zip(pivot.index, pivot.to_numpy(), strict=True)
+            for (aggregate, placement, run), cells in zip(pivot.index, pivot.to_numpy(), strict=True)
         ]
         _, pattern, variant = str(scenario).split("/", 2)
         # One figure's runs stand below each other, so that a difference is seen.
         order = {name: place for place, name in enumerate(dict.fromkeys(row.aggregate for row in rows))}
-        ways.append(Way(pattern, variant, tuple(sorted(rows, key=lambda row: (order[row.aggregate], row.condition)))))
+        ways.append(Way(pattern, variant, tuple(sorted(rows, key=lambda row: (order[row.aggregate], row.placement)))))
     return Matrix(document, tuple(workloads), tuple(ways))
 
 
-def _condition(finding: Finding) -> str:
-    return finding.placement if finding.fault == "none" else f"{finding.fault} on {finding.placement}"
-
-
 def deviations(findings: pd.DataFrame) -> list[Deviation]:
-    """What is not exact or ok, as expected; one entry per run, scenario and verdict."""
-    known = findings[findings["as_expected"].astype(bool) & ~findings["verdict"].isin(FINE)]
+    """What is not exact or ok without a fault, as expected; one entry per run, scenario and verdict."""
+    known = findings[
+        findings["as_expected"].astype(bool) & ~findings["verdict"].isin(FINE) & (findings["fault"] == NONE)
+    ]
     return [
         Deviation(
             run=str(run),
@@ -176,18 +177,19 @@ def _example(findings: Sequence[Finding]) -> str:
         return ""
     bias, finding, epoch = max(biased, key=lambda each: abs(each[0]))
     return (
-        f"Furthest off: {finding.aggregate} on {finding.workload} in epoch {epoch.epoch}, "
+        f"Furthest off: {finding.aggregate} on {finding.on} in epoch {epoch.epoch}, "
         f"reported {figure(epoch.observed)}, the truth is {figure(epoch.truth)} ({percent(bias)})"
     )
 
 
 def checked(findings: pd.DataFrame) -> list[Checked]:
-    others = findings[findings["checker"] != FIGURES]
+    others = findings[~findings["checker"].isin((FIGURES, CELLS))]
     return [
         Checked(
             run=str(run),
             checker=str(checker),
-            verdicts=count(group["verdict"]),
+            healthy=count(group[group["fault"] == NONE]["verdict"]),
+            under_faults=count(group[group["fault"] != NONE]["verdict"]),
             unexpected=sum(not finding.as_expected for finding in group["finding"]),
         )
         for (run, checker), group in others.groupby(["run", "checker"], sort=False)
@@ -206,7 +208,7 @@ def absences(runs: Sequence[Run]) -> list[Absence]:
     for run in runs:
         for trial in run.manifest["unavailable"]:
             scenarios = grouped.setdefault((run.label, trial["reason"]), {})
-            scenarios.setdefault(trial["scenario"], []).append(trial["workload"])
+            scenarios.setdefault(trial["scenario"], []).append(in_words(trial["workload"], trial["fault"]))
     return [Absence(run, reason, trials) for (run, reason), trials in grouped.items()]
 
 
@@ -223,6 +225,7 @@ def _describe(run: Run) -> dict[str, str]:
         **(_describe_environment(environment) if environment else {"Environment": run.environment}),
         "Machine": f"{manifest['machine']['platform']}, {manifest['machine']['processors'] or 'unknown'} processors",
         "Asked for": " ".join(manifest["arguments"]["filters"]) or "everything",
+        "Under faults": " ".join(manifest["arguments"]["faults"]),
         "Seed": str(manifest["seed"]),
         "Started": manifest["started_at"],
         "Took": f"{manifest['seconds']:.1f} s" if manifest["seconds"] else "not known",

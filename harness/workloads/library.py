@@ -59,7 +59,7 @@ RECIPES = {
 }
 
 # Few batches and epochs, for what is run under many faults.
-RECIPES["short/diabetes"] = Recipe("diabetes", "train=4x16,validation=3x16", schedule=Schedule(epochs=3))
+RECIPES["short/diabetes"] = Recipe("diabetes", "train=4x16,validation=4x16", schedule=Schedule(epochs=3))
 
 NAMES = tuple(RECIPES)
 

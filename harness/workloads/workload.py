@@ -68,8 +68,15 @@ class Workload:
 
     def batches(self, stage: str) -> Batches:
         """All batches of a stage that the schedule has one pass go over, in order."""
+        return tuple(batch for loader in self.loaders_of(stage) for batch in loader[: self._used(stage, loader)])
+
+    def numbers(self, stage: str) -> tuple[int, ...]:
+        """What frameworks call each of `batches`: they count anew for every loader."""
+        return tuple(number for loader in self.loaders_of(stage) for number in range(self._used(stage, loader)))
+
+    def _used(self, stage: str, loader: Batches) -> int:
         limit = self.schedule.train_limit if stage == "train" else self.schedule.validation_limit
-        return tuple(batch for loader in self.loaders_of(stage) for batch in loader[: limited(len(loader), limit)])
+        return limited(len(loader), limit)
 
     def passes(self, stage: str, epoch: int) -> int:
         """How often the schedule has an epoch go over the batches of a stage: never, where there are none."""

@@ -4,12 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from multiprocessing import resource_tracker, shared_memory
+from pathlib import Path
 
 import torch
 
 from harness.frameworks.lightning_package import pl
 
 MEBIBYTE = 2**20
+kept = []  # for as long as the process lives
 
 
 def in_the_second_epoch(misbehave):
@@ -93,6 +97,23 @@ def leave_a_child_behind():
 @in_the_second_epoch
 def leave_a_daemon_behind():
     print(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+
+
+@in_the_second_epoch
+def leave_shared_memory_behind():
+    """As a process does that is killed with the tracker that would have removed it."""
+    segment = shared_memory.SharedMemory(create=True, size=1)
+    segment.buf[0] = 1
+    resource_tracker.unregister(segment._name, "shared_memory")
+    print(f"left: /dev/shm/{segment.name}")
+    kept.append(segment)
+
+
+@in_the_second_epoch
+def leave_a_file_behind():
+    path = Path(tempfile.gettempdir()).with_name("left")
+    path.touch()
+    print(f"left: {path}")
 
 
 @in_the_second_epoch

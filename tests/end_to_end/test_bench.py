@@ -13,7 +13,7 @@ import pytest
 
 from harness.bench import strategies
 from harness.bench.strategies import LOGGED
-from harness.run_directory import schema
+from harness.schemas import schema
 
 BARE = strategies.BARE["lightning"]
 SCENARIOS = Path(__file__).with_name("not_comparable.py")

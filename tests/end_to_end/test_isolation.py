@@ -40,7 +40,8 @@ TELLS = {
     "leave_a_daemon_behind": r"left 1 processes running",
     "change_its_surroundings": r"TypeError: 'NoneType' object is not callable",
 }
-MISBEHAVIOURS = [*TELLS, "print_megabytes"]
+LEAVE_FILES = ["leave_shared_memory_behind", "leave_a_file_behind"]
+MISBEHAVIOURS = [*TELLS, *LEAVE_FILES, "print_megabytes"]
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,21 @@ def test_much_output_is_no_finding_and_is_kept(alone):
 def test_what_a_trial_left_running_is_ended(misbehaviour, alone):
     pid = next(line for line in of(misbehaviour, alone).job.output.read_text().splitlines() if line.isdigit())
     assert ends(int(pid))
+
+
+@pytest.mark.parametrize("trials", ["alone", "side_by_side"])
+@pytest.mark.parametrize("misbehaviour", LEAVE_FILES)
+def test_what_a_trial_left_in_memory_or_a_folder_is_removed_and_told(misbehaviour, trials, request):
+    ended = of(misbehaviour, request.getfixturevalue(trials))
+    left = re.findall(r"^left: (.+)$", ended.job.output.read_text(), re.MULTILINE)
+    assert ended.outcome.leftovers == left
+    assert not Path(left[0]).exists()
+
+
+@pytest.mark.parametrize("trials", ["alone", "side_by_side"])
+def test_no_trial_is_blamed_for_what_others_left(trials, request):
+    left = {ended.misbehaviour for ended in request.getfixturevalue(trials) if ended.outcome.leftovers}
+    assert left == set(LEAVE_FILES)
 
 
 @needs_pidfd

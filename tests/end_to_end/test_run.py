@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.history import reader
-from harness.run_directory import RunDirectory, schema
+from harness.run_directory import RunDirectory
+from harness.schemas import schema
 
 ROOT = Path(__file__).parents[2]
 

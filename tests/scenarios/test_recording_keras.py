@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.run_directory import schema
+from harness.schemas import schema
 
 WITNESS = Path(__file__).with_name("keras_witness.py")
 WITH_CALLBACKS = "epoch_end_reliability/basic_callback/as_documented"

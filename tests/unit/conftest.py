@@ -16,7 +16,9 @@ MANIFEST: dict[str, Any] = {
     "status": "complete",
     "started_at": "2026-01-01T00:00:00+00:00",
     "seconds": 1.5,
-    "arguments": {"filters": [], "device": "auto", "seed": 0, "jobs": 1, "limit_s": 60.0, "prelude": ""},
+    "arguments": {
+        "filters": [], "faults": ["*"], "device": "auto", "seed": 0, "jobs": 1, "limit_s": 60.0, "prelude": "",
+    },
     "seed": 0,
     "machine": {"platform": "Linux", "processors": 2},
     "environment": {
@@ -28,9 +30,11 @@ MANIFEST: dict[str, Any] = {
         "unavailable": "",
         "cuda": {"available": False, "reason": "torch is built without CUDA", "device": ""},
     },
-    "unavailable": [{"scenario": "a/b/migrated", "workload": "*", "device": "cpu", "reason": "does not import"}],
+    "unavailable": [
+        {"scenario": "a/b/migrated", "workload": "*", "device": "cpu", "reason": "does not import", "fault": "none"}
+    ],
     "counts": {"trials": 1, "unavailable": 1, "findings": 1, "unexpected": 0, "verdicts": {"exact": 1}},
-}
+}  # fmt: skip
 
 
 def make_finding(**changes: Any) -> Finding:

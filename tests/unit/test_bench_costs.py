@@ -11,7 +11,7 @@ from harness.bench.strategies import LOGGED, Bench, Request
 from harness.bench.table import remarks, tables, write
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
-from harness.run_directory import schema
+from harness.schemas import schema
 
 BARE = strategies.BARE["lightning"]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from histories import Operation, Operations, batch, ended, found, objections, shown, stamps
 
 from harness import checkers
 from harness.checkers import judge, samples
 from harness.checkers.case import Case
 from harness.engine.trial import Trial
 from harness.environment import Environment
-from harness.findings import Finding
 from harness.history import reader
 from harness.history.encoding import encode_array, encode_number
 from harness.history.recorder import Recorder
@@ -63,44 +63,6 @@ SCENARIO = Scenario(
 TRIAL = Trial(SCENARIO.id, "", "lightning", WORKLOAD.name, "cpu", 0)
 ENVIRONMENT = Environment({"python": "3.11.7", "packages": {"pytorch-lightning": "2.6.6"}, "unavailable": ""})
 
-Operation = dict[str, object]
-
-
-class Operations(list[Operation]):
-    """The operations of a history, in order, with the means to tamper with them."""
-
-    def add(self, f: str, type: str, value: object = None, **stamp: object) -> None:
-        self.append({"f": f, "type": type, "value": value, **stamp})
-
-    def _matches(self, operation: Operation, wanted: dict[str, object]) -> bool:
-        return all(operation.get(key) == value for key, value in wanted.items())
-
-    def without(self, **wanted: object) -> "Operations":
-        kept = Operations(operation for operation in self if not self._matches(operation, wanted))
-        assert len(kept) < len(self), f"nothing to leave out: {wanted}"
-        return kept
-
-    def twice(self, **wanted: object) -> "Operations":
-        doubled = Operations()
-        for operation in self:
-            doubled += [operation] * (2 if self._matches(operation, wanted) else 1)
-        assert len(doubled) > len(self), f"nothing to double: {wanted}"
-        return doubled
-
-    def with_value(self, value: object, **wanted: object) -> "Operations":
-        assert any(self._matches(operation, wanted) for operation in self), f"nothing to change: {wanted}"
-        return Operations({**op, "value": value} if self._matches(op, wanted) else op for op in self)
-
-    def until(self, **wanted: object) -> "Operations":
-        """All before the first that matches."""
-        first = next(index for index, operation in enumerate(self) if self._matches(operation, wanted))
-        return Operations(self[:first])
-
-
-def batch(ids: tuple[int, ...], epoch: int) -> Operation:
-    outputs = np.array(ids, dtype=np.float32)[:, None] + np.float32(epoch)
-    return {"ids": ids, "outputs": json.loads(encode_array(outputs))}
-
 
 def planned(epochs: int) -> Operation:
     return {"max_epochs": epochs, "stages": list(STAGES), "hooks": [f"on_{stage}_epoch_end" for stage in STAGES]}
@@ -108,11 +70,6 @@ def planned(epochs: int) -> Operation:
 
 def told(name: str, value: float, step: int, epoch: int) -> Operation:
     return {"step": step, "epoch": epoch, "metrics": {name: encode_number(value)}}
-
-
-def ended(**different: object) -> Operation:
-    usual = {"status": 0, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0}
-    return {**usual, **different}
 
 
 def healthy(train: Sequence[float] = TRAIN_TRUTHS, updates: Sequence[int] = (0, 0, 0)) -> Operations:
@@ -179,26 +136,6 @@ def case(tmp_path):
         return Case(TRIAL, scenario, WORKLOAD, reader.read(tmp_path / "history.jsonl"), ENVIRONMENT)
 
     return make
-
-
-def found(case: Case, checker: str, name: str) -> Finding:
-    (finding,) = (each for each in judge(case) if (each.checker, each.aggregate) == (checker, name))
-    return finding
-
-
-def objections(case: Case) -> list[tuple[str, str, str]]:
-    return [(each.checker, each.aggregate, each.verdict) for each in judge(case) if not each.as_expected]
-
-
-def shown(case: Case, finding: Finding) -> list[str]:
-    """What the evidence of a finding points at."""
-    return [case.history.operations[line - 1].f for line in finding.evidence]
-
-
-def stamps(case: Case, finding: Finding) -> list[tuple[str, int | None, int | None]]:
-    """The same, with epoch and batch."""
-    lines = (case.history.operations[line - 1] for line in finding.evidence)
-    return [(line.f, line.epoch, line.batch) for line in lines]
 
 
 def test_a_healthy_history_meets_no_objection(case):

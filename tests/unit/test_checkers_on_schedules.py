@@ -53,7 +53,15 @@ class Loop:
         self.add(
             "exit",
             "info",
-            {"status": 0, "timed_out": False, "limit_s": 1.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0},
+            {
+                "status": 0,
+                "timed_out": False,
+                "limit_s": 1.0,
+                "where": "",
+                "peak_rss_bytes": 1,
+                "left_behind": 0,
+                "leftovers": [],
+            },
         )
 
     def add(self, f, type, value=None, **stamp):

@@ -6,6 +6,7 @@ import pytest
 
 from harness.claims import decide
 from harness.environment import Environment
+from harness.faults.fault import NONE
 from harness.findings import EpochVerdict, Finding
 from harness.scenario import Claim, Differ, Expect, Fewer, When
 
@@ -22,7 +23,7 @@ def claim(*conditions, expects=()) -> Claim:
 
 def finding(verdict, workload=EVEN, scenario="mine/recommended", aggregate="loss", **more) -> Finding:
     return Finding(
-        trial=f"{scenario}@{workload}", scenario=scenario, workload=workload, fault="none", placement="cpu",
+        trial=f"{scenario}@{workload}", scenario=scenario, workload=workload, fault=NONE, placement="cpu",
         checker="aggregate", aggregate=aggregate, verdict=verdict, expected_verdict="exact", as_expected=True, **more,
     )  # fmt: skip
 
@@ -30,7 +31,7 @@ def finding(verdict, workload=EVEN, scenario="mine/recommended", aggregate="loss
 def decided(claim, findings=(), tallies=None, possible=()):
     """By default every trial that has findings was counted, and no other was possible."""
     if tallies is None:
-        tallies = {(each.scenario, each.workload): {} for each in findings}
+        tallies = {(each.scenario, each.workload, each.fault): {} for each in findings}
     return decide(claim, findings, tallies, ENVIRONMENT, possible)
 
 
@@ -78,12 +79,12 @@ def test_what_could_not_be_judged_leaves_the_claim_undecided():
 
 
 def test_a_trial_that_could_run_and_did_not_leaves_the_claim_undecided():
-    possible = [("mine/recommended", EVEN), ("mine/recommended", RAGGED)]
+    possible = [("mine/recommended", EVEN, NONE), ("mine/recommended", RAGGED, NONE)]
     assert decided(claim(EXACT), [finding("exact")], possible=possible).verdict == "undecided"
 
 
 def test_a_trial_that_does_not_bear_on_the_claim_need_not_run():
-    possible = [("mine/recommended", EVEN), ("other/recommended", EVEN)]
+    possible = [("mine/recommended", EVEN, NONE), ("other/recommended", EVEN, NONE)]
     assert decided(claim(EXACT), [finding("exact")], possible=possible).verdict == "holds"
 
 
@@ -92,18 +93,18 @@ def test_a_trial_that_does_not_bear_on_the_claim_need_not_run():
 )
 def test_counters_decide(mine, theirs, expected):
     tallies = {
-        ("mine/recommended", EVEN): {"host_syncs": mine},
-        ("mine/as_documented", EVEN): {"host_syncs": theirs},
+        ("mine/recommended", EVEN, NONE): {"host_syncs": mine},
+        ("mine/as_documented", EVEN, NONE): {"host_syncs": theirs},
     }
     assert decided(claim(FEWER), tallies=tallies).verdict == expected
 
 
 def test_counters_are_compared_on_each_workload():
     tallies = {
-        ("mine/recommended", EVEN): {"host_syncs": 1},
-        ("mine/as_documented", EVEN): {"host_syncs": 2},
-        ("mine/recommended", RAGGED): {"host_syncs": 2},
-        ("mine/as_documented", RAGGED): {"host_syncs": 1},
+        ("mine/recommended", EVEN, NONE): {"host_syncs": 1},
+        ("mine/as_documented", EVEN, NONE): {"host_syncs": 2},
+        ("mine/recommended", RAGGED, NONE): {"host_syncs": 2},
+        ("mine/as_documented", RAGGED, NONE): {"host_syncs": 1},
     }
     decision = decided(claim(FEWER), tallies=tallies)
     (condition,) = decision.conditions
@@ -112,16 +113,16 @@ def test_counters_are_compared_on_each_workload():
 
 def test_counters_on_other_workloads_do_not_count():
     tallies = {
-        ("mine/recommended", EVEN): {"host_syncs": 1},
-        ("mine/as_documented", EVEN): {"host_syncs": 2},
-        ("mine/recommended", RAGGED): {"host_syncs": 2},
-        ("mine/as_documented", RAGGED): {"host_syncs": 2},
+        ("mine/recommended", EVEN, NONE): {"host_syncs": 1},
+        ("mine/as_documented", EVEN, NONE): {"host_syncs": 2},
+        ("mine/recommended", RAGGED, NONE): {"host_syncs": 2},
+        ("mine/as_documented", RAGGED, NONE): {"host_syncs": 2},
     }
     assert decided(claim(replace(FEWER, workload=EVEN)), tallies=tallies).verdict == "holds"
 
 
 def test_a_counter_that_was_not_counted_leaves_the_claim_undecided():
-    tallies = {("mine/recommended", EVEN): {"host_syncs": 1}, ("mine/as_documented", EVEN): {}}
+    tallies = {("mine/recommended", EVEN, NONE): {"host_syncs": 1}, ("mine/as_documented", EVEN, NONE): {}}
     assert decided(claim(FEWER), tallies=tallies).verdict == "undecided"
 
 

@@ -82,3 +82,21 @@ def test_a_folder_that_cannot_be_written_is_bad_usage(
 )
 def test_workloads_are_listed_in_short(workloads: list[str], shown: list[str]) -> None:
     assert in_short(workloads) == shown
+
+
+def test_a_run_under_faults_is_summed_up_apart_from_the_figures(
+    monkeypatch: pytest.MonkeyPatch, finding: Callable[..., Finding], tmp_path: Path
+) -> None:
+    hooks = {"on_fit_end": "fired", "teardown": "silent", "on_train_end": "fired"}
+    found = (
+        finding(),
+        finding(fault="step.raise", verdict="wrong", expected_verdict="wrong"),
+        *(finding(fault="step.raise", checker="cell", aggregate=hook, verdict=hooks[hook]) for hook in hooks),
+    )
+    result = SimpleNamespace(
+        findings=found, decisions=(), unavailable=(), interrupted=False, directory=RunDirectory(tmp_path), exit_code=0
+    )
+    monkeypatch.setattr(catalogs, "find", Catalog)
+    monkeypatch.setattr("harness.run.execute", lambda *_: result)
+    lines = CliRunner().invoke(cli, ["run"]).output.splitlines()
+    assert lines[:2] == ["figures: 1 exact", "faults:  1 trials, 3 cells: 2 fired, 1 silent, 0 stale"]

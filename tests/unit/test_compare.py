@@ -10,7 +10,8 @@ import pytest
 from harness.compare import compare
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
-from harness.run_directory import RunDirectory, schema
+from harness.run_directory import RunDirectory
+from harness.schemas import schema
 
 MakeRun = Callable[..., RunDirectory]
 MakeFinding = Callable[..., Finding]
@@ -39,6 +40,25 @@ def test_a_changed_verdict(make_run: MakeRun, finding: MakeFinding) -> None:
     assert (change.epoch, change.a, change.b, change.message) == (None, "exact", "missing", "never reported")
     assert (comparison.equal, comparison.exit_code) == (0, 1)
     assert "exact → missing" in comparison.summary()
+
+
+def test_cells_of_a_fault_are_told_apart_from_those_of_another(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    def run(name: str, **verdicts: str) -> RunDirectory:
+        found = [
+            finding(fault=fault, checker="cell", aggregate="Log.on_fit_end", verdict=verdict, observed=None)
+            for fault, verdict in verdicts.items()
+        ]
+        return make_run(found, name=name)
+
+    comparison = compare(run("a", early="fired", late="fired"), run("b", early="fired", late="silent"))
+    (change,) = comparison.verdicts
+    assert (change.key.fault, change.a, change.b) == ("late", "fired", "silent")
+    assert (comparison.equal, comparison.exit_code) == (1, 1)
+    assert "digits/even under late [cpu,ranks=1,float32] cell: Log.on_fit_end: fired → silent" in comparison.summary()
+    comparison.write(tmp_path)
+    jsonschema.validate(json.loads((tmp_path / "compare.json").read_text()), schema("compare"))
 
 
 def test_a_verdict_that_changed_in_one_epoch_only(make_run: MakeRun, finding: MakeFinding) -> None:

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.history.encoding import decode_array, decode_number, encode_array, encode_number
 from harness.history.reader import abridged, read
 from harness.history.recorder import Recorder
-from harness.run_directory import schema
+from harness.schemas import schema
 
 reproducible = settings(deadline=None, derandomize=True)
 

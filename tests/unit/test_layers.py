@@ -14,12 +14,23 @@ ROOT = Path(harness.__file__).parents[1]
 # From upstream to downstream: a module may import its own layer and those above it.
 LAYERS = (
     ("harness.errors", "harness.oracle", "harness.history"),
+    ("harness.faults",),
     ("harness", "harness.scenario", "harness.workloads.schedule", "harness.workloads.workload"),
-    ("harness.scenario_files", "harness.frameworks"),
-    ("harness.engine.place",),
+    (
+        "harness.scenario_files",
+        "harness.frameworks",
+        "harness.oracle.loops",
+        "harness.oracle.lightning_loop",
+        "harness.oracle.keras_loop",
+    ),
+    ("harness.records",),
+    ("harness.engine.place", "harness.engine.leftovers"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
+    ("harness.faults.library", "harness.faults.fitting", "harness.faults.json_places"),
     ("harness.catalog",),
+    ("harness.faults.written_out",),
+    ("harness.faults.selection",),
     ("harness.engine",),
     ("harness.checkers", "harness.claims", "harness.counters"),
     ("harness.run_directory",),
@@ -33,6 +44,13 @@ INSIDE_A_TRIAL = (
     "harness.errors",
     "harness.scenario",
     "harness.scenario_files",
+    "harness.faults",
+    "harness.faults.checkpoint",
+    "harness.faults.fault",
+    "harness.faults.injector",
+    "harness.faults.loader",
+    "harness.faults.process",
+    "harness.faults.step",
     "harness.oracle",
     "harness.oracle.measured",
     "harness.oracle.predictions",
@@ -44,6 +62,7 @@ INSIDE_A_TRIAL = (
     "harness.workloads.schedule",
     "harness.workloads.workload",
     "harness.engine",
+    "harness.engine.leftovers",
     "harness.engine.place",
     "harness.engine.trial",
     "harness.engine.warm_parent",
@@ -78,7 +97,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted((ROOT / "harness").rglob("*.py"))}
-ADAPTERS = [name for name in MODULES if name.startswith("harness.frameworks")]
+ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.records"))]
 
 
 def imports_of(module: str) -> set[str]:

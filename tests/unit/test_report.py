@@ -10,9 +10,9 @@ import pytest
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
 from harness.history.recorder import Recorder
-from harness.report import write_reports
+from harness.report import faults, write_reports
 from harness.report.runs import headline, labels, read
-from harness.report.tables import absences, deviations, facts, frame, matrices
+from harness.report.tables import absences, checked, deviations, facts, frame, matrices
 from harness.report.text import bias, figure, markdown, markdown_block, markdown_code, printable
 from harness.run_directory import RunDirectory
 
@@ -86,6 +86,7 @@ def reports(out: Path, *runs: RunDirectory) -> tuple[str, str, ElementTree.Eleme
     assert document.open == []
     assert "script" not in document.seen
     assert all(reference.removeprefix("#") in document.ids for reference in document.references)
+    assert len(document.ids) == len(set(document.ids))
     assert "url(" not in html
     assert "@import" not in html
     assert_tables_are_regular(markdown_text)
@@ -155,7 +156,8 @@ def test_headlines(
 
 
 def test_a_run_in_which_nothing_ran(make_run: MakeRun, tmp_path: Path) -> None:
-    missing = [{"scenario": "a/b/migrated", "workload": w, "device": "cuda", "reason": "no CUDA"} for w in ("x", "y")]
+    one = {"scenario": "a/b/migrated", "device": "cuda", "reason": "no CUDA", "fault": "none"}
+    missing = [one | {"workload": workload} for workload in ("x", "y")]
     run = make_run([], unavailable=missing)
     html, text, junit = reports(tmp_path / "out", run)
     assert "Nothing ran" in words(html)
@@ -224,7 +226,7 @@ def test_foreign_text_harms_no_format(make_run: MakeRun, finding: MakeFinding, t
             finding(checker=HOSTILE, aggregate=HOSTILE, verdict="ok", fault=HOSTILE),
         ],
         claims=[claim("refuted", statement=HOSTILE, source=HOSTILE), claim("undecided", claim=HOSTILE)],
-        unavailable=[{"scenario": HOSTILE, "workload": HOSTILE, "device": "cpu", "reason": HOSTILE}],
+        unavailable=[{"scenario": HOSTILE, "workload": HOSTILE, "device": "cpu", "reason": HOSTILE, "fault": "none"}],
         name="ru|n <b>",
     )
     html, text, _ = reports(tmp_path / "out", run, run)
@@ -293,12 +295,11 @@ def test_several_runs_stand_side_by_side(
 
 
 def test_several_placements_are_told_apart(make_run: MakeRun, finding: MakeFinding) -> None:
-    run = make_run([finding(), finding(placement="cuda,ranks=1,float32", verdict="wrong"), finding(fault="raise")])
+    run = make_run([finding(), finding(placement="cuda,ranks=1,float32", verdict="wrong")])
     (matrix,) = matrices(frame(read([run])))
-    assert {row.condition: row.cells[0].verdict for row in matrix.ways[0].rows if row.cells[0]} == {
+    assert {row.placement: row.cells[0].verdict for row in matrix.ways[0].rows if row.cells[0]} == {
         "cpu,ranks=1,float32": "exact",
         "cuda,ranks=1,float32": "wrong",
-        "raise on cpu,ranks=1,float32": "exact",
     }
 
 
@@ -359,3 +360,245 @@ def test_text() -> None:
     assert markdown_code("a|b") == r"`a\|b`"
     assert markdown_code("a`b") == "`` a`b ``"
     assert markdown_block("```") == "````text\n```\n````"
+
+
+HOOKS = ("Log.on_train_epoch_end", "Log.on_exception", "on_train_epoch_end")
+
+
+def of_fault(finding: MakeFinding, fault: str, checker: str, aggregate: str, verdict: str, **changes: Any) -> Finding:
+    expected = {"expected_verdict": changes.pop("expected", verdict), "evidence": changes.pop("evidence", ())}
+    no_figure = dict.fromkeys(("observed", "truth", "prediction", "bound")) if checker != "aggregate" else {}
+    return finding(
+        fault=fault, checker=checker, aggregate=aggregate, verdict=verdict, **expected, **no_figure, **changes
+    )
+
+
+def cells(finding: MakeFinding, fault: str, *verdicts: str, **changes: Any) -> list[Finding]:
+    """Of `HOOKS`, in this order."""
+    return [
+        of_fault(finding, fault, "cell", hook, verdict, **changes)
+        for hook, verdict in zip(HOOKS, verdicts, strict=False)
+    ]
+
+
+def a_history(run: RunDirectory, trial: str, fault: str, lines: int = 10, **end: Any) -> None:
+    recorder = Recorder(run.history(trial))
+    for batch in range(lines):
+        recorder.write("batch", "ok", stage="train", epoch=1, batch=batch)
+    recorder.write("fault", "info", stage="train", epoch=1, batch=lines, fault=fault)
+    recorder.write("Log.on_exception", "invoke", stage="train", epoch=1)
+    if "exception" in end:
+        recorder.write("trial", "fail", {"exception": end.pop("exception"), "message": "it", "where": ""})
+    exit = {"status": 1, "timed_out": False, "limit_s": 8.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0}
+    recorder.write("exit", "info", exit | end)
+    recorder.close()
+
+
+def test_trials_under_faults_keep_out_of_the_tables_of_figures(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    run = make_run(
+        [
+            finding(),
+            of_fault(finding, "step.raise", "aggregate", "val_loss", "wrong"),
+            of_fault(finding, "step.raise", "process", "exit", "violated"),
+            *cells(finding, "step.raise", "silent", "fired", "stale"),
+        ]
+    )
+    reports(tmp_path / "out", run)
+    (of_run,) = read([run])
+    head = headline(of_run)
+    assert dict(head.ways) == {"exact": 1}
+    assert dict(head.figures) == {"exact": 1}
+    assert (head.trials, head.under_faults, head.cells) == (2, 1, {"fired": 1, "silent": 1, "stale": 1})
+    found = frame([of_run])
+    assert [[cell and cell.fault for cell in row.cells] for row in matrices(found)[0].ways[0].rows] == [["none"]]
+    assert deviations(found) == []
+    assert [(each.checker, each.healthy, each.under_faults) for each in checked(found)] == [
+        ("process", {}, {"violated": 1})
+    ]
+
+
+def test_a_run_under_faults_alone_says_nothing_of_ways(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run([of_fault(finding, "step.raise", "aggregate", "val_loss", "exact")])
+    html, _, _ = reports(tmp_path / "out", run)
+    assert "documented ways" not in words(html)
+
+
+def test_hooks_stand_by_owner_and_faults_below_each_other(make_run: MakeRun, finding: MakeFinding) -> None:
+    ordered = ("on_fit_end", "Log.on_fit_end", "Stop.on_fit_end", "Log.teardown")
+    run = make_run(
+        [
+            *(of_fault(finding, "step.raise", "cell", hook, "fired") for hook in ordered),
+            of_fault(finding, "process.kill", "cell", "Log.teardown", "silent"),
+        ]
+    )
+    (matrix,) = faults.matrices(read([run]))
+    assert matrix.hooks == ("Log.on_fit_end", "Log.teardown", "Stop.on_fit_end", "on_fit_end")
+    assert matrix.short_names == ("on_fit_end", "teardown", "on_fit_end", "on_fit_end")
+    assert matrix.owners == (("Log", 2), ("Stop", 1), ("the module", 1))
+    (table,) = matrix.tables
+    assert [(row.fault, [cell and cell.verdict for cell in row.cells]) for row in table.trials] == [
+        ("step.raise", ["fired"] * 4),
+        ("process.kill", [None, "silent", None, None]),
+    ]
+
+
+def test_scenarios_workloads_and_placements_have_matrices_of_their_own(make_run: MakeRun, finding: MakeFinding) -> None:
+    run = make_run(
+        [
+            found
+            for change in ({}, {"scenario": "a/b/c"}, {"workload": "other"}, {"placement": "cuda"})
+            for found in cells(finding, "step.raise", "fired", **change)
+        ]
+    )
+    shown = faults.matrices(read([run]))
+    assert len({(matrix.scenario, matrix.workload, matrix.placement) for matrix in shown}) == 4
+
+
+def test_a_cell_leads_to_the_history_that_proves_it(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    found = cells(finding, "step.raise", "silent", "fired", "stale", message="told val_loss", evidence=(1, 12))
+    run = make_run([finding(), *found])
+    a_history(run, found[0].trial, "step.raise", exception="InjectedError")
+    html, text, _ = reports(tmp_path / "out", run)
+    (matrix,) = faults.matrices(read([run]))
+    (trial,) = matrix.tables[0].trials
+    assert [(line.number, line.is_evidence, line.after_a_gap) for line in trial.lines] == [
+        (1, True, False), (6, False, True), *((number, number == 12, False) for number in range(7, 15)),
+    ]  # fmt: skip
+    assert f'<tr class="proof" id="{trial.anchor}">' in html
+    assert f'<a href="#{trial.anchor}" title="stale: told val_loss (lines 1, 12)">≈</a>' in html
+    assert f"histories/{found[0].trial}.jsonl" in words(html)
+    assert "| `step.raise` | – | ✓ | ≈ |" in text
+    assert f"Behind each row stands its history: `{trial.history.replace('step.raise', 'FAULT')}`" in text
+
+
+def test_of_a_long_history_the_edges_and_the_evidence_are_shown(make_run: MakeRun, finding: MakeFinding) -> None:
+    found = cells(finding, "step.raise", "fired", evidence=(1, 400))
+    run = make_run(found)
+    recorder = Recorder(run.history(found[0].trial))
+    for number in range(1, 1001):
+        recorder.write("fault" if number == 100 else "batch", "info", fault="step.raise" if number == 100 else None)
+    recorder.close()
+    (trial,) = faults.matrices(read([run]))[0].tables[0].trials
+    numbers = [line.number for line in trial.lines]
+    assert len(numbers) == faults.MOST_LINES
+    assert {1, 95, 100, 400, 993, 1000} <= {*numbers}
+
+
+def test_without_its_history_a_trial_under_a_fault_is_told_all_the_same(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    html, text, _ = reports(tmp_path / "out", make_run(cells(finding, "step.raise", "silent", "fired")))
+    assert "is no longer there" in words(html)
+    assert "| `step.raise` | – | ✓ |" in text
+
+
+@pytest.mark.parametrize(
+    ("end", "ended", "told"),
+    [
+        ({"exception": "InjectedError"}, "exit status 1", "InjectedError"),
+        ({"status": -9}, "died of SIGKILL", ""),
+        ({"status": -40}, "died of signal 40", ""),
+        ({"status": -9, "timed_out": True, "where": "a.py:3"}, "killed after 8 s, at a.py:3", ""),
+        ({"status": None}, "took its supervisor down with it", ""),
+    ],
+)
+def test_how_a_trial_under_a_fault_ended(
+    make_run: MakeRun, finding: MakeFinding, end: dict[str, Any], ended: str, told: str
+) -> None:
+    found = cells(finding, "step.raise", "fired")
+    run = make_run(found)
+    a_history(run, found[0].trial, "step.raise", **end)
+    (trial,) = faults.matrices(read([run]))[0].tables[0].trials
+    assert (trial.ended, trial.told) == (ended, told)
+
+
+def test_what_is_not_ok_under_a_fault_is_told_in_its_row(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    run = make_run(
+        [
+            of_fault(finding, "step.raise", "process", "exit", "ok"),
+            of_fault(finding, "step.raise", "exception", "caller", "violated", message="another reached the caller"),
+            of_fault(finding, "step.raise", "record", "epochs.log", "violated", expected="ok", message="epoch 1 lacks"),
+            of_fault(finding, "step.raise", "epoch_end", "Log.on_train_epoch_end", "violated"),
+            of_fault(finding, "step.raise", "order", "hooks", "ok"),
+            of_fault(finding, "step.raise", "aggregate", "val_loss", "exact"),
+            of_fault(finding, "step.raise", "aggregate", "f1", "wrong", expected="exact"),
+        ]
+    )
+    html, text, _ = reports(tmp_path / "out", run)
+    assert (
+        "| `step.raise` | – | nothing (violated): another reached the caller "
+        "| violated: epoch 1 lacks **⚠ expected ok** | 1 exact, 1 wrong **⚠ 1** "
+        "| epoch_end: `Log.on_train_epoch_end` violated |"
+    ) in text
+    assert "epoch 1 lacks ⚠ expected ok" in words(html)
+
+
+def test_what_no_column_is_for_is_told_in_the_last(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run(
+        [
+            of_fault(finding, "step.raise", "cell", "*", "unknown", expected="ok", message="the checker itself failed"),
+            of_fault(finding, "step.raise", "record", "one.log", "ok"),
+            of_fault(finding, "step.raise", "record", "two.log", "violated"),
+        ]
+    )
+    _, text, _ = reports(tmp_path / "out", run)
+    (matrix,) = faults.matrices(read([run]))
+    assert matrix.hooks == ()
+    assert [found.aggregate for found in matrix.tables[0].trials[0].further] == ["*", "two.log"]
+    assert "cell: `*` unknown: the checker itself failed **⚠ expected ok**<br>record: `two.log` violated |" in text
+
+
+def test_a_cell_that_is_not_as_expected_is_marked(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run(cells(finding, "step.raise", "silent", "fired", expected="fired"))
+    html, text, _ = reports(tmp_path / "out", run)
+    assert "| `step.raise` | – **⚠** | ✓ |" in text
+    assert 'title="silent; expected fired">–<strong class="alarm">⚠</strong></a>' in html
+    assert "| `averaging/manual/migrated` | `digits/even` | `step.raise` | cell: `Log.on_train_epoch_end` |" in text
+
+
+def test_what_differs_between_versions_is_listed(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    old = [
+        *cells(finding, "a.raise", "silent", "silent"),
+        *cells(finding, "b.raise", "silent", "silent"),
+        *cells(finding, "c.raise", "stale", "fired"),
+        *cells(finding, "only.old", "stale", "fired"),
+    ]
+    new = [
+        *cells(finding, "a.raise", "silent", "fired", "fired"),
+        *cells(finding, "b.raise", "silent", "fired", "silent"),
+        *cells(finding, "c.raise", "stale", "fired", "fired"),
+        of_fault(finding, "a.raise", "order", "hooks", "violated"),
+    ]
+    runs = make_run(old, name="old"), make_run(new, name="new")
+    a_history(runs[0], old[-3].trial, "c.raise", exception="KeyboardInterrupt", status=0)
+    a_history(runs[1], new[-2].trial, "c.raise", exception="SystemExit", status=0)
+    html, text, _ = reports(tmp_path / "out", *runs)
+    (matrix,) = faults.matrices(read(runs))
+    assert [(each.what, each.values, tuple(each.faults)) for each in matrix.differences] == [
+        ("Log.on_exception", ("silent", "fired"), ("a.raise", "b.raise")),
+        ("on_train_epoch_end", ("no such hook", "there"), ()),
+        ("what the caller was told", ("KeyboardInterrupt", "SystemExit"), ("c.raise",)),
+        ("order: hooks", ("not so", "violated"), ("a.raise",)),
+    ]
+    assert "| `Log.on_exception` | silent | fired | `a.raise`, `b.raise` |" in text
+    assert "| `a.raise` | – | – ≠ | · |" in text
+    assert "| `a.raise` | – | ✓ ≠ | ✓ |" in text
+    places = faults.anchors([matrix])
+    links = "".join(f' <a href="#{places[name, new[0].trial]}">{name}</a>' for name in ("old", "new"))
+    assert f"<div><code>a.raise</code>{links}</div>" in html
+
+
+def test_trials_that_differ_in_the_fault_only_are_test_cases_of_their_own(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    run = make_run([finding(), *cells(finding, "a.raise", "fired"), *cells(finding, "b.raise", "fired")])
+    _, _, junit = reports(tmp_path / "out", run)
+    assert [case.get("name") for case in junit.iter("testcase") if case.get("classname") == "averaging/manual"] == [
+        "migrated[digits/even, cpu,ranks=1,float32]",
+        "migrated[digits/even, a.raise, cpu,ranks=1,float32]",
+        "migrated[digits/even, b.raise, cpu,ranks=1,float32]",
+    ]

@@ -12,8 +12,9 @@ from harness.errors import UsageError
 from harness.findings import GRAVITY, EpochVerdict, Finding
 from harness.history.encoding import encode_array
 from harness.history.recorder import Recorder
-from harness.run_directory import SCHEMA_VERSION, RunDirectory, schema
+from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.scenario import CLAIM_VERDICTS
+from harness.schemas import schema
 
 KINDS = ("manifest", "finding", "operation", "timing", "claims", "compare", "bench")
 
@@ -82,7 +83,15 @@ def history_lines(path: Path) -> list[dict[str, Any]]:
     recorder.write("batch", "ok", {"ids": (0, 1), "outputs": outputs}, stage="train", epoch=0, step=0, batch=0)
     recorder.write("logger", "ok", {"step": 0, "epoch": 0, "metrics": {"loss": "NaN"}}, stage="train", epoch=0, step=1)
     recorder.write("trial", "fail", {"exception": "ValueError", "message": "", "where": ""})
-    end = {"status": 1, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": None, "left_behind": 0}
+    end = {
+        "status": 1,
+        "timed_out": False,
+        "limit_s": 60.0,
+        "where": "",
+        "peak_rss_bytes": None,
+        "left_behind": 0,
+        "leftovers": [],
+    }
     recorder.write("exit", "info", end)
     recorder.close()
     return [json.loads(line) for line in path.read_text().splitlines()]

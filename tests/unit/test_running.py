@@ -33,7 +33,15 @@ ENVIRONMENT: dict[str, Any] = {
     "unavailable": "", "cuda": {"available": False, "reason": "none", "device": ""},
 }  # fmt: skip
 TWO = ("a/*@digits/even", "a/*@digits/ragged")
-ENDED = {"status": 0, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": None, "left_behind": 0}
+ENDED = {
+    "status": 0,
+    "timed_out": False,
+    "limit_s": 60.0,
+    "where": "",
+    "peak_rss_bytes": None,
+    "left_behind": 0,
+    "leftovers": [],
+}
 
 
 class Quiet:
