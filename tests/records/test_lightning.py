@@ -3,6 +3,7 @@
 import math
 import os
 import resource
+import shutil
 import warnings
 
 import pytest
@@ -310,6 +311,19 @@ def test_a_record_that_cannot_be_written_is_an_error_of_fit(disk_full):
         fit(Module({("validation", 1, VALIDATION_BATCHES - 1): disk_full}))
     assert recorded() == [0]
     assert done() == 1
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error_of_fit_and_the_epoch_runs_again():
+    def refuse(module):
+        os.mkdir(".unfinished.last.ckpt")
+
+    with pytest.raises(OSError, match=r"unfinished\.last\.ckpt"):
+        fit(Module({("validation", 1, 0): refuse}))
+    assert recorded() == [0, 1]
+    assert done() == 1
+    shutil.rmtree(".unfinished.last.ckpt")
+    fit(resume="last.ckpt")
+    assert recorded() == [0, 1, 2]
 
 
 class FailsAtTheEnd(pl.Callback):
