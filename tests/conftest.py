@@ -6,8 +6,9 @@ import pytest
 
 pytest_plugins = ["pytester"]
 HERE = Path(__file__).parent
-# For `laboratory` and `drawn`, and for `planting`, which the files of changes import here as they do in a trial.
-sys.path += [str(HERE), str(HERE / "meta"), str(HERE / "properties")]
+# For `laboratory`, `histories` and `drawn`, and for `planting`, which the files of changes import here as they do in a
+# trial.
+sys.path += [str(HERE), *(str(HERE / folder) for folder in ("unit", "meta", "properties"))]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from harness.catalog import Catalog
 from harness.engine import plan
 from harness.engine.local import Engines, Job, Outcome
 from harness.environment import Environment, together
-from harness.faults.selection import NO_FAULT, Faults
+from harness.faults.fault import NONE
+from harness.faults.selection import Faults
 from harness.findings import Finding
 from harness.history.reader import History
 from harness.run import judge_outcome
@@ -54,9 +55,16 @@ class Laboratory:
         self.catalog = all_scenarios()
         self.environment: Environment = together(engines.environments)
 
-    def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults = NO_FAULT) -> Tried:
-        """One trial on `scenario@workload`; skipped, with the reason, where it is not available."""
-        planned = plan.make(self.catalog, (on,), DEVICE, seed, self.engines.environments, faults)
+    def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None) -> Tried:
+        """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
+        where it is not available.
+
+        Args:
+            faults: those of a schedule that has no name.
+        """
+        filter, _, fault = on.partition("#")
+        selected = faults or Faults((fault or NONE,))
+        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments, selected)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
         (trial,) = planned.trials
@@ -71,6 +79,8 @@ class Laboratory:
 
     def command(self, on: str, seed: int = 0) -> str:
         """What runs the same trial again, from the project's folder."""
-        scenario, _, _ = on.partition("@")
+        filter, _, fault = on.partition("#")
+        scenario, _, _ = filter.partition("@")
         path = scenario_files.path_of(self.catalog.scenarios[scenario].locator)
-        return " ".join(["epoch-harness run", *([path] if path else []), f"'{on}' --device {DEVICE} --seed {seed}"])
+        asked = f"'{filter}' --fault {fault or NONE} --device {DEVICE} --seed {seed}"
+        return " ".join(["epoch-harness run", *([path] if path else []), asked])

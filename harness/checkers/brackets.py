@@ -15,7 +15,7 @@ def check(case: Case) -> list[Finding]:
     for start, end in ((order.epoch_start[0], order.epoch_end[0]), (order.validation[0][-1], order.validation[1][0])):
         begun = 0
         for operation in case.told.operations:
-            if operation.f == "trial":  # a process of its own
+            if _starts_afresh(operation):
                 begun = 0
             if operation.type != "info" or operation.stage == "sanity":
                 continue
@@ -35,12 +35,18 @@ def check(case: Case) -> list[Finding]:
 def _unbalanced(case: Case) -> tuple[list[str], list[int]]:
     problems, evidence = [], []
     begun: list[Operation] = []
+    bracketed = {each.f for each in case.told.operations if each.type == "invoke"} - {"trial"}
     for operation in case.told.operations:
-        if operation.f == "trial" and operation.type == "invoke":  # nothing goes on in another process
-            begun = []
+        if _starts_afresh(operation):
+            begun.clear()
+        elif operation.f not in bracketed or operation.type == "info":
+            continue
         elif operation.type == "invoke":
             begun.append(operation)
-        elif operation.type in ("ok", "fail") and any(each.f == operation.f for each in begun):
+        elif all(each.f != operation.f for each in begun):
+            problems.append(f"{operation.f} ended, and had not begun")
+            evidence.append(operation.line)
+        else:
             while begun[-1].f != operation.f:
                 problems.append(f"{begun[-1].f} did not end before {operation.f} did")
                 evidence.append(begun.pop().line)
@@ -49,3 +55,8 @@ def _unbalanced(case: Case) -> tuple[list[str], list[int]]:
         problems += [f"{each.f} never ended" for each in begun]
         evidence += [each.line for each in begun]
     return problems, evidence
+
+
+def _starts_afresh(operation: Operation) -> bool:
+    """In a process of its own, which knows nothing of what one before it was in."""
+    return (operation.f, operation.type) == ("trial", "invoke")

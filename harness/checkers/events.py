@@ -41,7 +41,7 @@ class Events:
 
     @cached_property
     def seen(self) -> list[tuple[Event, Operation]]:
-        """Hooks and steps that began, sanity checking aside."""
+        """Hooks and steps that began; sanity checking, and steps outside of epochs, aside."""
         if self._plan is None:
             return []
         in_epochs = {*self.order.of_epochs}
@@ -50,7 +50,7 @@ class Events:
         for operation in self.told.operations:
             if operation.type != "invoke" or operation.stage == "sanity":
                 continue
-            if operation.f == STEP:
+            if operation.f == STEP and operation.epoch is not None:
                 found.append((Event(STEP, operation.stage, operation.epoch, operation.batch), operation))
             elif operation.f in known:
                 of = (operation.stage, operation.epoch) if known[operation.f] in in_epochs else (None, None)

@@ -4,6 +4,7 @@ from harness.checkers.case import Case
 from harness.engine.place import without_stacks
 from harness.findings import Finding
 from harness.history.reader import Operation
+from harness.oracle.loops import Ending
 
 RAISED_BY_SIGNALS = {"process.interrupt": "KeyboardInterrupt", "process.interrupt_twice": "KeyboardInterrupt"}
 
@@ -24,28 +25,30 @@ def _caller(case: Case) -> Finding:
     raised, line = _first_raised(case)
     got = case.failure
     evidence = [each for each in (line, got.line if got else 0) if each]
-    if raised is None and got is None:
-        return case.property_finding("exception", "caller", "ok")
-    otherwise = "ok" if ending.how == "raises" and ending.unchanged else "violated"
-    if got is None:
+    otherwise = "ok" if raised is None or (ending.how == "raises" and ending.unchanged) else "violated"
+    if raised and got is None:
         message, verdict = f"{_words(raised)} was raised, and the caller was told of nothing", "violated"
-    elif raised is None or _same(raised, got, case.trial.ranks):
-        message, verdict = "", "ok"
+    elif raised and got and not _same(raised, got, case.trial.ranks):
+        reached = f"{got.value['exception']}: {got.value['message']}"
+        message, verdict = f"{_words(raised)} was raised, and {reached} reached the caller", "violated"
     else:
-        message = (
-            f"{_words(raised)} was raised, and {got.value['exception']}: {got.value['message']} reached the caller"
-        )
-        verdict = "violated"
-    name = got.value["exception"] if got else ""
+        message, verdict = "", "ok"
     finding = case.property_finding(
         "exception", "caller", verdict, message=message, evidence=evidence, otherwise=otherwise
     )
-    if finding.as_expected and got and ending.exceptions and name not in ending.exceptions:
-        message = f"{name} reached the caller, and {' or '.join(ending.exceptions)} was to"
+    due = _due(ending)
+    name = got.value["exception"] if got else "nothing"
+    if finding.as_expected and due and name not in due:
+        message = f"{name} reached the caller, and {' or '.join(due)} was to"
         return case.finding(
             "exception", "caller", verdict, otherwise, message=message, evidence=evidence, as_expected=False
         )
     return finding
+
+
+def _due(ending: Ending) -> tuple[str, ...]:
+    """What must reach the caller; empty for any exception."""
+    return ("nothing",) if ending.how == "completes" else ending.exceptions
 
 
 def _first_raised(case: Case) -> tuple[Raised | None, int]:

@@ -29,6 +29,8 @@ def check(case: Case) -> list[Finding]:
         problems.append(f"left with exit status {end['status']} before the trial was over, {place.words}")
     elif case.completed and end["status"] != 0:
         problems.append(f"left with exit status {end['status']} after the trial was over")
+    elif ending.how == "dies":
+        problems.append(f"ended by itself, and was to with status {ending.status}")
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
     otherwise = "violated" if ending.how == "hangs" else "ok"

@@ -15,7 +15,7 @@ class Change:
     """A change that a release could bring, and the trial on which it is tried.
 
     Attributes:
-        on: `scenario@workload`.
+        on: `scenario@workload`, and `#fault` if it shows only where something goes wrong.
         caught_by: the checker that must object, and what it must object to; None for a harmless change.
         needs: where the place that is changed exists.
     """

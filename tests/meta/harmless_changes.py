@@ -11,6 +11,7 @@ LOGGED_FIGURES = "epoch_averaging/per_batch_logging/recommended@digits/ragged"
 READ_BY_CALLBACKS = "epoch_averaging/per_batch_logging/migrated@digits/ragged"
 LOGGED_METRIC = "epoch_end_hooks/basic_metric/recommended@digits/ragged"
 METRIC_IN_HOOKS = "epoch_end_hooks/basic_metric/migrated@digits/ragged"
+HOOKS = "epoch_end_reliability/lightning_hooks/as_documented@short/diabetes"
 
 HARMLESS = []
 
@@ -215,3 +216,38 @@ def metric_computed_early():
     def update(inner, self, preds, target):
         inner(self, preds, target)
         type(self).compute(self)
+
+
+@harmless(on=f"{HOOKS}#step.exception")
+def exception_raised_once_more():
+    """The exception that ends a training has passed through one more function, and has a note."""
+
+    @around(part("trainer.call"), "_call_and_handle_interrupt")
+    def fit(inner, *args, **kwargs):
+        try:
+            return inner(*args, **kwargs)
+        except RuntimeError as error:
+            error.advice = "It was raised while training."
+            raise
+
+
+@harmless(on=f"{HOOKS}#callback.raises_before")
+def new_hook_where_training_fails():
+    """Callbacks have one more hook, called after `on_exception`."""
+    pl.Callback.on_failure = lambda *_: None
+
+    @around(hook_caller(), "_call_callback_hooks")
+    def call(inner, trainer, hook_name, *args, **kwargs):
+        inner(trainer, hook_name, *args, **kwargs)
+        if hook_name == "on_exception":
+            inner(trainer, "on_failure")
+
+
+@harmless(on=f"{HOOKS}#step.nan_loss")
+def stopping_decided_earlier():
+    """Early stopping looks at its figure when validation ends, not when the training epoch does."""
+
+    @around(pl.callbacks.EarlyStopping, "setup")
+    def setup(inner, self, *args, **kwargs):
+        inner(self, *args, **kwargs)
+        self._check_on_train_epoch_end = False

@@ -6,11 +6,12 @@ import pytest
 from harmless_changes import HARMLESS
 from planted_bugs import PLANTS as IN_LIGHTNING
 from planted_bugs import nan_dropped, unweighted_mean, weights_kept_from_the_epoch_before
+from planted_bugs_faults import PLANTS as UNDER_FAULTS
 from planted_bugs_keras import PLANTS as IN_KERAS
 
 from harness.findings import Finding
 
-PLANTS = [*IN_LIGHTNING, *IN_KERAS]
+PLANTS = [*IN_LIGHTNING, *UNDER_FAULTS, *IN_KERAS]
 CHANGES = [*PLANTS, *HARMLESS]
 
 

@@ -45,10 +45,12 @@ class Loop:
         self.operations = []
         self.steps = self.step = 0
         self.add("trial", "invoke")
-        self.add("plan", "info", {"max_epochs": 2, "stages": ["train", "validation"], "hooks": []})
+        self.add("plan", "info", {"max_epochs": 2, "stages": ["train", "validation"], "hooks": [], "owners": []})
         self.add("on_fit_start", "info")
         for self.epoch in range(2):
             self.train()
+        self.add("Logger.finalize", "invoke")
+        self.add("Logger.finalize", "ok")
         self.add("trial", "ok")
         self.add(
             "exit",
@@ -97,6 +99,7 @@ class Loop:
     def go_over(self, ids, index, stage):
         outputs = np.array(ids, dtype=np.float32)[:, None] + np.float32(10 * self.steps)
         value = {"ids": ids, "outputs": json.loads(encode_array(outputs))}
+        self.add("batch", "invoke", stage=stage, epoch=self.epoch, batch=index)
         self.add("batch", "ok", value, stage=stage, epoch=self.epoch, batch=index)
         return outputs
 
@@ -189,7 +192,7 @@ class TestSeveralValidations:
 
     def test_a_sample_that_one_of_them_drops_is_named(self, case):
         operations = self.operations()
-        del operations[places(operations, f="batch", stage="validation", epoch=1, batch=2)[1]]
+        del operations[places(operations, f="batch", type="ok", stage="validation", epoch=1, batch=2)[1]]
         finding = found(case(self.TWICE, operations), "samples", "validation")
         assert finding.message == "epoch 1, turn 1: dropped 2 samples (12, 13)"
 
@@ -218,6 +221,7 @@ class TestEpochsWithoutValidation:
         always = Loop(workload()).operations
         assert objections(case(self.SECOND, always)) == {
             ("aggregate", "val_mean", "wrong"),
+            ("order", "hooks and steps", "violated"),
             ("samples", "validation", "violated"),
             ("hook", "Callback.on_validation_epoch_start (validation)", "violated"),
             ("hook", "Callback.on_validation_epoch_end (validation)", "violated"),
@@ -279,7 +283,7 @@ class TestResuming:
 
     def test_one_that_forgets_the_first_part_is_biased_as_predicted(self, case):
         operations = self.operations()
-        batches = places(operations, f="batch", stage="train", epoch=1)[2:]
+        batches = places(operations, f="batch", type="ok", stage="train", epoch=1)[2:]
         parts = [decode_array(operations[place]["value"]["outputs"]) for place in batches]
         report = operations[places(operations, f="logger", stage="train", epoch=1)[0]]
         report["value"]["metrics"]["train_mean"] = float(np.mean(parts))
