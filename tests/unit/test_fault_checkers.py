@@ -52,7 +52,7 @@ EMPTY = Fault("loader", "runs_dry", batch=0)
 KILLED = Fault("process", "kill", batch=1)
 HANGS = Fault("loader", "hangs", batch=1)
 INTERRUPTED = Fault("process", "interrupt", batch=1)
-TERMINATED = Fault("process", "terminate", batch=1)
+TERMINATED = Fault("process", "terminate", batch=0)
 STOPPED = Fault("process", "stop_requested", batch=1)
 RANK_RAISES = Fault("strategy", "rank_raises", batch=0, rank=1)
 NAN_LOSS = Fault("step", "nan_loss")
@@ -226,8 +226,9 @@ def interrupted() -> Operations:
 
 def terminated() -> Operations:
     """Since 2.0, Lightning lets the batch end."""
-    history = [*until_batch_1(TERMINATED), *step("train", 1, 1)[1:], *told_of_exception()]
-    return Operations([*history, *failed("SIGTERMException", "", recorded=[0])])
+    before = an_epoch(1).preceded_by(strikes(TERMINATED), f="batch", type="ok").until(f="batch", type="invoke", batch=1)
+    end = [*told_of_exception(), *failed("SIGTERMException", "", recorded=[0])]
+    return Operations([*start(), *an_epoch(0), *before, *end])
 
 
 def stopped() -> Operations:
@@ -580,8 +581,9 @@ class TestExceptions:
 
     def test_one_that_was_due_and_that_nobody_raised_is_told(self, case):
         """Lightning itself raises where the process is told to terminate."""
-        went_on = [*step("train", 1, 1)[1:], *validation(1), *end_of_epoch(1), *an_epoch(2), *through(), *completed()]
-        finding = found(case(Operations([*until_batch_1(TERMINATED), *went_on]), TERMINATED), "exception", "caller")
+        went_on = [*terminated().until(f="Log.on_exception"), *step("train", 1, 1), *validation(1), *end_of_epoch(1)]
+        through_it = Operations([*went_on, *an_epoch(2), *through(), *completed()])
+        finding = found(case(through_it, TERMINATED), "exception", "caller")
         assert not finding.as_expected
         assert finding.message == "nothing reached the caller, and SIGTERMException was to"
 
