@@ -29,7 +29,7 @@ def faulty_pass(
     batches: Sequence[B],
     injector: Injector,
     stage: str,
-    epoch: int,
+    epoch: int | None,
     strike: Callable[[Fault, int], None],
     ready: Callable[[int], None] = lambda _: None,
 ) -> Iterator[B]:

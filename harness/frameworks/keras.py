@@ -75,7 +75,7 @@ def run(
     own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks()]
     arguments: dict[str, Any] = {
         "epochs": workload.schedule.epochs, "verbose": 0, "shuffle": False,
-        "validation_data": faulty.batches(workload, "validation"), **scenario.trainer, "callbacks": own,
+        "validation_data": faulty.validation(workload), **scenario.trainer, "callbacks": own,
     }  # fmt: skip
     faulty.spoil(model)
     if recorder is not None:
@@ -86,7 +86,7 @@ def run(
         arguments["callbacks"] = [Progress(position), *faulty.around([*own, recording])]
         planned = {"max_epochs": arguments["epochs"], "stages": list(STEPS), "hooks": [], "owners": owners}
         recorder.write("plan", "info", planned)
-    faulty.fit(model, faulty.batches(workload, "train"), arguments)
+    faulty.fit(model, workload, arguments)
 
 
 def _strategy(replicas: int) -> AbstractContextManager[Any]:

@@ -1,5 +1,6 @@
 """Injects faults into a training of Keras's, where a user's own code or machine would bring them about."""
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from harness.workloads.workload import Workload
 
 LABELS = ("step.labels_raise", "step.labels_broadcast")
 IN_STEPS = ("step.exception", "step.out_of_memory", *LABELS, "strategy.replica_raises")
-# A `PyDataset` says how many batches it has; only a generator can end before that, or never.
+# A `PyDataset` says how many batches it has; only generators end before that, or never.
 OF_GENERATORS = ("loader.runs_dry", "loader.never_ends")
 
 
@@ -68,18 +69,30 @@ class FaultyPartition(Partition):
             batch = _spoilt(fault, *batch)
         return batch
 
-    def generated(self) -> Any:
-        """A dataset from a generator, which is started anew for each pass."""
-        signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in self.arrays(()))
-        return tf.data.Dataset.from_generator(self._generate, output_signature=signature)
+    def generator(self) -> Iterator[tuple[Any, Any]]:
+        """All passes, one after the other; once one has run dry there are no more."""
+        for epoch in itertools.count():
+            given = 0
+            for batch in self._passed(epoch):
+                yield batch
+                given += 1
+            if given < len(self.batches):
+                return
 
-    def _generate(self) -> Iterator[tuple[Any, Any]]:
+    def dataset(self) -> Any:
+        """Made of a generator for each pass, of a length that nobody knows."""
+        signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in self.arrays(()))
+        return tf.data.Dataset.from_generator(lambda: self._passed(self._position.epoch), output_signature=signature)
+
+    def _passed(self, epoch: int | None) -> Iterator[tuple[Any, Any]]:
         wrong: list[Fault] = []
-        strike: Callable[[Fault, int], None] = lambda fault, _: wrong.append(fault)  # noqa: E731
-        epoch = self._position.epoch or 0
+
+        def strike(fault: Fault, index: int) -> None:
+            wrong.append(fault)
 
         def ready(index: int) -> None:
-            self._turn.wait_for(self.stage, epoch, index)
+            if self._position.epoch is not None:
+                self._turn.wait_for(self.stage, epoch, index)
 
         for ids in faulty_pass(self.batches, self._injector, self.stage, epoch, strike, ready):
             batch = self.arrays(ids)
@@ -183,16 +196,16 @@ class LastFaultyCallback(FaultyCallback):
 class FaultlessTraining:
     """Nothing is wrong with it."""
 
-    def batches(self, workload: Workload, stage: str) -> Any:
-        return Partition(workload, stage)
+    def validation(self, workload: Workload) -> Any:
+        return Partition(workload, "validation")
 
     def around(self, callbacks: list[Any]) -> list[Any]:
         return callbacks
 
     def spoil(self, model: Any) -> None: ...
 
-    def fit(self, model: Any, batches: Any, arguments: dict[str, Any]) -> None:
-        model.fit(batches, **arguments)
+    def fit(self, model: Any, workload: Workload, arguments: dict[str, Any]) -> None:
+        model.fit(Partition(workload, "train"), **arguments)
 
 
 class FaultyTraining(FaultlessTraining):
@@ -204,11 +217,15 @@ class FaultyTraining(FaultlessTraining):
         self._turn = Turn()
         self._first: FirstFaultyCallback | None = None
 
-    def batches(self, workload: Workload, stage: str) -> Any:
-        partition = FaultyPartition(workload, stage, self._injector, self._position, self._turn)
-        if any(self._injector.plans(name, stage) for name in OF_GENERATORS):
-            return partition.generated()
-        return partition
+    def _partition(self, workload: Workload, stage: str) -> FaultyPartition:
+        return FaultyPartition(workload, stage, self._injector, self._position, self._turn)
+
+    def validation(self, workload: Workload) -> Any:
+        """A generator itself would not do: each validation would begin with its first two batches again, and go on
+        wherever Keras had come to in reading ahead."""
+        partition = self._partition(workload, "validation")
+        unsteady = any(self._injector.plans(name, "validation") for name in OF_GENERATORS)
+        return partition.dataset() if unsteady else partition
 
     def around(self, callbacks: list[Any]) -> list[Any]:
         """The callbacks of a `fit`, with those before and after them that raise."""
@@ -276,7 +293,13 @@ class FaultyTraining(FaultlessTraining):
 
         return save
 
-    def fit(self, model: Any, batches: Any, arguments: dict[str, Any]) -> None:
+    def fit(self, model: Any, workload: Workload, arguments: dict[str, Any]) -> None:
+        partition = self._partition(workload, "train")
+        batches: Any = partition
+        if self._injector.plans("loader.never_ends", "train"):
+            batches = partition.dataset()
+        elif self._injector.plans("loader.runs_dry", "train"):
+            batches, arguments = partition.generator(), {**arguments, "steps_per_epoch": len(partition.batches)}
         try:
             model.fit(batches, **arguments)
         finally:

@@ -89,6 +89,7 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._samples = Samples(workload)
         self._position = position
         self._open: dict[int, tuple[int, ...]] = {}  # the samples of the steps that have begun, by replica
+        self._replicas = threading.Lock()  # each has threads of its own
 
     def _note(self, hook: str) -> None:
         self._recorder.write(hook, "info", **self._position.stamp())
@@ -153,23 +154,27 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
 
     def step_begins(self, stage: str, replica: int, features: NDArray[Any]) -> None:
         position, planned = self._position, self._workload.batches(stage)
-        position.batch = position.begun.get(replica, 0)
-        position.begun[replica] = position.batch + 1
-        supposed = planned[position.batch] if position.batch < len(planned) else ()
-        self._open[replica] = self._samples.identify(features, supposed)
-        self._recorder.write("batch", "invoke", rank=replica, **position.stamp())
+        with self._replicas:
+            position.batch = position.begun.get(replica, 0)
+            position.begun[replica] = position.batch + 1
+            supposed = planned[position.batch] if position.batch < len(planned) else ()
+            self._open[replica] = self._samples.identify(features, supposed)
+            self._recorder.write("batch", "invoke", rank=replica, **position.stamp())
 
     def step_ends(self, stage: str, replica: int, outputs: NDArray[Any] | None) -> None:
         told = None if outputs is None else encode_array(outputs)
-        text = encode_batch(self._open.pop(replica), told)
-        self._recorder.write("batch", "ok", text=text, rank=replica, **self._position.stamp())
-        if stage == "train" and replica == 0:
-            self._position.step += 1
+        with self._replicas:
+            text = encode_batch(self._open.pop(replica), told)
+            self._recorder.write("batch", "ok", text=text, rank=replica, **self._position.stamp())
+            if stage == "train" and replica == 0:
+                self._position.step += 1
 
     def steps_fail(self, error: BaseException) -> None:
-        """Those that had begun when an execution raised."""
+        """Those that had begun when an execution raised. What follows in TensorFlow's messages are stacks."""
+        told = failure(error)
+        told["message"] = told["message"].partition("\n")[0]
         for replica, ids in sorted(self._open.items()):
-            value = {"ids": ids, **failure(error)}
+            value = {"ids": ids, **told}
             self._recorder.write("batch", "fail", value, rank=replica, **self._position.stamp())
         self._open = {}
 

@@ -19,7 +19,8 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
 
     Run the same script again after it was killed, at whatever moment, and it goes on with the first epoch that the
     checkpoint does not have. `records.file.read()` gives the records: dictionaries of `epoch`, `global_step`,
-    `metrics`, which is `trainer.callback_metrics` as floats, and `resumed`, whether they are of a part of the epoch.
+    `metrics`, what this epoch has brought to `trainer.callback_metrics`, as floats, and `resumed`, whether that is of a
+    part of the epoch only.
 
     *Complete* is an epoch of which all batches ran, `trainer.num_training_batches` of them, and all of each
     validation that came with them. So one that is cut short by an exception, Ctrl-C, SIGTERM, `max_time`, `max_steps`,
@@ -34,7 +35,7 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     *Durable:* record and checkpoint are replaced atomically and flushed to disk. Lightning's own checkpoints are not:
     1.9 writes them in place, so that a kill leaves half a file under the name to resume from; 2.6 writes a file in
     `$TMPDIR` and moves it, which is a copy if that is another file system, flushes nothing, and leaves the file there
-    if it is killed.
+    if it is killed (also when it is this callback that saves).
 
     *No exception is hidden:* nothing is done when training fails. If the record or the checkpoint cannot be written,
     `fit` raises that OSError; what was on disk before stays.
@@ -60,6 +61,7 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         self._progress = _nothing_ran(-1)
         self._recorded = -1
         self._validated: dict[int, int] = {}
+        self._earlier: dict[str, Any] = {}
 
     def resume_from(self) -> str | None:
         """What to give to `fit` as `ckpt_path`: the checkpoint, or None if there is none yet."""
@@ -72,13 +74,16 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         self._progress = {**state_dict, "resumed": True}
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        self._progress, self._recorded = _nothing_ran(-1), -1
+        self._progress, self._recorded, self._earlier = _nothing_ran(-1), -1, {}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         if trainer.is_global_zero:
             self.file.start_at(trainer.current_epoch)
             if self.checkpoint is not None:
                 unfinished(self.checkpoint).unlink(missing_ok=True)
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._earlier = dict(trainer.callback_metrics)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         # Not at the start of an epoch: that hook comes again in 1.9, and not in 2.6, when an epoch is resumed.
@@ -127,8 +132,13 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         return bool(progress["epoch"] == trainer.current_epoch and ran and progress["validations"] >= _due(trainer))
 
     def _record(self, trainer: Any) -> None:
-        # Asked for on every process: Lightning reduces over them.
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        # Asked for on every process: Lightning reduces over them. It keeps figures of earlier epochs until there are
+        # new ones, of the same name and in another tensor.
+        metrics = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if value is not self._earlier.get(name)
+        }
         if trainer.is_global_zero:
             self.file.put(
                 {

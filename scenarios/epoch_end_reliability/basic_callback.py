@@ -4,23 +4,15 @@ Beside it stand early stopping and checkpoints, which may be relied on in the sa
 """
 
 from harness import scenario
-from scenarios.epoch_end_reliability.keras_models import FIGURES, LOG, RECORD, model
+from scenarios.epoch_end_reliability import keras_models
+from scenarios.epoch_end_reliability.keras_models import FIGURES, RECORD, model
 
 
 def callbacks():
     import keras
 
-    class MyCallback(keras.callbacks.Callback):
-        def __init__(self, log_file):
-            super().__init__()
-            self.log_file = log_file
-
-        def on_epoch_end(self, epoch, logs=None):
-            with open(self.log_file, "a") as f:
-                f.write(f"Epoch {epoch + 1} end, loss: {logs['loss'] if logs else 'N/A'}\n")
-
     return [
-        MyCallback(LOG),
+        *keras_models.callbacks(),
         keras.callbacks.EarlyStopping("val_loss", patience=1000),
         keras.callbacks.ModelCheckpoint("checkpoints/{epoch}.keras"),
     ]

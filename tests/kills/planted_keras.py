@@ -7,22 +7,6 @@ import planted_files
 from harness.records.keras import EpochRecords
 
 
-class WithFile(EpochRecords):
-    made = planted_files.EpochFile
-
-    def __init__(self, path, checkpoint=None):
-        super().__init__(path, checkpoint)
-        self.file = self.made(path)
-
-
-class NotAtomic(WithFile):
-    made = planted_files.FileInPlace
-
-
-class AppendsBlindly(WithFile):
-    made = planted_files.AppendingFile
-
-
 class AfterTheCheckpoint(EpochRecords):
     def on_epoch_end(self, epoch, logs=None):
         with mock.patch.object(self.file, "put") as put:

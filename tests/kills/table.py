@@ -13,24 +13,25 @@ from collections import Counter
 from pathlib import Path
 
 from attempts import Attempts
-from trainings import Trainings, moments
+from trainings import PAGES, Trainings, moments
 
 FAULTS = ("lost", "doubled", "premature", "wrong", "damaged")
 COLUMNS = ("trainings", "kills", "of these mid-write", *FAULTS)
 
 
 def count(attempts: Attempts, kind: str, kills: int, seed: int) -> Counter[str]:
-    """Kill so often, in as many trainings as that takes; faults are counted in epochs."""
+    """Kill so often, in as many trainings as that takes; faults are counted in epochs, damage in trainings."""
     generator = random.Random(seed)
     row: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         trainings = Trainings(attempts, kind, Path(folder))
         while row["kills"] < kills:
-            killed = trainings.killed(moments(generator))
+            killed = trainings.killed(moments(generator, PAGES))
             row["trainings"] += 1
             row["kills"] += killed.kills
             row["of these mid-write"] += sum(attempt.status < -9 for attempt in killed.made)
-            row.update({fault: len(what) for fault, what in vars(killed.found).items()})
+            row.update({fault: len(what) for fault, what in vars(killed.found).items() if fault != "damaged"})
+            row["damaged"] += bool(killed.found.damaged)
     return row
 
 

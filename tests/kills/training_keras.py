@@ -67,7 +67,8 @@ def train(kind: str, tick: Callable[[], None], tell: Tell) -> None:
     """Train to the end, from the checkpoint if there is one, with the callbacks of this kind."""
     keras.utils.set_random_seed(0)
     inputs, targets = np.random.default_rng(0).normal(size=(2, 8, 4)).astype("float32")
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(4)])
+    layers = [keras.layers.Dense(256), keras.layers.Dense(4)]  # a checkpoint of several pages
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), *layers])
     # Eagerly, because tracing a graph takes longer than training here.
     model.compile(optimizer="adam", loss="mse", run_eagerly=True)
     callbacks, initial_epoch = _callbacks(kind, model)

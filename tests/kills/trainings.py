@@ -13,7 +13,10 @@ from events import Kill
 from judging import Judgement, judge
 
 PARTS = 1000
-MOST_BYTES = 2**13
+# Where Linux cuts off a write for SIGKILL: `generic_perform_write` asks for it before each page.
+PAGES = tuple(4096 * number for number in range(4))
+# Where a full disk may.
+ANYWHERE = (0, *(2**bits for bits in range(15)))
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,12 @@ class Moment:
         return Kill(1 + self.part * events // PARTS, self.after_bytes)
 
 
-def moments(generator: random.Random, count: int = 3) -> list[Moment]:
+def moments(generator: random.Random, sizes: Sequence[int], count: int = 3) -> list[Moment]:
     """Anywhere, or in the first sixth, which is soon after training was resumed; half of them in mid-write."""
     return [
         Moment(
             generator.randrange(generator.choice([PARTS, PARTS // 6])),
-            generator.choice([None, int(MOST_BYTES ** generator.random())]),
+            generator.choice([None, generator.choice(sizes)]),
         )
         for _ in range(count)
     ]

@@ -1,6 +1,7 @@
 """Which epochs Keras completes, and what is recorded of them."""
 
 import math
+import os
 import warnings
 
 import numpy as np
@@ -134,6 +135,14 @@ def test_an_exception_is_the_users_own_and_ends_an_epoch_without_record(hook):
     with pytest.raises(RuntimeError, match=r"^the user's own$"):
         fit([at(hook, 1, 1, fail)])
     assert recorded() == [0]
+
+
+@pytest.mark.parametrize(("refused", "epochs"), [("epochs.jsonl", [0]), ("last.ckpt", [0, 1])])
+def test_what_cannot_be_written_is_an_error_of_fit(refused, epochs):
+    with pytest.raises(OSError, match="Is a directory"):
+        fit([at("on_test_batch_end", 1, 0, lambda _: os.mkdir(f".unfinished.{refused}"))])
+    assert recorded() == epochs
+    assert done() == 1
 
 
 def test_a_generator_that_runs_dry():

@@ -5,9 +5,11 @@ Runs in a process of its own, as `recording_witness` does.
 
 import hashlib
 import json
+import os
 import sys
 import tempfile
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import keras
@@ -16,6 +18,8 @@ from harness import catalog
 from harness.frameworks import keras as adapter
 from harness.history.recorder import Recorder
 from harness.workloads import library
+
+WORKLOADS = ("digits/ragged", "short/diabetes")
 
 
 class Witness(keras.callbacks.Callback):
@@ -39,7 +43,10 @@ def digest(variables):
     return hashlib.sha256(b"".join(variable.numpy().tobytes() for variable in variables)).hexdigest()
 
 
-def train(scenario, workload, recorder):
+def train(scenario, workload, folder, recorder):
+    """In a folder of its own, where the scenario's callbacks may leave files."""
+    folder.mkdir()
+    os.chdir(folder)
     models, untrained, witness = [], [], Witness()
 
     def module(shape):
@@ -55,21 +62,30 @@ def train(scenario, workload, recorder):
         "weights": digest(models[0].trainable_variables),
         "optimizer": digest(models[0].optimizer.variables),
         "random": keras.random.uniform(()).numpy().item(),
+        "files": {
+            str(path.relative_to(folder)): path.read_text() if path.suffix == ".txt" else ""
+            for path in sorted(folder.rglob("*.*"))
+        },
     }
 
 
 def main():
-    workload = library.build("digits/ragged", 0)
     witnessed = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for scenario in catalog.find().select(["*"]):
-            if scenario.framework == "keras":
-                history = Path(folder, scenario.id.replace("/", "."))
-                witnessed[scenario.id] = {
-                    "plain": train(scenario, workload, None),
-                    "recorded": train(scenario, workload, Recorder(history)),
-                    "history": history.read_text(),
-                }
+    with tempfile.TemporaryDirectory() as name:
+        # Two replicas need two devices, and TensorFlow must hear of them before it runs anything.
+        of_keras = [scenario for scenario in catalog.find().select(["*"]) if scenario.framework == "keras"]
+        for scenario in sorted(of_keras, key=lambda scenario: -scenario.ranks):
+            fitting = [name for name in WORKLOADS if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
+            workload = library.build(fitting[0], 0)
+            folder = Path(name, scenario.id.replace("/", "."))
+            folder.mkdir()
+            history = folder / "history"
+            witnessed[scenario.id] = {
+                "plain": train(scenario, workload, folder / "plain", None),
+                "recorded": train(scenario, workload, folder / "recorded", Recorder(history)),
+                "history": history.read_text(),
+            }
+        os.chdir("/")
     json.dump(witnessed, sys.stdout)
 
 

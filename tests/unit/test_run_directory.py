@@ -9,7 +9,7 @@ import pytest
 
 from harness import run_directory
 from harness.errors import UsageError
-from harness.findings import GRAVITY, EpochVerdict, Finding
+from harness.findings import GRAVITY, OF_CELLS, EpochVerdict, Finding
 from harness.history.encoding import encode_array
 from harness.history.recorder import Recorder
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
@@ -107,7 +107,7 @@ def test_schemas_are_schemas(kind: str) -> None:
 
 
 def test_schemas_name_the_verdicts_that_there_are() -> None:
-    assert schema("finding")["$defs"]["verdict"]["enum"] == list(GRAVITY)
+    assert schema("finding")["$defs"]["verdict"]["enum"] == [*GRAVITY, *OF_CELLS]
     assert schema("claims")["$defs"]["verdict"]["enum"] == list(CLAIM_VERDICTS)
 
 
