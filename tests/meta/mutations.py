@@ -6,13 +6,15 @@ import math
 import operator
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import FunctionType
 
 from harness import claims, findings
-from harness.checkers import CHECKERS, aggregates, place, reports
+from harness.checkers import CHECKERS, aggregates, cells, faults, place, reports
+from harness.faults.fault import KINDS
 from harness.history.reader import History
-from harness.oracle import measured, predictions, quantities
+from harness.oracle import lightning_loop, loops, measured, predictions, quantities
+from harness.oracle.lightning_loop import LightningLoop, Rules
 from harness.oracle.measured import Measured
 from harness.oracle.quantities import Quantity
 from harness.scenario import Condition
@@ -305,7 +307,82 @@ def stands_at_the_beginning(check):
     return check
 
 
+def expects_another_version(check):
+    class Oldest:
+        def meets(self, needs):
+            return needs == ""
+
+    return lambda case: check(replace(case, environment=Oldest()))
+
+
+def takes_nothing_for_stale(check):
+    swap(cells._stale, lambda _: lambda *_: ([], []))
+    return check
+
+
+def takes_an_epoch_whose_loader_ran_dry_for_complete(check):
+    return lambda case: check(replace(case, workload=replace(case.workload, train=case.workload.train[:1])))
+
+
+def takes_every_fault_for_none(check):
+    return lambda case: check(replace(case, trial=replace(case.trial, faults=())))
+
+
+# Of the model of a loop.
+
+
+def the_contrary_holds(meets):
+    return not meets
+
+
+def does_nothing(method):
+    return lambda *_: None
+
+
+def gives_none(method):
+    return lambda *_: 0
+
+
+def in_reverse(method):
+    return lambda *arguments: reversed(list(method(*arguments)))
+
+
+def leaves_out_the_last(method):
+    return lambda *arguments: list(method(*arguments))[:-1]
+
+
+def always(method):
+    return lambda *_: True
+
+
+def never(method):
+    return lambda *_: False
+
+
+def tells_nobody(end):
+    def mistaken(self, exceptions):
+        raise loops.Cut(loops.Ending("raises", exceptions))
+
+    return mistaken
+
+
+def raises_anything(end):
+    return lambda self, _: end(self, ("Exception",))
+
+
+def goes_unnoticed(is_of_the_kind):
+    return not is_of_the_kind
+
+
 # Of conditions of claims.
+
+
+def asks_for_every_fault(gather):
+    return lambda condition, *more: gather(replace(condition, fault="*"), *more)
+
+
+def asks_for_no_fault(gather):
+    return lambda condition, *more: gather(replace(condition, fault="none"), *more)
 
 
 def always_met(gather):
@@ -403,6 +480,31 @@ def in_checker(name, change):
     CHECKERS[name] = change(CHECKERS[name])
 
 
+def in_rule(name, change):
+    def mistaken(rules):
+        def made(meets):
+            right = rules(meets)
+            return replace(right, **{name: change(getattr(right, name))})
+
+        return made
+
+    swap(lightning_loop.rules, mistaken)
+
+
+def in_loop(name, change):
+    setattr(LightningLoop, name, change(vars(LightningLoop)[name]))
+
+
+def in_kind(name, change):
+    """The model does not see its faults."""
+    seen = LightningLoop.__init__
+
+    def init(self, plan, rules):
+        seen(self, replace(plan, faults=tuple(fault for fault in plan.faults if change(fault.name == name))), rules)
+
+    LightningLoop.__init__ = init
+
+
 def in_condition(name, change):
     def only_of_its_kind(gather):
         mistaken = change(gather)
@@ -419,6 +521,7 @@ OF_MADE = tuple(making(change) for change in OF_FIGURES)
 OF_CHECKERS = (finds_nothing, finds_all_as_expected, never_satisfied, shows_no_evidence, says_nothing)
 OF_PASSES = (*OF_CHECKERS, blind_to_the_first_epoch, blind_to_the_last_epoch)
 OF_CONDITIONS = (always_met, never_met, the_contrary, only_the_first, nothing_bears_on_it)
+OF_LIGHTNING = [".".join(kind) for kind, rules in KINDS.items() if "lightning" in rules.frameworks]
 
 PARTS = {
     "quantities": Part(
@@ -483,7 +586,7 @@ PARTS = {
     "checkers": Part(
         names=set(CHECKERS),
         plant=in_checker,
-        tests=("tests/unit/test_checkers",),
+        tests=("tests/unit/test_checkers", "tests/unit/test_fault_checkers.py"),
         mistakes={
             "aggregate": (
                 *OF_PASSES, blind_to_validation, expects_whatever_is_found, takes_a_wrong_figure_for_a_known_bias,
@@ -496,13 +599,65 @@ PARTS = {
             "report_step": (*OF_PASSES, blind_to_validation, takes_every_batch_for_a_step),
             "metric_state": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
             "training": OF_PASSES,
-            "process": (*OF_CHECKERS, stands_at_the_beginning, excuses_nothing),
+            "process": (*OF_CHECKERS, stands_at_the_beginning, excuses_nothing, takes_every_fault_for_none),
+            "bracket": OF_PASSES,
+            "order": (*OF_PASSES, blind_to_validation, expects_another_version),
+            "epoch_end": (*OF_PASSES, blind_to_validation),
+            "exception": (*OF_CHECKERS, takes_every_fault_for_none),
+            "cell": (*OF_CHECKERS, takes_nothing_for_stale),
+            "record": (*OF_PASSES, blind_to_validation, takes_an_epoch_whose_loader_ran_dry_for_complete),
         },
+    ),
+    "faults": Part(
+        names={"check"},
+        plant=lambda name, change: swap(getattr(faults, name), change),
+        tests=("tests/unit/test_fault_checkers.py",),
+        mistakes={"check": (finds_nothing, finds_all_as_expected, never_satisfied, shows_no_evidence, says_nothing)},
+    ),
+    "rules": Part(
+        names={field.name for field in fields(Rules)},
+        plant=in_rule,
+        tests=("tests/unit/test_loops.py",),
+        mistakes={
+            "monitors_last": (the_contrary_holds,),
+            "leaves_when_interrupted": (the_contrary_holds,),
+            "terminates": (the_contrary_holds,),
+        },
+    ),
+    "loop": Part(
+        names={name for name, value in vars(LightningLoop).items() if inspect.isfunction(value)} - {"__init__"},
+        plant=in_loop,
+        tests=("tests/unit/test_loops.py",),
+        mistakes={
+            "owners": (in_reverse, leaves_out_the_last),
+            "epoch": (does_nothing,),
+            "after_epoch": (does_nothing,),
+            "ahead": (gives_none,),
+            "take": (does_nothing,),
+            "validate": (does_nothing,),
+            "validated_batch": (always, never),
+            "after_validation": (does_nothing,),
+            "called": (does_nothing,),
+            "effect": (does_nothing,),
+            "_plans": (always, never),
+            "_is_due": (always, never),
+            "_end": (does_nothing, tells_nobody, raises_anything),
+        },
+    ),
+    "kinds": Part(
+        names=set(OF_LIGHTNING),
+        plant=in_kind,
+        tests=("tests/unit/test_loops.py",),
+        mistakes=dict.fromkeys(OF_LIGHTNING, (goes_unnoticed,)),
     ),
     "claims": Part(
         names={condition.__name__ for condition in typing.get_args(Condition)},
         plant=in_condition,
         tests=("tests/unit/test_claims.py",),
-        mistakes={"When": OF_CONDITIONS, "Fewer": OF_CONDITIONS, "Differ": OF_CONDITIONS},
+        mistakes={
+            "When": (*OF_CONDITIONS, asks_for_every_fault, asks_for_no_fault),
+            "Fewer": OF_CONDITIONS,
+            "Differ": OF_CONDITIONS,
+        },
     ),
 }  # fmt: skip

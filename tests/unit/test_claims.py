@@ -88,6 +88,24 @@ def test_a_trial_that_does_not_bear_on_the_claim_need_not_run():
     assert decided(claim(EXACT), [finding("exact")], possible=possible).verdict == "holds"
 
 
+UNDER_FAULT = replace(finding("wrong"), fault="step.exception")
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(NONE, "holds"), ("step.*", "refuted"), ("*", "holds in part"), ("loader.*", "undecided")],
+)
+def test_a_claim_is_about_the_faults_that_it_names(fault, expected):
+    assert decided(claim(replace(EXACT, fault=fault)), [finding("exact"), UNDER_FAULT]).verdict == expected
+
+
+@pytest.mark.parametrize(("fault", "expected"), [(NONE, "holds"), ("step.*", "undecided")])
+def test_a_trial_under_a_fault_bears_on_claims_about_that(fault, expected):
+    findings = [finding("exact"), replace(UNDER_FAULT, verdict="exact")]
+    possible = [("mine/recommended", EVEN, each) for each in (NONE, "step.exception", "step.nan_loss")]
+    assert decided(claim(replace(EXACT, fault=fault)), findings, possible=possible).verdict == expected
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "expected"), [(1, 2, "holds"), (2, 2, "refuted"), (3, 2, "refuted"), (0, 1, "holds")]
 )

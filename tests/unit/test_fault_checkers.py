@@ -52,6 +52,7 @@ EMPTY = Fault("loader", "runs_dry", batch=0)
 KILLED = Fault("process", "kill", batch=1)
 HANGS = Fault("loader", "hangs", batch=1)
 INTERRUPTED = Fault("process", "interrupt", batch=1)
+TERMINATED = Fault("process", "terminate", batch=0)
 STOPPED = Fault("process", "stop_requested", batch=1)
 RANK_RAISES = Fault("strategy", "rank_raises", batch=0, rank=1)
 NAN_LOSS = Fault("step", "nan_loss")
@@ -223,6 +224,13 @@ def interrupted() -> Operations:
     return Operations([*history, *told_of_exception(), *failed("SystemExit", "1", recorded=[0])])
 
 
+def terminated() -> Operations:
+    """Since 2.0, Lightning lets the batch end."""
+    before = an_epoch(1).preceded_by(strikes(TERMINATED), f="batch", type="ok").until(f="batch", type="invoke", batch=1)
+    end = [*told_of_exception(), *failed("SIGTERMException", "", recorded=[0])]
+    return Operations([*start(), *an_epoch(0), *before, *end])
+
+
 def stopped() -> Operations:
     """The epoch that it is asked in ends in order, and is the last."""
     epoch_1 = an_epoch(1).preceded_by(strikes(STOPPED), f="batch", type="ok", batch=1)
@@ -252,6 +260,7 @@ FINE = {
     "killed": ((KILLED,), killed, ()),
     "hung": ((HANGS,), hung, ()),
     "interrupted": ((INTERRUPTED,), interrupted, ()),
+    "terminated": ((TERMINATED,), terminated, ()),
     "stopped": ((STOPPED,), stopped, ()),
     "NaN in every step": ((NAN_LOSS,), nan_in_every_step, ()),
 }
@@ -402,6 +411,12 @@ class TestOrder:
     def test_an_epoch_after_the_one_that_was_to_be_the_last_is_told(self, case):
         went_on = stopped().preceded_by(an_epoch(2), f="Log.on_train_end")
         assert verdicts(case(went_on, STOPPED), "order") == {self.NAME: "violated"}
+
+    def test_the_order_is_that_of_the_version(self, case):
+        """Up to 1.9, SIGTERM ends the process at once."""
+        assert found(case(terminated(), TERMINATED), "order", self.NAME).as_expected
+        oldest = Environment({**ENVIRONMENT.found, "packages": {"pytorch-lightning": "1.9.5"}})
+        assert not found(replace(case(terminated(), TERMINATED), environment=oldest), "order", self.NAME).as_expected
 
     def test_sanity_checking_is_no_matter(self, case):
         checked = Operations({**each, "stage": "sanity"} for each in validation(0))
@@ -566,9 +581,9 @@ class TestExceptions:
 
     def test_one_that_was_due_and_that_nobody_raised_is_told(self, case):
         """Lightning itself raises where the process is told to terminate."""
-        told_to = Fault("process", "terminate", batch=1)
-        went_on = [*step("train", 1, 1)[1:], *validation(1), *end_of_epoch(1), *an_epoch(2), *through(), *completed()]
-        finding = found(case(Operations([*until_batch_1(told_to), *went_on]), told_to), "exception", "caller")
+        went_on = [*terminated().until(f="Log.on_exception"), *step("train", 1, 1), *validation(1), *end_of_epoch(1)]
+        through_it = Operations([*went_on, *an_epoch(2), *through(), *completed()])
+        finding = found(case(through_it, TERMINATED), "exception", "caller")
         assert not finding.as_expected
         assert finding.message == "nothing reached the caller, and SIGTERMException was to"
 
