@@ -44,7 +44,7 @@ def _once(case: Case, name: str, stage: str) -> Finding:
 def _passes(case: Case, stage: str, epoch: int, ran: int) -> int:
     """How many whole passes over the batches of a stage there were."""
     batches = len(case.workload.batches(stage))
-    return ran * case.trial.ranks // batches if batches else 0
+    return ran * case.trial.processes // batches if batches else 0
 
 
 def _cut_off(case: Case, stage: str, epoch: int) -> bool:

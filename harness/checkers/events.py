@@ -84,7 +84,7 @@ class Events:
             return None
         stages = noted.value["stages"]
         batches = {stage: len(self.workload.batches(stage)) if stage in stages else 0 for stage in STAGES}
-        shared = {stage: -(-count // self.trial.ranks) for stage, count in batches.items()}
+        shared = {stage: -(-count // self.trial.processes) for stage, count in batches.items()}
         numbers = {stage: self.workload.numbers(stage) for stage in STAGES}
         owners = tuple(self._owners(noted))
         return Plan(owners, shared, numbers, self.workload.schedule, self.trial.faults, self.scenario.refuses)

@@ -28,7 +28,7 @@ def _caller(case: Case) -> Finding:
     otherwise = "ok" if raised is None or (ending.how == "raises" and ending.unchanged) else "violated"
     if raised and got is None:
         message, verdict = f"{_words(raised)} was raised, and the caller was told of nothing", "violated"
-    elif raised and got and not _same(raised, got, case.trial.ranks):
+    elif raised and got and not _same(raised, got, case.trial.processes):
         reached = f"{got.value['exception']}: {got.value['message']}"
         message, verdict = f"{_words(raised)} was raised, and {reached} reached the caller", "violated"
     else:
@@ -53,20 +53,20 @@ def _due(ending: Ending) -> tuple[str, ...]:
 
 def _first_raised(case: Case) -> tuple[Raised | None, int]:
     """What was raised first, and the line that says so: by a fault, or in a step or hook of the only rank."""
-    for operation in (case.history if case.trial.ranks > 1 else case.told).operations:
+    for operation in (case.history if case.trial.processes > 1 else case.told).operations:
         if operation.f == "fault" and operation.fault in RAISED_BY_SIGNALS:
             return (RAISED_BY_SIGNALS[operation.fault], ""), operation.line
         thrown = operation.f == "fault" and isinstance(operation.value, dict) and "exception" in operation.value
-        if thrown or (operation.type == "fail" and operation.f != "trial" and case.trial.ranks == 1):
+        if thrown or (operation.type == "fail" and operation.f != "trial" and case.trial.processes == 1):
             return (operation.value["exception"], operation.value["message"]), operation.line
     return None, 0
 
 
-def _same(raised: Raised, got: Operation, ranks: int) -> bool:
+def _same(raised: Raised, got: Operation, processes: int) -> bool:
     """Where processes share an epoch, the one that started them has an exception of its own, and it is to say why."""
     kind, message = raised[0], without_stacks(raised[1])
     why = got.value["message"]
-    return bool(message in why and (kind == got.value["exception"] or (ranks > 1 and kind in why)))
+    return bool(message in why and (kind == got.value["exception"] or (processes > 1 and kind in why)))
 
 
 def _words(raised: Raised | None) -> str:

@@ -65,6 +65,11 @@ class Trial:
         return f"{self.device},ranks={self.ranks},{self.precision}"
 
     @property
+    def processes(self) -> int:
+        """How many there are that share an epoch, batch by batch; replicas of Keras share each batch."""
+        return 1 if self.framework == "keras" else self.ranks
+
+    @property
     def id(self) -> str:
         """Fit for a file name, and the same in every run."""
         device = self.device if self.ranks == 1 else f"{self.device}x{self.ranks}"

@@ -67,30 +67,39 @@ class KerasLoop(Loop):
             self.validate(epoch)
 
     def given(self, stage: str, epoch: int) -> Iterator[int]:
-        """What Keras takes of what a loader has, by what that says of its length. In training, one that cannot say is
-        held to one batch more than it had in its first epoch. A generator that has run dry gives what Keras kept of it.
+        """What Keras takes of what a loader has, by what that says of its length. It begins a batch before it knows that
+        there is one.
 
         Raises:
             Cut: it said more than it has.
         """
-        says: float = self._says[stage]
-        unending = any((each.kind, each.stage) == ("never_ends", stage) for each in self.plan.faults)
-        if stage == "train" and not unending and any(_ran_dry(fault) for fault in self.reached):
-            yield from range(min(KEPT, self.plan.batches[stage]))
-            return
-        if unending:
-            says = says + 1 if stage == "train" and epoch > 0 else math.inf
-        given = 0
-        for given, batch in enumerate(self.passes_over(stage, epoch), 1):
+        # A generator that has run dry gives what Keras kept of it.
+        ran_dry = any(_is("runs_dry", "train", fault) for fault in self.reached)
+        kept = iter(range(min(KEPT, self.plan.batches[stage])))
+        source = kept if stage == "train" and ran_dry else self.passes_over(stage, epoch)
+        given, says = 0, self._takes(stage, epoch)
+        while given != says:
+            self.strike("step", stage, epoch, given, ["process"])  # signals are dealt with between steps
+            self.call(self.order.batch[stage][0], stage, epoch)
+            batch = next(source, None)
+            if batch is None:
+                break
             yield batch
-            if given == says:
-                return
+            given += 1
         if given == self.plan.batches[stage] < self._says[stage]:
             raise Cut(Ending("raises", IN_THE_GRAPH))
 
-    def before_step(self, stage: str, epoch: int, batch: int) -> None:
-        """Signals are dealt with in the main thread, which a step is not in."""
-        self.strike("step", stage, epoch, batch, ["process"])
+    def _takes(self, stage: str, epoch: int) -> float:
+        """How many batches Keras asks for at most. In training, a loader that cannot say how many it has is held to one
+        more than it had in its first epoch."""
+        if any(_is("never_ends", stage, fault) for fault in self.plan.faults):
+            return self._says[stage] + 1 if stage == "train" and epoch > 0 else math.inf
+        if stage == "validation" and any(_is("runs_dry", stage, fault) for fault in self.plan.faults):
+            return math.inf  # such a loader says nothing either; of training, the number of steps is told
+        return self._says[stage]
+
+    def begin(self, stage: str, epoch: int) -> None:
+        """Done already, when the batch was asked for."""
 
     def within_step(self, stage: str, epoch: int, batch: int) -> None:
         self.strike("step", stage, epoch, batch, ["step", "strategy"])
@@ -117,5 +126,5 @@ class KerasLoop(Loop):
             self._says[fault.stage] += fault.parameter("by") * (1 if fault.kind == "length_too_long" else -1)
 
 
-def _ran_dry(fault: Fault) -> bool:
-    return (fault.kind, fault.stage) == ("runs_dry", "train")
+def _is(kind: str, stage: str, fault: Fault) -> bool:
+    return (fault.kind, fault.stage) == (kind, stage)

@@ -238,18 +238,17 @@ class Loop:
         return 0
 
     def step(self, stage: str, epoch: int, batch: int) -> None:
-        before, after = self.order.batch[stage]
-        self.before_step(stage, epoch, batch)
-        self.call(before, stage, epoch)
+        self.begin(stage, epoch)
         numbers = self.plan.numbers[stage]
         self.events.append(Event(STEP, stage, epoch, numbers[batch] if batch < len(numbers) else batch))
         self.take(stage, epoch, batch)
         self.within_step(stage, epoch, batch)
         self.strike("loss", stage, epoch, batch)
-        self.call(after, stage, epoch)
+        self.call(self.order.batch[stage][1], stage, epoch)
 
-    def before_step(self, stage: str, epoch: int, batch: int) -> None:
-        """What comes before the hook that a batch starts with."""
+    def begin(self, stage: str, epoch: int) -> None:
+        """A step, with a batch that is there."""
+        self.call(self.order.batch[stage][0], stage, epoch)
 
     def within_step(self, stage: str, epoch: int, batch: int) -> None:
         self.strike("step", stage, epoch, batch)

@@ -42,5 +42,5 @@ declare("recommended", **RELIABLE, expects=[*LENGTHS, *EMPTY_EPOCHS])
 declare(
     "control", ["none", "loader.empty_epoch"], with_a_figure_of_its_own, **LOGGED,
     aggregates=[Aggregate("batch_loss", of=mean_squared_error, stage="train")],
-    expects=[*WRITTEN_TOO_EARLY, *EMPTY_EPOCHS],
+    expects=[*WRITTEN_TOO_EARLY, *EMPTY_EPOCHS, Expect("wrong", "batch_loss", fault="loader.empty_epoch")],
 )  # fmt: skip

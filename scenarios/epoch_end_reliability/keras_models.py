@@ -52,19 +52,22 @@ RELIABLE = {
     "record": Record("epochs.jsonl", lambda line: json.loads(line)["epoch"]),
 }
 
-# What a loader says of its length is all there is to go by.
-LENGTHS = [Expect("violated", checker="record", fault="loader.length_too_short*")]
+# What a loader says of its length is all there is to go by; data to validate on that has none ends where it ends.
+LENGTHS = [
+    Expect("violated", checker="record", fault=fault)
+    for fault in ("loader.length_too_short*", "loader.runs_dry.validation", "loader.empty_epoch.validation")
+]
 # The line is written when the hook runs, whatever the epoch has seen.
 WRITTEN_TOO_EARLY = [
     *LENGTHS,
     *(
         Expect("violated", checker="record", fault=fault)
-        for fault in ("loader.runs_dry*", "loader.empty_epoch*", "loader.never_ends", "process.stop_requested")
+        for fault in ("loader.runs_dry", "loader.empty_epoch", "loader.never_ends", "process.stop_requested")
     ),
 ]
 EMPTY_EPOCHS = [
     Expect("violated", "*.on_epoch_end", checker="epoch_end", fault="loader.empty_epoch"),
-    Expect("wrong", "*loss", "aggregate", fault="loader.empty_epoch"),  # it is 0
+    Expect("wrong", "loss", "aggregate", fault="loader.empty_epoch"),  # it is 0
 ]
 # Of outputs (n, 1) and labels (n, 2) the loss makes the mean over both columns.
 LABELS = [
