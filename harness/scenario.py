@@ -229,6 +229,7 @@ class Scenario:
     callbacks: Callable[[], Sequence[Any]] = tuple
     record: Record | None = None
     resume_from: str = ""
+    refuses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -290,6 +291,7 @@ def scenario(
     callbacks: Callable[[], Sequence[Any]] = tuple,
     record: Record | None = None,
     resume_from: str = "",
+    refuses: Mapping[str, str] | None = None,
 ) -> Scenario:
     """Declare one scenario, below the module it runs.
 
@@ -315,7 +317,10 @@ def scenario(
         callbacks: called for every `fit`, returns the callbacks that it is given.
         record: what it writes of every epoch to a file of its own.
         resume_from: a checkpoint that it writes, relative to the folder that a trial works in; training goes on from it
-            where a process that was killed is followed by another.
+            where a process that was killed is followed by another. In Keras a callback of its own does that, whose
+            method `resume_from(model)` returns the epoch to go on with.
+        refuses: faults that are harmless as such and that it ends `fit` for: the exception by the name of the kind, as
+            in `{"step.labels_broadcast": "ValueError"}`.
 
     Raises:
         ScenarioError: no aggregate, or two with the same label and requirement; a pattern that is not
@@ -371,6 +376,7 @@ def scenario(
         callbacks=callbacks,
         record=record,
         resume_from=resume_from,
+        refuses=dict(refuses or {}),
         locator=declaring.f_globals.get("__name__", ""),
         declared_at=place,
     )

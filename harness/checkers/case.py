@@ -52,7 +52,7 @@ class Case:
     @cached_property
     def events(self) -> Events:
         """Hooks and steps: those that were to be seen, and those that were."""
-        return Events(self.trial, self.workload, self.environment, self.told)
+        return Events(self.trial, self.scenario, self.workload, self.environment, self.told)
 
     def passes(self, stage: str) -> list[Pass]:
         """Those that the schedule plans."""

@@ -11,6 +11,7 @@ from harness.oracle import keras_loop, lightning_loop
 from harness.oracle.keras_loop import KerasLoop
 from harness.oracle.lightning_loop import LightningLoop
 from harness.oracle.loops import STEP, Event, Expected, Loop, Order, Owner, Plan
+from harness.scenario import Scenario
 from harness.workloads.workload import Workload
 
 STAGES = ("train", "validation")
@@ -26,6 +27,7 @@ class Events:
     """
 
     trial: Trial
+    scenario: Scenario
     workload: Workload
     environment: Environment
     told: History
@@ -84,7 +86,8 @@ class Events:
         batches = {stage: len(self.workload.batches(stage)) if stage in stages else 0 for stage in STAGES}
         shared = {stage: -(-count // self.trial.ranks) for stage, count in batches.items()}
         numbers = {stage: self.workload.numbers(stage) for stage in STAGES}
-        return Plan(tuple(self._owners(noted)), shared, numbers, self.workload.schedule, self.trial.faults)
+        owners = tuple(self._owners(noted))
+        return Plan(owners, shared, numbers, self.workload.schedule, self.trial.faults, self.scenario.refuses)
 
     def _owners(self, plan: Operation) -> Iterator[Owner]:
         known = self.order.hooks

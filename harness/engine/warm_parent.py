@@ -33,6 +33,7 @@ from harness import scenario_files
 from harness.engine import place
 from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
+from harness.faults.loader import PATIENCE_S
 
 PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
 PR_SET_PDEATHSIG = 1
@@ -138,7 +139,7 @@ class WarmParent:
             "status": status,
             "timed_out": self.timed_out,
             "where": where,
-            "limit_s": request["limit_s"],
+            "limit_s": PATIENCE_S if status == -signal.SIGALRM else request["limit_s"],
             "peak_rss_bytes": peak * KIBIBYTE,
             "seconds": seconds,
             "left_behind": left_behind,
@@ -157,7 +158,9 @@ class WarmParent:
         signal.setitimer(signal.ITIMER_REAL, request["limit_s"] + GRACE_S)
         _, status, usage = os.wait4(self.child, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        return os.waitstatus_to_exitcode(status), usage
+        code = os.waitstatus_to_exitcode(status)
+        self.timed_out |= code == -signal.SIGALRM  # it ended itself, where it would have hung
+        return code, usage
 
     def _be_the_trial(self, request: dict[str, Any], folder: str) -> None:
         """Never returns. A session of its own keeps signals to process groups inside the trial."""
@@ -182,6 +185,7 @@ class WarmParent:
             # A trial that hangs says where, before it is killed.
             dump = os.open(os.path.join(folder, DUMP), os.O_WRONLY | os.O_CREAT, 0o644)
             faulthandler.dump_traceback_later(request["limit_s"], exit=False, file=dump)
+            faulthandler.register(signal.SIGALRM, file=dump, chain=True)
             gc.unfreeze()
             trial = Trial.from_json(request["trial"])
             code = 0 if run(trial, request["workload"], request["history"]) else 1

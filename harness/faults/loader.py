@@ -1,5 +1,6 @@
 """What goes wrong where batches come from: in a pass over the batches of a stage, in any framework."""
 
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -9,11 +10,13 @@ from harness.faults.injector import Injector
 from harness.faults.step import described
 
 B = TypeVar("B")
+PATIENCE_S = 2  # that a process may go on once it hangs
 EXTRA_PASSES = 5  # of a loader that never ends; then it waits, so that a history does not fill the disk
 
 
 def block() -> None:
-    """Wait for what never happens."""
+    """Wait for what never happens. The process is not waited for until its limit: SIGALRM ends it after a while."""
+    signal.alarm(PATIENCE_S)
     threading.Event().wait()
 
 

@@ -39,7 +39,7 @@ class Faults:
         UsageError: a glob matches no fault that any of the scenarios runs under.
         """
         for glob in self.globs:
-            if not any(self._named(scenario, [glob]) for scenario in scenarios):
+            if scenarios and not any(self._named(scenario, [glob]) for scenario in scenarios):
                 known = list(dict.fromkeys(name for each in scenarios for name in self._named(each, ["*"])))
                 raise UsageError(
                     f"no fault that a selected scenario runs under matches {glob!r}{did_you_mean(glob, known)}; "

@@ -1,5 +1,6 @@
 """Runs one trial in Keras 3 on TensorFlow and writes its history."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -77,6 +78,8 @@ def run(
         "epochs": workload.schedule.epochs, "verbose": 0, "shuffle": False,
         "validation_data": faulty.validation(workload), **scenario.trainer, "callbacks": own,
     }  # fmt: skip
+    if os.path.exists(scenario.resume_from):
+        arguments["initial_epoch"] = next(each.resume_from(model) for each in own if hasattr(each, "resume_from"))
     faulty.spoil(model)
     if recorder is not None:
         recording = Recording(recorder, workload, position)

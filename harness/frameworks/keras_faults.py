@@ -25,6 +25,10 @@ IN_STEPS = ("step.exception", "step.out_of_memory", *LABELS, "strategy.replica_r
 OF_GENERATORS = ("loader.runs_dry", "loader.never_ends")
 
 
+class NoTurn(Exception):  # noqa: N818  # it is no error
+    """Training ended before it came to what a thread was waiting for."""
+
+
 class Turn:
     """The batch that training asks for: what reads ahead in a thread waits for it where a fault is due, so that the
     same trial gives the same history."""
@@ -32,15 +36,27 @@ class Turn:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._at: tuple[Any, ...] = ()
+        self._over = False
 
     def comes(self, *place: Any) -> None:
         with self._changed:
             self._at = place
             self._changed.notify_all()
 
-    def wait_for(self, *place: Any) -> None:
+    def ends(self) -> None:
+        """There is no other: TensorFlow waits for its threads."""
         with self._changed:
-            self._changed.wait_for(lambda: self._at == place)
+            self._over = True
+            self._changed.notify_all()
+
+    def wait_for(self, *place: Any) -> None:
+        """Raises:
+        NoTurn: it does not come.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._at == place)
+            if self._over:
+                raise NoTurn
 
 
 class FaultyPartition(Partition):
@@ -192,6 +208,9 @@ class LastFaultyCallback(FaultyCallback):
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         self._turn.comes("validation", self.position.epoch, batch)
 
+    def on_train_end(self, logs: Any = None) -> None:
+        self._turn.ends()
+
 
 class FaultlessTraining:
     """Nothing is wrong with it."""
@@ -303,5 +322,6 @@ class FaultyTraining(FaultlessTraining):
         try:
             model.fit(batches, **arguments)
         finally:
+            self._turn.ends()
             if self._first and self._first.strikes_again:
                 signal.raise_signal(signal.SIGINT)

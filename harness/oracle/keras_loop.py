@@ -20,6 +20,9 @@ ORDER = Order(
     end=("on_train_end",),
     told_again=("train",),
 )
+# Batches that it takes from a generator to learn their shapes, and begins every iteration over it with
+# (`keras/src/trainers/data_adapters/generator_data_adapter.py`, `peek_and_restore`).
+KEPT = 2
 # What is raised in the graph, or in what feeds it, reaches the caller as TensorFlow's own exception.
 IN_THE_GRAPH = ("UnknownError",)
 RAISES = {
@@ -65,13 +68,17 @@ class KerasLoop(Loop):
 
     def given(self, stage: str, epoch: int) -> Iterator[int]:
         """What Keras takes of what a loader has, by what that says of its length. In training, one that cannot say is
-        held to one batch more than it had in its first epoch.
+        held to one batch more than it had in its first epoch. A generator that has run dry gives what Keras kept of it.
 
         Raises:
             Cut: it said more than it has.
         """
         says: float = self._says[stage]
-        if any((each.kind, each.stage) == ("never_ends", stage) for each in self.plan.faults):
+        unending = any((each.kind, each.stage) == ("never_ends", stage) for each in self.plan.faults)
+        if stage == "train" and not unending and any(_ran_dry(fault) for fault in self.reached):
+            yield from range(min(KEPT, self.plan.batches[stage]))
+            return
+        if unending:
             says = says + 1 if stage == "train" and epoch > 0 else math.inf
         given = 0
         for given, batch in enumerate(self.passes_over(stage, epoch), 1):
@@ -108,3 +115,7 @@ class KerasLoop(Loop):
             self._must_stop = True
         elif fault.kind in ("length_too_long", "length_too_short"):
             self._says[fault.stage] += fault.parameter("by") * (1 if fault.kind == "length_too_long" else -1)
+
+
+def _ran_dry(fault: Fault) -> bool:
+    return (fault.kind, fault.stage) == ("runs_dry", "train")

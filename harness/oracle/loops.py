@@ -6,7 +6,7 @@ to each. Standard library only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.faults.fault import Fault
 from harness.faults.loader import EXTRA_PASSES
@@ -118,6 +118,7 @@ class Plan:
     Attributes:
         batches: how many a pass has by stage, 0 for none.
         numbers: what a history calls each of them: they are counted anew for every loader.
+        refuses: what is raised for faults that the framework does not mind, by their names.
     """
 
     owners: tuple[Owner, ...]
@@ -125,6 +126,7 @@ class Plan:
     numbers: Mapping[str, Sequence[int]]
     schedule: Schedule
     faults: tuple[Fault, ...] = ()
+    refuses: Mapping[str, str] = field(default_factory=dict)
 
     def validates(self, epoch: int) -> bool:
         return self.batches["validation"] > 0 and (epoch + 1) % self.schedule.validate_every == 0
@@ -312,5 +314,7 @@ class Loop:
             return []
         for fault in due:
             self.reached.append(fault)
+            if fault.name in self.plan.refuses:
+                raise Cut(Ending("raises", (self.plan.refuses[fault.name],)), self.order.exception)
             self.effect(fault)
         return due

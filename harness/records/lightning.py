@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.frameworks.lightning_package import pl
-from harness.records.durable import EpochFile, replacing, unfinished
+from harness.records.durable import DamagedRecords, EpochFile, replacing, unfinished
 
 
 class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
@@ -119,7 +119,7 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         if ends and self._recorded != trainer.current_epoch and self._complete(trainer):
             try:
                 self._record(trainer)
-            except OSError as error:
+            except (OSError, DamagedRecords) as error:
                 if not trainer.interrupted:
                     raise
                 # Lightning is about to raise what ended the training, and this would take its place.

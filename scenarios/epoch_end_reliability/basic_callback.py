@@ -4,22 +4,36 @@ Beside it stand early stopping and checkpoints, which may be relied on in the sa
 """
 
 from harness import scenario
-from scenarios.epoch_end_reliability import keras_models
-from scenarios.epoch_end_reliability.keras_models import FIGURES, RECORD, model
+from scenarios.epoch_end_reliability.keras_models import (
+    EMPTY_EPOCHS,
+    FIGURES,
+    LABELS,
+    LOG,
+    RELIABLE,
+    WRITTEN_TOO_EARLY,
+    epoch_log,
+    model,
+)
 
 
 def callbacks():
     import keras
 
     return [
-        *keras_models.callbacks(),
+        epoch_log(),
         keras.callbacks.EarlyStopping("val_loss", patience=1000),
         keras.callbacks.ModelCheckpoint("checkpoints/{epoch}.keras"),
     ]
 
 
-scenario(
-    pattern="epoch_end_reliability/basic_callback", variant="as_documented", source="document 004, example 1",
-    framework="keras", module=model, callbacks=callbacks, workloads="short/diabetes", faults="*", record=RECORD,
-    aggregates=FIGURES,
+def declare(variant, faults, **more):
+    scenario(
+        pattern="epoch_end_reliability/basic_callback", variant=variant, source="document 004, example 1",
+        framework="keras", module=model, workloads="short/diabetes", faults=faults, aggregates=FIGURES, **more,
+    )  # fmt: skip
+
+
+declare(
+    "as_documented", "*", callbacks=callbacks, record=LOG, expects=[*WRITTEN_TOO_EARLY, *EMPTY_EPOCHS, *LABELS],
 )  # fmt: skip
+declare("recommended", ["none", "step.exception*", "callback.raises_*", "process.*"], **RELIABLE)

@@ -1,11 +1,12 @@
-"""What the Keras files of this document share: the network of its examples, its callback, and the figures."""
+"""What the Keras files of this document share: the network of its examples, callbacks, figures, expectations."""
 
-from harness import Aggregate
+import json
+
+from harness import Aggregate, Expect
 from harness.oracle.predictions import weighted_by_batch_size
 from harness.oracle.quantities import mean_squared_error
 from harness.scenario import Record
 
-LOG = "training_log.txt"
 # Keras reports the mean of batch means, each weighted by the size of its batch.
 FIGURES = [
     Aggregate("loss", of=mean_squared_error, stage="train", predicts=weighted_by_batch_size),
@@ -13,33 +14,61 @@ FIGURES = [
 ]
 
 
-def model(data):
+def model(data, loss="mse"):
     import keras
 
     model = keras.Sequential([keras.Input((data.features,)), keras.layers.Dense(10), keras.layers.Dense(1)])
-    model.compile(optimizer="adam", loss="mse")
+    model.compile(optimizer="adam", loss=loss)
     return model
 
 
-def callbacks():
-    """The document's own, which it uses in all of its examples."""
+def epoch_log():
+    """A line for every epoch, counted from 1, with its loss."""
     import keras
 
-    class MyCallback(keras.callbacks.Callback):
-        def __init__(self, log_file):
-            super().__init__()
-            self.log_file = log_file
-
+    class EpochLog(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            with open(self.log_file, "a") as f:
-                f.write(f"Epoch {epoch + 1} end, loss: {logs['loss'] if logs else 'N/A'}\n")
+            with open("epochs.log", "a") as file:
+                print(epoch + 1, (logs or {}).get("loss"), file=file, flush=True)
 
-    return [MyCallback(LOG)]
-
-
-def epoch_of(line):
-    """Of a line of the log; the document counts epochs from 1."""
-    return int(line.split()[1]) - 1
+    return EpochLog()
 
 
-RECORD = Record(LOG, epoch_of)
+LOG = Record("epochs.log", lambda line: int(line.split()[0]) - 1)
+
+
+def reliable():
+    """The callbacks of the `recommended` variants."""
+    import keras
+
+    from harness.records.keras import EpochRecords
+
+    return [keras.callbacks.EarlyStopping("val_loss", patience=1000), EpochRecords("epochs.jsonl", "last.npz")]
+
+
+RELIABLE = {
+    "callbacks": reliable,
+    "resume_from": "last.npz",
+    "record": Record("epochs.jsonl", lambda line: json.loads(line)["epoch"]),
+}
+
+# What a loader says of its length is all there is to go by.
+LENGTHS = [Expect("violated", checker="record", fault="loader.length_too_short*")]
+# The line is written when the hook runs, whatever the epoch has seen.
+WRITTEN_TOO_EARLY = [
+    *LENGTHS,
+    *(
+        Expect("violated", checker="record", fault=fault)
+        for fault in ("loader.runs_dry*", "loader.empty_epoch*", "loader.never_ends", "process.stop_requested")
+    ),
+]
+EMPTY_EPOCHS = [
+    Expect("violated", "*.on_epoch_end", checker="epoch_end", fault="loader.empty_epoch"),
+    Expect("wrong", "*loss", "aggregate", fault="loader.empty_epoch"),  # it is 0
+]
+# Of outputs (n, 1) and labels (n, 2) the loss makes the mean over both columns.
+LABELS = [
+    Expect("wrong", "loss", "aggregate", fault="step.labels_broadcast"),
+    Expect("wrong", "loss", "aggregate", fault="step.labels_broadcast.every_batch"),
+    Expect("wrong", "val_loss", "aggregate", fault="step.labels_broadcast.validation"),
+]

@@ -55,6 +55,20 @@ def test_a_filter_that_cannot_be_used(epoch_harness, tmp_path, filter, told):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_fault_file_that_cannot_be_used(epoch_harness, tmp_path):
+    fault = '{"family": "step", "kind": "exception",\n"batch": 9}'
+    (tmp_path / "mine.json").write_text(
+        f'{{"scenario": "epoch_end_reliability/lightning_hooks/as_documented", "workload": "short/diabetes",\n'
+        f'"faults": [{fault}]}}'
+    )
+    ran = epoch_harness("run", "--fault", "mine.json", "--out", "run", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.err == (
+        "epoch-harness: mine.json:3: $.faults[0].batch: short/diabetes has 4 train batches, counted from 0\n"
+    )
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("command", [["report"], ["compare"]])
 def test_a_folder_that_is_no_run(epoch_harness, tmp_path, command):
     (tmp_path / "manifest.json").write_text("{")

@@ -10,8 +10,10 @@ from drawn import FEW
 from drawn_faults import BUILT, SCENARIO, holds, in_laboratory, schedules, unexpected, unsound
 from hypothesis import Phase, given, settings
 
+from harness.engine import plan
 from harness.faults.fitting import misfits
 from harness.history import reader
+from harness.workloads import library
 
 CHEAP = settings(database=None, derandomize=True, max_examples=2000, phases=[Phase.generate, Phase.shrink])
 
@@ -30,6 +32,17 @@ def test_a_training_goes_as_its_model_has_it_whatever_goes_wrong(laboratory, fol
 @settings(CHEAP, max_examples=200)
 def test_what_is_drawn_can_come_about(laboratory, schedule):
     assert list(misfits(tuple(schedule), laboratory.catalog.scenarios[SCENARIO], BUILT)) == []
+
+
+def test_every_fault_that_a_scenario_runs_under_can_come_about(laboratory):
+    asked = [each for each in plan.asked(laboratory.catalog, ()) if each.faults]
+    built = {workload: library.build(workload, 0) for workload in {each.workload for each in asked}}
+    told = {
+        (each.scenario.id, each.workload, each.fault): list(misfits(each.faults, each.scenario, built[each.workload]))
+        for each in asked
+    }
+    assert told
+    assert {key: why for key, why in told.items() if why} == {}
 
 
 def both(schedule, tried):

@@ -123,6 +123,22 @@ def test_reading_ahead_leaves_the_same_history(trials, tmp_path):
     assert steps[-1] == (1, 1)
 
 
+def test_what_waits_for_a_batch_that_training_does_not_come_to_is_let_go(trials, tmp_path):
+    """The generator is read ahead into epoch 2 by then, and TensorFlow waits for the thread in which it is."""
+    schedule = [Fault("process", "early_stopping", epoch=1), Fault("loader", "runs_dry", epoch=2, batch=0)]
+    outcome, operations, _ = trials.run(tmp_path / "trial", schedule)
+    assert fired(operations) == aims(schedule[:1])
+    assert outcome.status == 0
+
+
+def test_a_generator_that_ran_dry_begins_each_epoch_with_its_first_two_batches(trials, tmp_path):
+    """Which Keras took from it to learn their shapes, and keeps."""
+    _, operations, _ = trials.run(tmp_path / "trial", SCHEDULES["loader.empty_epoch"])
+    steps = [each for each in operations if (each["f"], each["type"], each["stage"]) == ("batch", "ok", "train")]
+    ids = {epoch: [each["value"]["ids"] for each in steps if each["epoch"] == epoch] for epoch in range(3)}
+    assert (ids[1], ids[2]) == ([], ids[0][:2])
+
+
 def test_the_second_interrupt_comes_while_the_first_is_dealt_with(trials, tmp_path):
     _, _, output = trials.run(tmp_path / "trial", SCHEDULES["process.interrupt_twice"])
     assert output.count("\nKeyboardInterrupt\n") == 2

@@ -209,3 +209,11 @@ def test_the_numbers_stand_beside_the_verdict():
     ]
     (condition,) = decided(claim(EXACT), findings).to_json()["conditions"]
     assert condition["numbers"] == {"verdicts": {"biased": 1, "exact": 1}, "largest_bias": 0.5}
+
+
+def test_trials_that_differ_in_the_fault_only_are_told_apart():
+    under = replace(EXACT, fault="*")
+    findings = [finding("exact"), replace(finding("wrong"), fault="step.exception")]
+    (condition,) = decided(claim(under), findings).conditions
+    assert condition["met_on"] == [EVEN]
+    assert condition["not_met_on"] == [f"{EVEN} under step.exception"]

@@ -249,6 +249,10 @@ def test_a_glob_must_match_also_beside_others():
         plan.asked(CATALOG, (), Faults(("none", "odd")))
 
 
+def test_where_nothing_is_selected_no_fault_is_missed():
+    assert plan.asked(Catalog(), ()) == []
+
+
 def test_a_fault_that_may_be_meant_for_what_cannot_be_imported_is_not_told():
     held_back = Catalog(CATALOG.scenarios, unreadable=[Unreadable("pack.a.mean", "No module named 'keras'")])
     assert plan.asked(held_back, (), Faults(("odd",))) == []

@@ -602,3 +602,22 @@ def test_trials_that_differ_in_the_fault_only_are_test_cases_of_their_own(
         "migrated[digits/even, a.raise, cpu,ranks=1,float32]",
         "migrated[digits/even, b.raise, cpu,ranks=1,float32]",
     ]
+
+
+def test_trials_that_differ_in_the_fault_only_are_told_apart(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    one = {"scenario": "a/b/migrated", "workload": "x", "device": "cpu", "reason": "no"}
+    missing = [one | {"fault": fault} for fault in ("none", "step.exception")]
+    run = make_run([finding(), finding(fault="step.exception", verdict="missing")], unavailable=missing)
+    _, text, junit = reports(tmp_path / "out", run)
+    names = [case.get("name") for case in junit.iter("testcase")]
+    assert len(set(names)) == len(names) == 4
+    assert "x, x under step.exception" in text
+
+
+def test_a_figure_that_a_fault_keeps_from_coming_does_not_count_against_a_way(
+    make_run: MakeRun, finding: MakeFinding
+) -> None:
+    run = make_run([finding(), finding(fault="step.exception", verdict="missing")])
+    assert headline(read([run])[0]).ways == {"exact": 1}
