@@ -14,6 +14,7 @@ from harness.checkers import CHECKERS, aggregates, cells, faults, place, reports
 from harness.faults.fault import KINDS
 from harness.history.reader import History
 from harness.oracle import lightning_loop, loops, measured, predictions, quantities
+from harness.oracle.keras_loop import KerasLoop
 from harness.oracle.lightning_loop import LightningLoop, Rules
 from harness.oracle.measured import Measured
 from harness.oracle.quantities import Quantity
@@ -351,6 +352,17 @@ def leaves_out_the_last(method):
     return lambda *arguments: list(method(*arguments))[:-1]
 
 
+def takes_all_that_is_given(method):
+    return loops.Loop.given
+
+
+def raises(method):
+    def mistaken(*_):
+        raise loops.Cut(loops.HANGS)
+
+    return mistaken
+
+
 def always(method):
     return lambda *_: True
 
@@ -491,18 +503,31 @@ def in_rule(name, change):
     swap(lightning_loop.rules, mistaken)
 
 
-def in_loop(name, change):
-    setattr(LightningLoop, name, change(vars(LightningLoop)[name]))
+def in_loop(loop):
+    return lambda name, change: setattr(loop, name, change(vars(loop)[name]))
 
 
-def in_kind(name, change):
-    """The model does not see its faults."""
-    seen = LightningLoop.__init__
+def in_kind_of(loop):
+    """The model does not see some of its faults."""
+    init = loop.__init__
 
-    def init(self, plan, rules):
-        seen(self, replace(plan, faults=tuple(fault for fault in plan.faults if change(fault.name == name))), rules)
+    def plant(name, change):
+        def mistaken(self, plan, *more):
+            seen = tuple(fault for fault in plan.faults if change(fault.name == name))
+            init(self, replace(plan, faults=seen), *more)
 
-    LightningLoop.__init__ = init
+        loop.__init__ = mistaken
+
+    return plant
+
+
+def methods(loop):
+    """Its own, and those that it has in place of those of `Loop`."""
+    return {name for name, value in vars(loop).items() if inspect.isfunction(value)} - {"__init__"}
+
+
+def kinds_of(framework):
+    return [".".join(kind) for kind, rules in KINDS.items() if framework in rules.frameworks]
 
 
 def in_condition(name, change):
@@ -521,8 +546,6 @@ OF_MADE = tuple(making(change) for change in OF_FIGURES)
 OF_CHECKERS = (finds_nothing, finds_all_as_expected, never_satisfied, shows_no_evidence, says_nothing)
 OF_PASSES = (*OF_CHECKERS, blind_to_the_first_epoch, blind_to_the_last_epoch)
 OF_CONDITIONS = (always_met, never_met, the_contrary, only_the_first, nothing_bears_on_it)
-OF_LIGHTNING = [".".join(kind) for kind, rules in KINDS.items() if "lightning" in rules.frameworks]
-
 PARTS = {
     "quantities": Part(
         names={name for name, value in vars(quantities).items() if isinstance(value, Quantity)},
@@ -624,9 +647,9 @@ PARTS = {
             "terminates": (the_contrary_holds,),
         },
     ),
-    "loop": Part(
-        names={name for name, value in vars(LightningLoop).items() if inspect.isfunction(value)} - {"__init__"},
-        plant=in_loop,
+    "lightning_loop": Part(
+        names=methods(LightningLoop),
+        plant=in_loop(LightningLoop),
         tests=("tests/unit/test_loops.py",),
         mistakes={
             "owners": (in_reverse, leaves_out_the_last),
@@ -644,12 +667,33 @@ PARTS = {
             "_end": (does_nothing, tells_nobody, raises_anything),
         },
     ),
-    "kinds": Part(
-        names=set(OF_LIGHTNING),
-        plant=in_kind,
-        tests=("tests/unit/test_loops.py",),
-        mistakes=dict.fromkeys(OF_LIGHTNING, (goes_unnoticed,)),
+    "keras_loop": Part(
+        names=methods(KerasLoop),
+        plant=in_loop(KerasLoop),
+        tests=("tests/unit/test_keras_loop.py",),
+        mistakes={
+            "owners": (in_reverse, leaves_out_the_last),
+            "epoch": (does_nothing,),
+            "given": (leaves_out_the_last, takes_all_that_is_given),
+            "before_step": (does_nothing,),
+            "within_step": (does_nothing,),
+            "called": (does_nothing,),
+            "take": (raises,),
+            "effect": (does_nothing,),
+        },
     ),
+    **{
+        f"faults_of_{framework}": Part(
+            names=set(kinds_of(framework)),
+            plant=in_kind_of(loop),
+            tests=(tests,),
+            mistakes=dict.fromkeys(kinds_of(framework), (goes_unnoticed,)),
+        )
+        for framework, loop, tests in (
+            ("lightning", LightningLoop, "tests/unit/test_loops.py"),
+            ("keras", KerasLoop, "tests/unit/test_keras_loop.py"),
+        )
+    },
     "claims": Part(
         names={condition.__name__ for condition in typing.get_args(Condition)},
         plant=in_condition,

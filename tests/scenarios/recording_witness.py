@@ -4,12 +4,15 @@ Runs in a process of its own: a test process that imports a framework turns that
 errors. What is witnessed is taken from Lightning's own dispatch, beneath anything that recording attaches.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
+import shutil
 import sys
 import tempfile
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import torch
 from harness import catalog
 from harness.frameworks import lightning
 from harness.frameworks.lightning_package import NAME, pl
+from harness.frameworks.lightning_recording import CALLBACK_HOOKS
 from harness.history.recorder import Recorder
 from harness.workloads import library
 
@@ -35,8 +39,27 @@ def watch_dispatch(calls):
     owner._call_lightning_module_hook = noted
 
 
+def watched(callbacks, calls):
+    """Note every call of a hook that a callback's own class defines."""
+    for callback in callbacks:
+        for name in CALLBACK_HOOKS:
+            if getattr(type(callback), name) is not getattr(pl.Callback, name):
+                setattr(callback, name, noting(getattr(callback, name), type(callback).__name__, name, calls))
+    return callbacks
+
+
+def noting(inner, owner, name, calls):
+    def hook(trainer, *args, **kwargs):
+        calls.append((f"{owner}.{name}", trainer.current_epoch))
+        return inner(trainer, *args, **kwargs)
+
+    return hook
+
+
 def train(scenario, workload, recorder, calls):
     calls.clear()
+    callbacks = scenario.callbacks
+    scenario = replace(scenario, callbacks=lambda: watched(list(callbacks()), calls))
     trainers = []
     fit = pl.Trainer.fit
 
@@ -65,7 +88,22 @@ def train(scenario, workload, recorder, calls):
         "metrics": {
             name: float(value) for trainer in trainers for name, value in sorted(trainer.callback_metrics.items())
         },
+        "files": {str(path): digest(path) for path in Path().rglob("*") if path.is_file()},
     }
+
+
+def digest(path):
+    """Of its lines in any order: several ranks write to the same file."""
+    return hashlib.sha256(b"".join(sorted(path.read_bytes().splitlines()))).hexdigest()
+
+
+def train_in(folder, *args):
+    """In a folder that holds nothing else; always of the same name, since checkpoints hold paths."""
+    folder.mkdir()
+    with contextlib.chdir(folder):
+        witnessed = train(*args)
+    shutil.rmtree(folder)
+    return witnessed
 
 
 def main():
@@ -77,12 +115,14 @@ def main():
     witnessed = {}
     with tempfile.TemporaryDirectory() as folder:
         for scenario in catalog.find().select(["epoch_*"]):
+            if scenario.framework != "lightning":
+                continue
             name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"
             workload = library.build(name, 0)
             recorder = Recorder(Path(folder, scenario.id.replace("/", ".")))
             witnessed[scenario.id] = {
-                "plain": train(scenario, workload, None, calls),
-                "recorded": train(scenario, workload, recorder, calls),
+                "plain": train_in(Path(folder, "work"), scenario, workload, None, calls),
+                "recorded": train_in(Path(folder, "work"), scenario, workload, recorder, calls),
             }
     json.dump(witnessed, sys.stdout)
 

@@ -17,7 +17,7 @@ def witnessed():
     return json.loads(ran.stdout)
 
 
-@pytest.mark.parametrize("observed", ["error", "hooks", "weights", "random", "metrics"])
+@pytest.mark.parametrize("observed", ["error", "hooks", "weights", "random", "metrics", "files"])
 def test_training_is_the_same_with_and_without_recording(witnessed, observed):
     changed = {
         scenario: (runs["plain"][observed], runs["recorded"][observed])
@@ -32,3 +32,11 @@ def test_the_witness_sees_hooks_and_weights(witnessed):
     assert ["on_validation_epoch_end", True] in seen["hooks"]
     assert seen["error"] == ""
     assert len({runs["plain"]["weights"] for runs in witnessed.values()}) > 1
+
+
+def test_the_witness_sees_hooks_of_callbacks_and_their_checkpoints(witnessed):
+    seen = witnessed["epoch_end_reliability/lightning_hooks/as_documented"]["plain"]
+    last = 4
+    for hook in ("EpochLog", "EarlyStopping", "ModelCheckpoint"):
+        assert [f"{hook}.on_train_epoch_end", last] in seen["hooks"]
+    assert len([path for path in seen["files"] if path.endswith(".ckpt")]) == last + 1

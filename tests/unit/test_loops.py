@@ -5,16 +5,15 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import pytest
+from plans import EPOCHS, in_step, planned, words
 
 from harness.environment import Environment
 from harness.faults.fault import KINDS, Fault
 from harness.faults.library import SCHEDULES, unheeded
 from harness.oracle.lightning_loop import LightningLoop, rules
 from harness.oracle.loops import Event, Expected, Owner, Plan
-from harness.workloads.schedule import Schedule
 
 LATEST, OLDEST = "2.6.6", "1.9.5"
-EPOCHS = 3
 OF_EPOCHS = (
     "on_train_epoch_start", "on_train_batch_start", "on_train_batch_end", "on_validation_start",
     "on_validation_epoch_start", "on_validation_epoch_end", "on_validation_end", "on_train_epoch_end",
@@ -27,14 +26,7 @@ MODULE = Owner("", "module", ("on_train_epoch_end", "on_validation_epoch_end", "
 LOGGER = Owner("Logger", "logger", ("finalize",))
 OWNERS = (LOG, STOPPING, SAVING, MODULE, LOGGER)
 
-
-def planned(train: int, validation: int, owners: tuple[Owner, ...] = OWNERS, **schedule: object) -> Plan:
-    batches = {"train": train, "validation": validation}
-    numbers = {stage: range(count) for stage, count in batches.items()}
-    return Plan(owners, batches, numbers, Schedule(**{"epochs": EPOCHS, **schedule}))
-
-
-PLAN = planned(3, 2)
+PLAN = planned(3, 2, OWNERS)
 
 START = ["Log.setup", "Log.on_fit_start", "Log.on_train_start"]
 END = [
@@ -81,16 +73,8 @@ def expected(*faults: Fault, version: str = LATEST, plan: Plan = PLAN) -> Expect
     return LightningLoop(replace(plan, faults=faults), rules(environment.meets)).expected()
 
 
-def words(events: tuple[Event, ...]) -> list[str]:
-    return [replace(event, epoch=None).words for event in events]
-
-
 def seen(*faults: Fault, **more: object) -> list[str]:
     return words(expected(*faults, **more).events)
-
-
-def in_step(kind: str, family: str = "step", batch: int | None = 1, **more: object) -> Fault:
-    return Fault(family, kind, batch=batch, **more)
 
 
 class TestWithoutFault:
@@ -125,7 +109,7 @@ class TestWithoutFault:
 
     def test_early_stopping_that_has_seen_no_figure_ends_the_training(self):
         """Validation comes too late for it."""
-        plan = planned(3, 2, epochs=4, validate_every=2)
+        plan = planned(3, 2, OWNERS, epochs=4, validate_every=2)
         assert expected(plan=plan).ending.exceptions == ("RuntimeError",)
 
 
