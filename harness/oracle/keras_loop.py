@@ -67,8 +67,8 @@ class KerasLoop(Loop):
             self.validate(epoch)
 
     def given(self, stage: str, epoch: int) -> Iterator[int]:
-        """What Keras takes of what a loader has, by what that says of its length. It begins a batch before it knows that
-        there is one.
+        """What Keras takes of what a loader has, by what that says of its length; a batch begins before it is known to
+        be there.
 
         Raises:
             Cut: it said more than it has.

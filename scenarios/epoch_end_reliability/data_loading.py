@@ -1,6 +1,6 @@
 """Batches that change their shape, raise, or end too early or never (document 004, example 3)."""
 
-from harness import Aggregate, scenario
+from harness import Aggregate, Expect, scenario
 from harness.oracle.quantities import mean_squared_error
 from scenarios.epoch_end_reliability.keras_models import (
     EMPTY_EPOCHS,
