@@ -63,7 +63,7 @@ def train(scenario, workload, folder, recorder):
         "optimizer": digest(models[0].optimizer.variables),
         "random": keras.random.uniform(()).numpy().item(),
         "files": {
-            str(path.relative_to(folder)): path.read_text() if path.suffix == ".txt" else ""
+            str(path.relative_to(folder)): path.read_text() if path.suffix == ".log" else ""
             for path in sorted(folder.rglob("*.*"))
         },
     }

@@ -39,7 +39,7 @@ def test_the_witness_sees_calls_and_weights(witnessed):
     seen = witnessed["strategies/keras_compiled/as_documented"]["plain"]
     assert {name for name, _, _ in seen["calls"]} == {"on_epoch_end", "on_train_batch_end", "on_test_batch_end"}
     assert seen["weights"] != seen["untrained"]
-    assert witnessed[WITH_CALLBACKS]["plain"]["files"]["training_log.txt"].startswith("Epoch 1 end, loss: ")
+    assert witnessed[WITH_CALLBACKS]["plain"]["files"]["epochs.log"].startswith("1 ")
 
 
 def operations(witnessed, scenario):
@@ -70,10 +70,10 @@ def test_hooks_that_callbacks_define_are_recorded_and_no_others(witnessed):
     found = operations(witnessed, WITH_CALLBACKS)
     (plan,) = (each["value"] for each in found if each["f"] == "plan")
     owners = {owner["name"]: owner for owner in plan["owners"]}
-    assert owners["MyCallback"] == {"name": "MyCallback", "kind": "callback", "hooks": ["on_epoch_end"]}
+    assert owners["EpochLog"] == {"name": "EpochLog", "kind": "callback", "hooks": ["on_epoch_end"]}
     assert [owners[name]["kind"] for name in ("EarlyStopping", "ModelCheckpoint")] == ["monitor", "checkpoint"]
-    hooks = [(each["f"], each["type"], each["epoch"]) for each in found if each["f"].startswith("MyCallback.")]
-    assert hooks == [("MyCallback.on_epoch_end", type, epoch) for epoch in range(3) for type in ("invoke", "ok")]
+    hooks = [(each["f"], each["type"], each["epoch"]) for each in found if each["f"].startswith("EpochLog.")]
+    assert hooks == [("EpochLog.on_epoch_end", type, epoch) for epoch in range(3) for type in ("invoke", "ok")]
 
 
 def test_each_replica_records_its_share_of_a_batch(witnessed):
