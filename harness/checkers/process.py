@@ -1,4 +1,4 @@
-"""Did the trial's process end by itself, in time, and leave nothing running?"""
+"""Did the trial's process end by itself, in time, and leave nothing running and nothing lying about?"""
 
 from harness.checkers.case import Case
 from harness.checkers.place import before
@@ -33,6 +33,8 @@ def check(case: Case) -> list[Finding]:
         problems.append(f"ended by itself, and was to with status {ending.status}")
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
+    if end["leftovers"]:
+        problems.append(f"left {len(end['leftovers'])} files behind")  # their names, if random, differ from run to run
     otherwise = "violated" if ending.how == "hangs" else "ok"
     if not problems:
         return [case.property_finding("process", "exit", "ok", evidence=[exit.line], otherwise=otherwise)]

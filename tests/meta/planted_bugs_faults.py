@@ -4,9 +4,11 @@ Each is planted inside a trial, under a fault where it shows only then, and must
 function here.
 """
 
+import os
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 from changes import Change, around
@@ -176,6 +178,17 @@ def process_left_behind():
     def call(inner, trainer, hook_name, *args, **kwargs):
         if hook_name == "on_exception":
             subprocess.Popen(["sleep", "60"])
+        inner(trainer, hook_name, *args, **kwargs)
+
+
+@plant(caught_by=("process", "exit"), fault="step.exception")
+def shared_memory_left_behind():
+    """Where a training fails, what was in shared memory stays there."""
+
+    @around_callbacks_hooks
+    def call(inner, trainer, hook_name, *args, **kwargs):
+        if hook_name == "on_exception":
+            Path("/dev/shm", f"planted-{os.getpid()}").touch()
         inner(trainer, hook_name, *args, **kwargs)
 
 

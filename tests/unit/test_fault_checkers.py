@@ -744,9 +744,10 @@ class TestProcess:
             ({"status": -9, "timed_out": True}, None),
             ({"status": 3}, "left with exit status 3 before the trial was over, in the train step of batch 1, epoch 1"),
             ({"status": -9, "left_behind": 1}, "left 1 processes running"),
+            ({"status": -9, "leftovers": ["/dev/shm/a", "/tmp/b"]}, "left 2 files behind"),
             ({"status": None}, "took the process that supervised it down with it"),
         ],
-        ids=["another signal", "the fault's signal", "a status", "a process left", "its parent"],
+        ids=["another signal", "the fault's signal", "a status", "a process left", "files left", "its parent"],
     )
     def test_one_that_was_to_die_must_die_just_so(self, case, exit, message):
         died = case(killed().with_value(ended(**exit), f="exit"), KILLED)
@@ -769,7 +770,11 @@ class TestProcess:
         over = Operations([*hung().until(f="record"), *failed("TimeoutError", "no batch", [0])])
         assert ("process", "exit", "ok") in objections(case(over, HANGS))
 
-    @pytest.mark.parametrize("exit", [{"status": -9, "timed_out": True}, {"status": -11}, {"left_behind": 2}])
+    @pytest.mark.parametrize(
+        "exit",
+        [{"status": -9, "timed_out": True}, {"status": -11}, {"left_behind": 2}, {"leftovers": ["/dev/shm/a"]}],
+        ids=str,
+    )
     def test_where_training_is_to_raise_nothing_else_may_happen_to_it(self, case, exit):
         killed_then = case(raised().with_value(ended(**exit), f="exit"), RAISES)
         finding = found(killed_then, "process", "exit")
