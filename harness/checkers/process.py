@@ -33,6 +33,8 @@ def check(case: Case) -> list[Finding]:
         problems.append(f"ended by itself, and was to with status {ending.status}")
     if end["left_behind"]:
         problems.append(f"left {end['left_behind']} processes running")
+    if end["leftovers"]:
+        problems.append(f"left {', '.join(end['leftovers'])}")
     otherwise = "violated" if ending.how == "hangs" else "ok"
     if not problems:
         return [case.property_finding("process", "exit", "ok", evidence=[exit.line], otherwise=otherwise)]

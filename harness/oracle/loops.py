@@ -241,8 +241,8 @@ class Loop:
         self.begin(stage, epoch)
         numbers = self.plan.numbers[stage]
         self.events.append(Event(STEP, stage, epoch, numbers[batch] if batch < len(numbers) else batch))
-        self.take(stage, epoch, batch)
         self.within_step(stage, epoch, batch)
+        self.take(stage, epoch, batch)
         self.strike("loss", stage, epoch, batch)
         self.call(self.order.batch[stage][1], stage, epoch)
 
