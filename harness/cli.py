@@ -32,6 +32,7 @@ from harness.workloads import library
 
 FAILED = 4
 FEW = 3
+JOBS = min(4, len(os.sched_getaffinity(0)))  # one a core; many parents that hold TensorFlow would fill the memory
 DEVICE = click.Choice(["auto", "cpu", "cuda"])
 FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
@@ -128,7 +129,7 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
 @FILTERS
 @click.option("--device", type=DEVICE, default="auto", show_default=True, help="cuda trials need a GPU.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trials run side by side.")
+@click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
 @click.option(
     "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial may take.",

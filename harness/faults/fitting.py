@@ -66,6 +66,8 @@ def _misplaced(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator
         yield "epoch", f"{workload.name} is trained on for {epochs} epochs, counted from 0"
     elif not workload.passes(fault.stage, fault.epoch):
         yield "epoch", f"epoch {fault.epoch} of {workload.name} has no pass over {fault.stage} batches"
+    if fault.name == "loader.worker_killed" and not fault.batch:
+        yield "batch", "a worker has its first batch ready before training begins: aim at a later one"
     if fault.batch is None:
         return
     ranks = scenario.ranks if scenario.framework == "lightning" else 1  # Keras cuts each batch up among replicas

@@ -74,7 +74,7 @@ class FaultyPartition(Partition):
 
     def _strike(self, fault: Fault, index: int) -> None:
         if fault.kind == "worker_killed":
-            (worker,) = multiprocessing.active_children()
+            worker = max(multiprocessing.active_children(), key=lambda child: child.pid or 0)  # the last to be started
             os.kill(worker.pid or 0, signal.SIGKILL)
             block()  # until torch's handler of SIGCHLD raises, here and nowhere later
         self._wrong = fault

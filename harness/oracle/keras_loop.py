@@ -1,4 +1,9 @@
-"""What Keras 3 must do on TensorFlow: the documented order of its callbacks, and what becomes of a `fit` that fails."""
+"""What Keras 3 must do on TensorFlow: the documented order of its callbacks, and what becomes of a `fit` that fails.
+
+What no documentation says is taken from the source of 3.15: `backend/tensorflow/trainer.py` (`fit`),
+`trainers/epoch_iterator.py` (how data ends), `trainers/data_adapters/generator_data_adapter.py` (what is kept of a
+generator).
+"""
 
 import math
 import signal

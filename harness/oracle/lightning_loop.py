@@ -1,4 +1,10 @@
-"""What Lightning must do, from 1.9 on: the documented order of its hooks, and what becomes of a training that fails."""
+"""What Lightning must do, from 1.9 on: the documented order of its hooks, and what becomes of a training that fails.
+
+What no documentation says is taken from the source: `trainer/call.py` (what ends a training), `loops/fit_loop.py`,
+`training_epoch_loop.py` and `evaluation_loop.py` (when validation is due, who is told first that an epoch ends, where
+SIGTERM is heeded), `callbacks/early_stopping.py` and `model_checkpoint.py` of 1.9.5, 2.0.9, 2.1.4, 2.2.5, 2.3.3, 2.4.0,
+2.5.6 and 2.6.6.
+"""
 
 import signal
 from collections.abc import Callable, Iterator

@@ -205,7 +205,8 @@ class Loop:
     def call(self, hook: str, stage: str | None, epoch: int | None) -> None:
         for owner in self.owners(hook):
             if owner in (BEFORE, AFTER):
-                self.strike("hook", stage, epoch, kinds=[f"raises_{owner.kind}"], hook=hook)
+                if hook in (*self.order.epoch_end, self.order.validation[1][0]):
+                    self.strike("hook", stage, epoch, kinds=[f"raises_{owner.kind}"])
             elif hook in owner.hooks:
                 self.events.append(Event(owner.names(hook), stage, epoch))
                 self.called(owner, hook, epoch)
@@ -241,8 +242,8 @@ class Loop:
         self.begin(stage, epoch)
         numbers = self.plan.numbers[stage]
         self.events.append(Event(STEP, stage, epoch, numbers[batch] if batch < len(numbers) else batch))
-        self.take(stage, epoch, batch)
         self.within_step(stage, epoch, batch)
+        self.take(stage, epoch, batch)
         self.strike("loss", stage, epoch, batch)
         self.call(self.order.batch[stage][1], stage, epoch)
 
@@ -294,9 +295,11 @@ class Loop:
         epoch: int | None,
         batch: int | None = None,
         kinds: Sequence[str] = (),
-        hook: str = "",
     ) -> list[Fault]:
-        """Have the faults that are due take effect.
+        """Have the faults that are due take effect; returns them.
+
+        Args:
+            kinds: those of the only kinds or families that are meant; empty for all.
 
         Raises:
             Cut: one of them ends the training.
@@ -309,8 +312,6 @@ class Loop:
             and (not kinds or fault.kind in kinds or fault.family in kinds)
             and (fault not in self.reached or fault.batch is None)
         ]
-        if hook and hook not in (*self.order.epoch_end, self.order.validation[1][0]):
-            return []
         for fault in due:
             self.reached.append(fault)
             if fault.name in self.plan.refuses:
