@@ -352,8 +352,15 @@ def leaves_out_the_last(method):
     return lambda *arguments: list(method(*arguments))[:-1]
 
 
-def takes_all_that_is_given(method):
-    return loops.Loop.given
+def does_as_others_do(name):
+    def what_a_loop_does_if_nobody_says_otherwise(method):
+        return vars(loops.Loop)[name]
+
+    return what_a_loop_does_if_nobody_says_otherwise
+
+
+def takes_without_end(method):
+    return lambda *_: math.inf
 
 
 def raises(method):
@@ -674,8 +681,9 @@ PARTS = {
         mistakes={
             "owners": (in_reverse, leaves_out_the_last),
             "epoch": (does_nothing,),
-            "given": (leaves_out_the_last, takes_all_that_is_given),
-            "before_step": (does_nothing,),
+            "given": (leaves_out_the_last, does_as_others_do("given")),
+            "begin": (does_as_others_do("begin"),),
+            "_takes": (gives_none, takes_without_end),
             "within_step": (does_nothing,),
             "called": (does_nothing,),
             "take": (raises,),

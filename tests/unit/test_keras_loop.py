@@ -49,6 +49,10 @@ def until(event: str) -> list[str]:
     return EPOCH[: EPOCH.index(event) + 1]
 
 
+BEFORE_STEP = [*START, *EPOCH, "Log.on_epoch_begin", *step(0)]  # the second of epoch 1
+ASKED_FOR = [*BEFORE_STEP, "Log.on_train_batch_begin"]  # a batch begins before it is known to be there
+
+
 class TestWithoutFault:
     def test_all_events_are_those_that_are_documented(self):
         assert seen() == [*START, *(EPOCH * EPOCHS), *END]
@@ -84,7 +88,7 @@ class TestWhatRaises:
 
     def test_in_a_loader_it_comes_before_the_step_begins(self):
         ends = expected(in_step("getitem_raises", "loader"))
-        assert words(ends.events) == [*START, *EPOCH, "Log.on_epoch_begin", *step(0)]
+        assert words(ends.events) == ASKED_FOR
         assert ends.ending.exceptions == ("UnknownError",)
 
     @pytest.mark.parametrize(
@@ -108,9 +112,6 @@ class TestWhatRaises:
         ends = expected(in_step("labels_broadcast"), plan=strict)
         assert (ends.ending.how, ends.ending.exceptions) == ("raises", ("ValueError",))
         assert words(ends.events)[-1] == "the train step of batch 1"
-
-
-BEFORE_STEP = [*START, *EPOCH, "Log.on_epoch_begin", *step(0)]
 
 
 class TestSignalsAndWaysToLeave:
@@ -164,7 +165,7 @@ class TestLoaders:
 
     def test_one_that_hangs_is_waited_for(self):
         ends = expected(in_step("hangs", "loader"))
-        assert words(ends.events) == [*START, *EPOCH, "Log.on_epoch_begin", *step(0)]
+        assert words(ends.events) == ASKED_FOR
         assert (ends.ending.how, ends.ending.foreseen) == ("hangs", False)
 
     def test_one_that_never_ends_is_held_to_one_batch_more_than_before(self):
@@ -175,7 +176,8 @@ class TestLoaders:
 
     def test_one_that_gives_less_than_it_says_ends_the_training(self):
         ends = expected(Fault("loader", "length_too_long", epoch=0))
-        assert words(ends.events) == [*START, *until("the train step of batch 2"), "Log.on_train_batch_end"]
+        all_there_is = until("the train step of batch 2")
+        assert words(ends.events) == [*START, *all_there_is, "Log.on_train_batch_end", "Log.on_train_batch_begin"]
         assert ends.ending.exceptions == ("UnknownError",)
 
     def test_one_that_says_less_than_it_has_is_left_early(self):
