@@ -109,7 +109,8 @@ def test_without_lightning_nothing_is_decided_and_the_reason_is_told(epoch_harne
     for name in ("pytorch_lightning", "lightning"):
         (tmp_path / "fake" / name).mkdir(parents=True)
         (tmp_path / "fake" / name / "__init__.py").write_text(missing.format(name))
-    ran = epoch_harness("run", "epoch_*", "--out", tmp_path / "run", env={"PYTHONPATH": str(tmp_path / "fake")})
+    fake = {"PYTHONPATH": str(tmp_path / "fake")}
+    ran = epoch_harness("run", "epoch_averaging/*", "--out", tmp_path / "run", env=fake)
     assert ran.code == 3
     assert "No module named 'pytorch_lightning'" in ran.out
 

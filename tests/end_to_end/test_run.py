@@ -82,7 +82,7 @@ def test_another_seed_gives_other_numbers_and_the_same_verdicts(epoch_harness, s
 def test_ctrl_c_leaves_a_readable_run_marked_as_interrupted(epoch_harness, tmp_path):
     out = tmp_path / "run"
     running = subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", "--out", str(out)],
+        [sys.executable, "-m", "harness", "run", "epoch_averaging/*", "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
         # A shell starts what it puts in the background with Ctrl-C ignored, and that is inherited.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
