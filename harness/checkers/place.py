@@ -6,6 +6,9 @@ from harness.engine.place import of_exception
 from harness.history.reader import History, Operation
 
 
+TOLD_OF_AN_EXCEPTION = ("on_exception", "finalize")  # it was raised before
+
+
 @dataclass(frozen=True)
 class Place:
     """`words` go after what happened there (`in on_train_epoch_end, epoch 1`); `lines` of the history say so."""
@@ -57,7 +60,7 @@ def told(error: Exception) -> str:
 
 def _is_event(operation: Operation) -> bool:
     """A step or a hook (a callback's has neither begin nor end), and not what was noted in it."""
-    if operation.f in ("trial", "on_exception"):
+    if operation.f.rpartition(".")[2] in ("trial", "fault", *TOLD_OF_AN_EXCEPTION):
         return False
     return operation.f == "batch" or operation.f.startswith("on_") or operation.type in ("invoke", "fail")
 
