@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from harness.engine.place import of_exception
 from harness.history.reader import History, Operation
 
-
 TOLD_OF_AN_EXCEPTION = ("on_exception", "finalize")  # it was raised before
 
 

@@ -663,7 +663,7 @@ class TestProcess:
         assert objections(left) == [("process", "exit", "violated")]
         finding = found(left, "process", "exit")
         assert finding.message == "left 2 processes running"
-        assert shown(left, finding) == ["Logger.finalize", "exit"]  # the last hook there was, and the end
+        assert shown(left, finding) == ["on_train_epoch_end", "exit"]  # the last hook there was, and the end
 
     def test_a_trial_that_raised_ended_by_itself(self, case):
         assert found(case(failed_with("ValueError")), "process", "exit").verdict == "ok"
