@@ -10,6 +10,7 @@ from harness.checkers.place import before
 from harness.checkers.turns import Pass, Turns
 from harness.engine.trial import Trial
 from harness.environment import Environment
+from harness.faults.library import names_of
 from harness.findings import EpochVerdict, Finding, gravest
 from harness.history.reader import History, Operation
 from harness.scenario import Expect, Scenario
@@ -66,6 +67,11 @@ class Case:
         plan = self.history.first("plan")
         return [] if plan is None else list(plan.value["stages"])
 
+    @cached_property
+    def _faults(self) -> set[str]:
+        """The name of the schedule, and those of what is in it: a schedule from a file has a name of its own."""
+        return {self.trial.fault}.union(*(names_of(fault) for fault in self.trial.faults))
+
     def expectation(self, checker: str, name: str) -> Expect | None:
         """What the scenario expects other than by default, here, of this finding."""
         for expect in self.scenario.expects:
@@ -73,7 +79,7 @@ class Case:
                 (checker == expect.checker or (checker not in BY_NAME_ONLY and fnmatchcase(checker, expect.checker)))
                 and fnmatchcase(name, expect.aggregate)
                 and fnmatchcase(self.trial.workload, expect.workload)
-                and fnmatchcase(self.trial.fault, expect.fault)
+                and any(fnmatchcase(fault, expect.fault) for fault in self._faults)
                 and self.environment.meets(expect.needs)
             ):
                 return expect
@@ -127,9 +133,12 @@ class Case:
     ) -> Finding:
         """A finding on a property; by default, `otherwise` is expected of it."""
         expect = self.expectation(checker, name)
+        expected = expect.verdict if expect else otherwise
+        # Of several faults, one may keep another from what is expected of it.
+        as_expected = verdict in (expected, otherwise) if len(self.trial.faults) > 1 else None
         return self.finding(
-            checker, name, verdict, expect.verdict if expect else otherwise,
-            message=message, evidence=evidence, epoch=epoch,
+            checker, name, verdict, expected,
+            message=message, evidence=evidence, epoch=epoch, as_expected=as_expected,
         )  # fmt: skip
 
     def raised_finding(self, checker: str, name: str, otherwise: str) -> Finding:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from harness.checkers.case import Case
+from harness.checkers.events import ORDERS
 from harness.findings import Finding
 
 Place = tuple[str, str | None, int | None, int | None]
@@ -12,6 +13,9 @@ def check(case: Case) -> list[Finding]:
     """One finding, if faults were scheduled: `ok`, or `unknown`, since nothing else of the trial can be judged then."""
     if not case.trial.faults:
         return []
+    if case.trial.framework in ORDERS and case.told.first("plan") is None:
+        message = "the history does not say what was planned"
+        return [case.property_finding("fault", case.trial.fault, "unknown", message=message)]
     fired = list(case.history.select("fault", "info"))
     expected = case.events.expected
     scheduled = expected.reached if expected else case.trial.faults

@@ -211,7 +211,7 @@ class LocalEngine:
                 "output": str(job.output.resolve()),
                 "limit_s": self._limit_s,
             },
-            START_S + self._limit_s,
+            START_S + self._limit_s * job.trial.most_processes,
         )
         if reply is None and not self._ending:
             # The trial took its parent with it. The next trial gets a new one.

@@ -65,6 +65,11 @@ class Trial:
         return f"{self.device},ranks={self.ranks},{self.precision}"
 
     @property
+    def most_processes(self) -> int:
+        """That there may be, one after the other: one for every fault that may end one."""
+        return 1 + (len(self.faults) if self.resumed else 0)
+
+    @property
     def processes(self) -> int:
         """How many there are that share an epoch, batch by batch; replicas of Keras share each batch."""
         return 1 if self.framework == "keras" else self.ranks
@@ -113,8 +118,8 @@ def _fired(trial: Trial, history: str) -> list[Fault]:
     drop_cut_off_line(Path(history))
     with open(history, encoding="ascii") as file:
         operations = [json.loads(line) for line in file]
-    seen = {(each["fault"], each["stage"], each["epoch"]) for each in operations if each["f"] == "fault"}
-    return [fault for fault in trial.faults if (fault.name, fault.stage, fault.epoch) in seen]
+    seen = {tuple(each[key] for key in ("fault", "stage", "epoch", "batch")) for each in operations}
+    return [each for each in trial.faults if (each.name, each.stage, each.epoch, each.batch) in seen]
 
 
 def describe(error: BaseException) -> dict[str, str]:

@@ -33,7 +33,7 @@ from harness import scenario_files
 from harness.engine import place
 from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
-from harness.faults.loader import PATIENCE_S
+from harness.faults.loader import BLOCKING, PATIENCE_S
 
 PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
 PR_SET_PDEATHSIG = 1
@@ -42,7 +42,6 @@ GRACE_S = 1.0
 # Faults of threads and worker processes, which the end of a script waits for or ends. It takes a second, and elsewhere
 # there is nothing to be seen of it.
 SHUT_DOWN = {"process.threads_alive", "loader.worker_killed"}
-PROCESSES = 5  # of one trial at most, where one that dies is followed by another
 DUMP = "where-it-hung.txt"
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
 
@@ -124,7 +123,7 @@ class WarmParent:
         folder = tempfile.mkdtemp(dir=self.folder)
         started = time.perf_counter()
         left_behind = peak = 0
-        for _ in range(PROCESSES if request["trial"]["resumed"] else 1):
+        for _ in range(Trial.from_json(request["trial"]).most_processes):
             status, usage = self._process(request, folder)
             left_behind += self._end_group_and_orphans()
             peak = max(peak, usage.ru_maxrss)
@@ -139,7 +138,7 @@ class WarmParent:
             "status": status,
             "timed_out": self.timed_out,
             "where": where,
-            "limit_s": PATIENCE_S if status == -signal.SIGALRM else request["limit_s"],
+            "limit_s": PATIENCE_S if self.timed_out and status == -signal.SIGALRM else request["limit_s"],
             "peak_rss_bytes": peak * KIBIBYTE,
             "seconds": seconds,
             "left_behind": left_behind,
@@ -159,7 +158,9 @@ class WarmParent:
         _, status, usage = os.wait4(self.child, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         code = os.waitstatus_to_exitcode(status)
-        self.timed_out |= code == -signal.SIGALRM  # it ended itself, where it would have hung
+        planned = {f"{each['family']}.{each['kind']}" for each in request["trial"]["faults"]}
+        if code == -signal.SIGALRM and planned.intersection(BLOCKING):
+            self.timed_out = True  # it ended itself, where it would have hung
         return code, usage
 
     def _be_the_trial(self, request: dict[str, Any], folder: str) -> None:

@@ -9,6 +9,7 @@ from harness.scenario import Scenario
 from harness.workloads.schedule import limited
 from harness.workloads.workload import Workload
 
+ENDS = ("loader.runs_dry", "loader.never_ends")
 Misfit = tuple[str, str]  # the attribute of a fault that is at odds, empty for the fault as a whole, and why
 
 
@@ -21,6 +22,8 @@ def misfits(schedule: Schedule, scenario: Scenario, workload: Workload) -> Itera
             yield index, "", f"this fault is there already, as number {schedule.index(fault)}"
         elif other := _says_another_length(fault, schedule[:index]):
             yield index, "kind", f"{other.name} has the same loader say another length"
+        elif fault.name in ENDS and any(each.name in ENDS and each.stage == fault.stage for each in schedule[:index]):
+            yield index, "kind", "a loader either never ends or runs dry"
 
 
 def _misfits(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator[Misfit]:
@@ -66,9 +69,13 @@ def _misplaced(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator
         yield "epoch", f"{workload.name} is trained on for {epochs} epochs, counted from 0"
     elif not workload.passes(fault.stage, fault.epoch):
         yield "epoch", f"epoch {fault.epoch} of {workload.name} has no pass over {fault.stage} batches"
+    if fault.kind == "length_too_short" and fault.parameter("by") >= len(workload.batches(fault.stage)):
+        yield "parameters.by", f"{workload.name} has {len(workload.batches(fault.stage))} {fault.stage} batches"
     if fault.name == "loader.worker_killed" and not fault.batch:
         yield "batch", "a worker has its first batch ready before training begins: aim at a later one"
     if fault.batch is None:
+        if fault.family in ("process", "strategy") and rules.at == "batch":
+            yield "batch", f"{fault.name} is aimed at one batch"
         return
     ranks = scenario.ranks if scenario.framework == "lightning" else 1  # Keras cuts each batch up among replicas
     batches = _batches(workload, fault.stage, fault.rank % ranks, ranks)

@@ -45,3 +45,15 @@ def unheeded(schedule: Schedule, framework: str, ranks: int) -> str:
         if fault.rules.ranks > ranks or fault.rank >= ranks:
             return f"{fault.name} needs {max(fault.rules.ranks, fault.rank + 1)} ranks, and the scenario has {ranks}"
     return ""
+
+
+def names_of(fault: Fault) -> set[str]:
+    """Those of the faults that have a name under which this one is known, wherever it is aimed."""
+    first, *_ = fault.rules.stages
+    suffix = "" if fault.stage == first else f".{fault.stage}"
+    names = {f"{fault.name}{suffix}"}
+    if fault.name == "loader.runs_dry" and fault.batch == 0:
+        names = {f"loader.empty_epoch{suffix}"}
+    if fault.batch is None and fault.rules.at == "batch":
+        names |= {f"{fault.name}{suffix}.every_batch"}
+    return names

@@ -2,5 +2,5 @@
 
 `harness.records.lightning` and `harness.records.keras` hold a callback ``EpochRecords`` each, `durable` the file that
 both write. docs/reliable_epoch_end.md says what is promised and how it was measured. Nothing here imports the rest of
-the harness: copy the package if you want the callback alone.
+the harness, but for the name under which Lightning is installed.
 """
