@@ -422,9 +422,9 @@ class TestOrder:
         checked = Operations({**each, "stage": "sanity"} for each in validation(0))
         assert objections(case(healthy().preceded_by(checked, f="on_train_epoch_start"))) == []
 
-    def test_what_comes_after_the_end_of_what_is_foreseen_is_no_matter(self, case):
+    def test_nothing_comes_once_it_hangs(self, case):
         more = hung().preceded_by(hook("Log.on_exception"), f="record")
-        assert verdicts(case(more, HANGS), "order") == {self.NAME: "ok"}
+        assert verdicts(case(more, HANGS), "order") == {self.NAME: "violated"}
 
     def test_what_comes_before_is(self, case):
         less = hung().without(f=CLOSE_TRAINING, epoch=0, type="invoke")

@@ -155,6 +155,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"faults": [{"family": "loader", "kind": f"length_too_{how}", "epoch": 0} for how in ("long", "short")]},
         r"\$\.faults\[1\]\.kind: loader\.length_too_long has the same loader say another length",
     ),
+    "all batches where one ends the process": (
+        faults({"family": "process", "kind": "kill", "batch": None}), r"\$\.faults\[0\]\.batch: .* at one batch"
+    ),
+    "a length of nothing": (
+        {"faults": [{"family": "loader", "kind": "length_too_short", "epoch": 0, "parameters": {"by": 4}}]},
+        r"\$\.faults\[0\]\.parameters\.by: short/diabetes has 4 train batches",
+    ),
+    "an end of what never ends": (
+        {"faults": [{"family": "loader", "kind": "never_ends"}, {"family": "loader", "kind": "runs_dry", "batch": 1}]},
+        r"\$\.faults\[1\]\.kind: a loader either never ends or runs dry",
+    ),
+    "a worker that is killed at once": (
+        faults({"family": "loader", "kind": "worker_killed", "batch": 0}), r"\$\.faults\[0\]\.batch: .* a later one"
+    ),
     "a name with a slash": ({"name": "a/b"}, r"\$\.name: 'a/b' is not fit"),
     "a name with a line end": ({"name": "a\n"}, r"\$\.name: 'a\\n' is not fit"),
     "a name that is taken": ({"name": "none"}, r"\$\.name: 'none' is the name of"),

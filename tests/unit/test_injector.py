@@ -210,3 +210,13 @@ class TestCheckpoints:
         with pytest.raises(OSError, match=checkpoint.NOWHERE):
             checkpoint.save(Fault("callback", "checkpoint_read_only"), self.write, str(tmp_path / "checkpoint"))
         assert os.listdir(tmp_path) == []
+
+
+def test_a_wait_that_is_interrupted_leaves_no_alarm(monkeypatch):
+    def interrupted(event):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("threading.Event.wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loader.block()
+    assert signal.alarm(0) == 0

@@ -166,7 +166,7 @@ class TestLoaders:
     def test_one_that_hangs_is_waited_for(self):
         ends = expected(in_step("hangs", "loader"))
         assert words(ends.events) == ASKED_FOR
-        assert (ends.ending.how, ends.ending.foreseen) == ("hangs", False)
+        assert (ends.ending.how, ends.ending.foreseen) == ("hangs", True)
 
     def test_one_that_never_ends_is_held_to_one_batch_more_than_before(self):
         assert self.batches(Fault("loader", "never_ends"))[1] == [0, 1, 2, 3]

@@ -270,7 +270,7 @@ class TestLoaders:
     def test_one_that_hangs_is_waited_for(self):
         ends = expected(in_step("hangs", "loader"))
         assert words(ends.events) == [*START, *EPOCH, "Log.on_train_epoch_start", *training_step(0)]
-        assert (ends.ending.how, ends.ending.foreseen) == ("hangs", False)
+        assert (ends.ending.how, ends.ending.foreseen) == ("hangs", True)
 
     def test_one_that_never_ends_is_gone_through_as_long_as_it_gives(self):
         ends = expected(Fault("loader", "never_ends"))
