@@ -122,8 +122,11 @@ class RunDirectory:
     def append(self, path: Path, record: dict[str, Any]) -> None:
         """Add one line, whole."""
         # In ASCII, a line cut off anywhere can still be decoded, and so can any exception's message be written.
-        with path.open("a", encoding="ascii") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+        try:
+            with path.open("a", encoding="ascii") as file:
+                file.write(json.dumps(record, allow_nan=False) + "\n")
+        except OSError as error:  # a write that is refused does not say to which file
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
     def replace(self, path: Path, text: str) -> None:
         """Write a file so that it is there whole, or as it was before."""

@@ -23,7 +23,7 @@ ORDER = Order(
     validation=(("on_test_begin",), ("on_test_end",)),
     epoch_end=("on_epoch_end",),
     end=("on_train_end",),
-    told_again=("train",),
+    told_again=("train",),  # by `_get_metrics_result_or_logs` (`trainers/trainer.py`); of validation nothing is left
 )
 # Batches that it takes from a generator to learn their shapes, and begins every iteration over it with
 # (`keras/src/trainers/data_adapters/generator_data_adapter.py`, `peek_and_restore`).
@@ -96,7 +96,8 @@ class KerasLoop(Loop):
 
     def _takes(self, stage: str, epoch: int) -> float:
         """How many batches Keras asks for at most. In training, a loader that cannot say how many it has is held to one
-        more than it had in its first epoch."""
+        more than it had in its first epoch (`epoch_iterator.py`: `_steps_seen`, which counts the one that was missing,
+        becomes `_num_batches`)."""
         if any(_is("never_ends", stage, fault) for fault in self.plan.faults):
             return self._says[stage] + 1 if stage == "train" and epoch > 0 else math.inf
         if stage == "validation" and any(_is("runs_dry", stage, fault) for fault in self.plan.faults):

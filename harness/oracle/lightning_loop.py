@@ -127,13 +127,13 @@ class LightningLoop(Loop):
         )
 
     def _is_due(self, batch: int, last: bool) -> bool:
-        """Whether validation follows a training batch."""
+        """Whether validation follows a training batch (`training_epoch_loop.py`, `_should_check_val_fx`)."""
         if self._plans("never_ends", "train"):  # the loader cannot say how many batches it has
             return last
         return (batch + 1) % max(1, limited(self._says["train"], self.plan.schedule.validate_after)) == 0
 
     def after_epoch(self, epoch: int) -> None:
-        if self._seen:
+        if self._seen:  # else there is nothing to log (`logger_connector.py`, `log_metrics`)
             self.strike("log", "train", epoch)
         if self._terminated:
             self._end(("SIGTERMException",))
@@ -171,10 +171,11 @@ class LightningLoop(Loop):
     def called(self, owner: Owner, hook: str, epoch: int | None) -> None:
         if hook != "on_train_epoch_end":
             return
+        # Nothing is saved twice at one step (`model_checkpoint.py`, `_should_skip_saving_checkpoint`).
         if owner.kind == "checkpoint" and self._steps != self._saved_at:
             self._saved_at = self._steps
             self.strike("save", "train", epoch)
-        if owner.kind == "monitor":
+        if owner.kind == "monitor":  # strict, and checking that figures are finite (docs, `EarlyStopping`)
             if not self._monitored:
                 self._end(("RuntimeError",))
             if self._monitored == "nan" or self._must_stop:
@@ -207,7 +208,7 @@ class LightningLoop(Loop):
             self._says[fault.stage] += fault.parameter("by") * (1 if kind == "length_too_long" else -1)
         elif kind == "nan_loss":
             self._weights_are_nan = True
-        elif kind == "returns_none":
+        elif kind == "returns_none":  # the optimizer does not step (docs, `training_step`)
             self._steps -= 1
         elif kind == "rank_raises":
             raise Cut(Ending("raises", ("ProcessRaisedException",), foreseen=False))
