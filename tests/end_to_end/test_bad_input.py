@@ -1,5 +1,6 @@
 """Bad input: one clear message that says what to do, the documented exit code, nothing lost, no traceback."""
 
+import re
 import resource
 
 import pytest
