@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from harness.faults.fault import Fault, InjectedError
 from harness.faults.injector import Injector
-from harness.faults.step import described
+from harness.history.encoding import encode_error
 
 B = TypeVar("B")
 PATIENCE_S = 2  # that a process may go on once it hangs
@@ -26,7 +26,7 @@ def block() -> None:
 
 def fetched(fault: Fault, injector: Injector, index: int) -> None:
     """Note that a fault strikes where a batch is fetched; if it hangs, this does not return."""
-    raised = described(InjectedError(fault.message)) if fault.kind == "getitem_raises" else None
+    raised = encode_error(InjectedError(fault.message)) if fault.kind == "getitem_raises" else None
     injector.fire(fault, index, raised)
     if fault.kind == "hangs":
         block()

@@ -5,11 +5,7 @@ from typing import Any, NoReturn
 
 from harness.faults.fault import Fault, InjectedError
 from harness.faults.injector import Injector
-
-
-def described(error: BaseException) -> dict[str, str]:
-    """As the history holds it, to be compared with what reaches the caller."""
-    return {"exception": type(error).__name__, "message": str(error)}
+from harness.history.encoding import encode_error
 
 
 def throw(injector: Injector, fault: Fault, batch: int | None = None) -> NoReturn:
@@ -19,7 +15,7 @@ def throw(injector: Injector, fault: Fault, batch: int | None = None) -> NoRetur
         InjectedError: always.
     """
     error = InjectedError(fault.message)
-    injector.fire(fault, batch, described(error))
+    injector.fire(fault, batch, encode_error(error))
     raise error
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from harness.history.encoding import encode_error
 from harness.history.recorder import Recorder
 
 
@@ -12,10 +13,6 @@ class Standing(Protocol):
     def stamp(self) -> dict[str, Any]: ...
 
 
-def failure(error: BaseException) -> dict[str, str]:
-    return {"exception": type(error).__name__, "message": str(error)}
-
-
 def recorded(inner: Callable[..., Any], f: str, recorder: Recorder, position: Standing) -> Callable[..., Any]:
     def hook(*args: Any, **kwargs: Any) -> Any:
         stamp = position.stamp()
@@ -23,7 +20,7 @@ def recorded(inner: Callable[..., Any], f: str, recorder: Recorder, position: St
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            recorder.write(f, "fail", failure(error), **stamp)
+            recorder.write(f, "fail", encode_error(error), **stamp)
             raise
         recorder.write(f, "ok", **stamp)
         return result

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ScenarioError
-from harness.frameworks.callback_recording import failure, record_callbacks
+from harness.frameworks.callback_recording import record_callbacks
 from harness.frameworks.keras_package import keras, tf
-from harness.history.encoding import encode_array, encode_batch, encode_scalar
+from harness.history.encoding import encode_array, encode_batch, encode_error, encode_scalar
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
@@ -171,7 +171,7 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
 
     def steps_fail(self, error: BaseException) -> None:
         """Those that had begun when an execution raised. What follows in TensorFlow's messages are stacks."""
-        told = failure(error)
+        told = encode_error(error)
         told["message"] = told["message"].partition("\n")[0]
         for replica, ids in sorted(self._open.items()):
             value = {"ids": ids, **told}

@@ -14,10 +14,11 @@ from harness.faults import checkpoint, process
 from harness.faults.fault import Fault, InjectedError
 from harness.faults.injector import Injector
 from harness.faults.loader import block, faulty_pass, told_length
-from harness.faults.step import described, relabelled, throw
+from harness.faults.step import relabelled, throw
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_recording import STEPS, Position, overrides, replace
 from harness.frameworks.partition import Partition, Samples
+from harness.history.encoding import encode_error
 from harness.workloads.workload import Batches, Workload
 
 OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)  # has the short name since torch 2.5
@@ -239,7 +240,7 @@ class FaultyTraining(FaultlessTraining):
     def _run_out_of_memory(self, fault: Fault, index: int) -> None:
         """On a GPU by asking for too much; on a CPU the kernel would kill, so only torch's exception is there."""
         error = OutOfMemory(fault.message)
-        self.injector.fire(fault, index, described(error) | ({"message": ""} if self._device == "cuda" else {}))
+        self.injector.fire(fault, index, encode_error(error) | ({"message": ""} if self._device == "cuda" else {}))
         if self._device == "cuda":
             torch.empty(MORE_THAN_THERE_IS, dtype=torch.uint8, device="cuda")
         raise error

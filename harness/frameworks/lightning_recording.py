@@ -14,13 +14,13 @@ from contextlib import nullcontext, suppress
 from types import MethodType
 from typing import Any
 
-from harness.frameworks.callback_recording import failure, record_callbacks, recorded
+from harness.frameworks.callback_recording import record_callbacks, recorded
 from harness.frameworks.counters import held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.python_calls import PythonCalls
 from harness.frameworks.torch_recording import Predictions, checksum, number
-from harness.history.encoding import encode_batch, encode_figure
+from harness.history.encoding import encode_batch, encode_error, encode_figure
 from harness.history.recorder import Recorder
 
 STEPS = {"train": "training_step", "validation": "validation_step"}
@@ -280,7 +280,7 @@ def _record_step(
             with PythonCalls() if counting else nullcontext() as calls:
                 result = inner(*args, **kwargs)
         except BaseException as error:
-            recorder.write("batch", "fail", {"ids": ids, **failure(error)}, **stamp)
+            recorder.write("batch", "fail", {"ids": ids, **encode_error(error)}, **stamp)
             raise
         finally:
             position.of_step = None

@@ -82,3 +82,8 @@ def _encode_ids(ids: tuple[int, ...]) -> str:
 def decode_array(value: dict[str, Any]) -> NDArray[Any]:
     stored = np.dtype(value["stored"]).newbyteorder("<")
     return np.frombuffer(base64.b64decode(value["base64"]), dtype=stored).reshape(value["shape"])
+
+
+def encode_error(error: BaseException) -> dict[str, str]:
+    """The class and message of an exception, to be told from another's."""
+    return {"exception": type(error).__name__, "message": str(error)}
