@@ -24,7 +24,7 @@ def with_a_figure_of_its_own(data):
 
     inputs = keras.Input((data.features,))
     model = Model(inputs, keras.layers.Dense(1)(inputs))
-    model.compile(optimizer="adam", loss="mse")
+    model.compile("adam", "mse")
     return model
 
 

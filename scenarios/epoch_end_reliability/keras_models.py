@@ -17,8 +17,9 @@ FIGURES = [
 def model(data, loss="mse"):
     import keras
 
-    model = keras.Sequential([keras.Input((data.features,)), keras.layers.Dense(10), keras.layers.Dense(1)])
-    model.compile(optimizer="adam", loss=loss)
+    hidden = keras.layers.Dense(16, activation="tanh")
+    model = keras.Sequential([keras.Input((data.features,)), hidden, keras.layers.Dense(1)])
+    model.compile("adam", loss)
     return model
 
 
