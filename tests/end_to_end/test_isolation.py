@@ -40,8 +40,9 @@ TELLS = {
     "leave_a_daemon_behind": r"left 1 processes running",
     "change_its_surroundings": r"TypeError: 'NoneType' object is not callable",
 }
-LEAVE_FILES = ["leave_shared_memory_behind", "leave_a_file_behind"]
-MISBEHAVIOURS = [*TELLS, *LEAVE_FILES, "print_megabytes"]
+MISBEHAVIOURS = [*TELLS, "leave_a_file_behind", "print_megabytes"]
+# Nobody can tell which of two trials left a segment that end at the same moment: see `harness.engine.leftovers`.
+ALONE = "leave_shared_memory_behind"
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ class Ended:
 
 
 def run_all(jobs: int, folder: Path) -> list[Ended]:
-    """Every misbehaviour once, with a healthy trial before and after it; with two jobs, beside it too."""
+    """Every misbehaviour once, with a healthy trial before and after it; with two jobs, beside it too, if it may be."""
     catalog = Catalog()
     catalog.add("scenarios.epoch_end_hooks.basic_metric")
-    order = ["", *(name for misbehaviour in MISBEHAVIOURS for name in (misbehaviour, ""))]
+    misbehaviours = [*MISBEHAVIOURS, ALONE] if jobs == 1 else MISBEHAVIOURS
+    order = ["", *(name for misbehaviour in misbehaviours for name in (misbehaviour, ""))]
     with LocalEngine("lightning", jobs, limit_s=LIMIT_S) as engine:
         environment = engine.environment()
         (trial,) = plan.make(catalog, (HEALTHY,), "cpu", 0, {"lightning": environment}).trials
@@ -128,7 +130,8 @@ def test_healthy_trials_are_not_disturbed(trials, request):
 
 
 def test_findings_do_not_depend_on_the_number_of_jobs(alone, side_by_side):
-    for one, other in zip(alone, side_by_side, strict=True):
+    for one, other in zip(alone, side_by_side, strict=False):  # the last of those alone are nowhere else
+        assert one.misbehaviour == other.misbehaviour
         assert [finding.to_json() for finding in one.findings] == [finding.to_json() for finding in other.findings]
 
 
@@ -150,8 +153,10 @@ def test_what_a_trial_left_running_is_ended(misbehaviour, alone):
     assert ends(int(pid))
 
 
-@pytest.mark.parametrize("trials", ["alone", "side_by_side"])
-@pytest.mark.parametrize("misbehaviour", LEAVE_FILES)
+@pytest.mark.parametrize(
+    ("misbehaviour", "trials"),
+    [("leave_a_file_behind", "alone"), ("leave_a_file_behind", "side_by_side"), (ALONE, "alone")],
+)
 def test_what_a_trial_left_in_memory_or_a_folder_is_removed_and_told(misbehaviour, trials, request):
     ended = of(misbehaviour, request.getfixturevalue(trials))
     left = re.findall(r"^left: (.+)$", ended.job.output.read_text(), re.MULTILINE)
@@ -162,7 +167,7 @@ def test_what_a_trial_left_in_memory_or_a_folder_is_removed_and_told(misbehaviou
 @pytest.mark.parametrize("trials", ["alone", "side_by_side"])
 def test_no_trial_is_blamed_for_what_others_left(trials, request):
     left = {ended.misbehaviour for ended in request.getfixturevalue(trials) if ended.outcome.leftovers}
-    assert left == set(LEAVE_FILES)
+    assert left - {ALONE} == {"leave_a_file_behind"}
 
 
 @needs_pidfd
