@@ -237,6 +237,16 @@ def stopped() -> Operations:
     return Operations([*start(), *an_epoch(0), *epoch_1, *through(), *completed([0, 1])])
 
 
+def raised_in_keras(exception: str, message: str) -> Operations:
+    """`RAISES`, and what reaches the caller."""
+    history = until_batch_1(RAISES, thrown(RAISES))
+    return Operations([*history, *failed(exception, message, recorded=[0])])
+
+
+def of_keras(case: Case) -> Case:
+    return replace(case, trial=replace(case.trial, framework="keras"))
+
+
 def nan_in_every_step() -> Operations:
     epoch_1 = an_epoch(1)
     for index in range(2):
@@ -248,9 +258,10 @@ def nan_in_every_step() -> Operations:
 
 EMPTY_AS_EXPECTED = (
     Expect("violated", f"*{CLOSE_TRAINING}", "epoch_end"),
-    Expect("violated", checker="record"),
+    Expect("violated", "epochs premature", "record"),
     Expect("wrong", "train_mean*", "aggregate"),
 )
+FINE_RECORD = {"epochs lost": "ok", "epochs doubled": "ok", "epochs premature": "ok"}
 FINE = {
     NONE: ((), healthy, ()),
     "an exception": ((RAISES,), raised, ()),
@@ -300,6 +311,38 @@ def test_every_checker_has_a_say_on_a_trial_under_a_fault(case):
         "fault", "aggregate", "bracket", "order", "epoch_end", "exception", "on_exception", "cell", "record",
         "process",
     }  # fmt: skip
+
+
+class TestHistories:
+    """One that was damaged shows nothing."""
+
+    @pytest.mark.parametrize(
+        ("of", "what"),
+        [
+            ({"f": "plan"}, "plan"),
+            ({"f": "trial", "type": "ok"}, "end of the trial"),
+            ({"f": "record"}, "record"),
+            ({"f": "exit"}, "exit"),
+        ],
+        ids=lambda of: of["f"] if isinstance(of, dict) else "",
+    )
+    def test_a_line_that_is_doubled_is_named(self, case, of, what):
+        doubled = case(healthy().twice(**of))
+        (finding,) = judge(doubled)
+        assert (finding.checker, finding.verdict, finding.as_expected) == ("history", "unknown", False)
+        assert (finding.message, shown(doubled, finding)) == (
+            f"damaged: there is a second line of the {what}",
+            [of["f"]],
+        )
+
+    def test_two_ends_of_one_process_are_too_many(self, case):
+        (finding,) = judge(case(raised().preceded_by(completed()[:1], f="record"), RAISES))
+        assert finding.message == "damaged: there is a second line of the end of the trial"
+
+    def test_a_process_that_follows_another_has_lines_of_its_own(self, case):
+        again = [*start(), *an_epoch(1), *an_epoch(2), *through(), *completed()]
+        resumed = case(Operations([*raised().until(f="record"), *again]), RAISES)
+        assert {each.checker for each in judge(resumed)} > {"process"}
 
 
 class TestFaults:
@@ -571,7 +614,7 @@ class TestExceptions:
         error = {"exception": "KeyError", "message": "'features'"}
         history = raised().with_value(error, f="fault").with_value({**error, "where": ""}, f="trial", type="fail")
         finding = found(case(history, RAISES), "exception", "caller")
-        assert not finding.as_expected
+        assert (finding.verdict, finding.expected_verdict, finding.as_expected) == ("violated", "ok", False)
         assert finding.message == "KeyError reached the caller, and InjectedError was to"
 
     def test_one_that_nothing_raised_is_told(self, case):
@@ -586,6 +629,21 @@ class TestExceptions:
         finding = found(case(through_it, TERMINATED), "exception", "caller")
         assert not finding.as_expected
         assert finding.message == "nothing reached the caller, and SIGTERMException was to"
+
+    @pytest.mark.parametrize(
+        ("exception", "message", "as_expected"),
+        [
+            ("UnknownError", f"Graph execution error: {RAISES.message}", True),
+            ("UnknownError", "Graph execution error", False),
+            ("KeyError", RAISES.message, False),
+        ],
+    )
+    def test_one_that_is_known_to_change_is_the_one_that_is_known_and_says_what_it_was(
+        self, case, exception, message, as_expected
+    ):
+        changed = of_keras(case(raised_in_keras(exception, message), RAISES))
+        finding = found(changed, "exception", "caller")
+        assert (finding.verdict, finding.as_expected) == ("violated", as_expected)
 
     def test_of_a_trial_that_raises_by_itself_only_what_it_promised_is_judged(self, case):
         by_itself = case(raised().without(f="fault"))
@@ -685,51 +743,60 @@ class TestCells:
 
 class TestRecord:
     @pytest.mark.parametrize(
-        ("lines", "message"),
+        ("lines", "kind", "message"),
         [
-            ("02", "epoch 1 is complete, and not recorded"),
-            ("0112", "epoch 1 is recorded 2 times"),
-            ("0123", "epoch 3 is recorded, and not complete"),
-            ("1133", "epoch 0 is complete, and not recorded; epoch 2 is complete, and not recorded; "
-                     "epoch 1 is recorded 2 times; epoch 3 is recorded 2 times; epoch 3 is recorded, and not complete"),
+            ("02", "lost", "epoch 1 is complete, and not recorded"),
+            ("0112", "doubled", "epoch 1 is recorded 2 times"),
+            ("0123", "premature", "epoch 3 is recorded, and not complete"),
+            ("1133", "lost", "epoch 0 is complete, and not recorded; epoch 2 is complete, and not recorded"),
+            ("1133", "doubled", "epoch 1 is recorded 2 times; epoch 3 is recorded 2 times"),
+            ("1133", "premature", "epoch 3 is recorded, and not complete"),
         ],
-        ids=["lost", "doubled", "premature", "all at once"],
-    )  # fmt: skip
-    def test_what_is_wrong_with_it_is_told(self, case, lines, message):
+    )
+    def test_what_is_wrong_with_it_is_told(self, case, lines, kind, message):
         kept = case(healthy().with_value({"lines": list(lines)}, f="record"))
-        finding = found(kept, "record", "epochs")
+        finding = found(kept, "record", f"epochs {kind}")
         assert (finding.verdict, finding.as_expected, finding.message) == ("violated", False, message)
         assert shown(kept, finding) == ["record"]
 
+    def test_what_is_expected_of_one_kind_excuses_no_other(self, case):
+        expects = [Expect("violated", "*premature", "record")]
+        kept = case(healthy().with_value({"lines": list("1133")}, f="record"), expects=expects)
+        assert objections(kept) == [("record", "epochs lost", "violated"), ("record", "epochs doubled", "violated")]
+
     def test_an_epoch_that_was_cut_off_may_not_be_recorded(self, case):
         premature = raised().with_value({"lines": ["0", "1"]}, f="record")
-        assert found(case(premature, RAISES), "record", "epochs").message == "epoch 1 is recorded, and not complete"
+        assert (
+            found(case(premature, RAISES), "record", "epochs premature").message
+            == "epoch 1 is recorded, and not complete"
+        )
 
     def test_an_epoch_whose_validation_was_cut_off_is_not_complete(self, case):
         premature = raised_in_validation().with_value({"lines": ["0", "1"]}, f="record")
-        finding = found(case(premature, RAISES_IN_VALIDATION), "record", "epochs")
+        finding = found(case(premature, RAISES_IN_VALIDATION), "record", "epochs premature")
         assert finding.message == "epoch 1 is recorded, and not complete"
 
     def test_an_epoch_with_a_batch_too_many_is_not_complete(self, case):
         extra = Operations({**each, "batch": 2} for each in step("train", 1, 1))
         more = healthy().preceded_by(extra, f="on_validation_epoch_start", epoch=1)
-        assert found(case(more), "record", "epochs").message == "epoch 1 is recorded, and not complete"
+        assert found(case(more), "record", "epochs premature").message == "epoch 1 is recorded, and not complete"
 
     def test_an_epoch_that_training_failed_at_the_end_of_may_be_missing(self, case):
         kept = raised_in_a_callback().with_value({"lines": ["0"]}, f="record")
-        assert verdicts(case(kept, CALLBACK_RAISES), "record") == {"epochs": "ok"}
+        assert verdicts(case(kept, CALLBACK_RAISES), "record") == FINE_RECORD
 
     def test_one_before_that_may_not(self, case):
         kept = raised_in_a_callback().with_value({"lines": ["1"]}, f="record")
-        assert found(case(kept, CALLBACK_RAISES), "record", "epochs").message == "epoch 0 is complete, and not recorded"
+        finding = found(case(kept, CALLBACK_RAISES), "record", "epochs lost")
+        assert finding.message == "epoch 0 is complete, and not recorded"
 
     def test_lines_that_are_of_no_epoch_are_no_matter(self, case):
         kept = healthy().with_value({"lines": ["begun", "0", "1", "2"]}, f="record")
         record = Record("epochs", lambda line: int(line) if line.isdigit() else None)
-        assert verdicts(case(kept, record=record), "record") == {"epochs": "ok"}
+        assert verdicts(case(kept, record=record), "record") == FINE_RECORD
 
     def test_a_file_that_nobody_looked_at_is_unknown(self, case):
-        finding = found(case(healthy().without(f="record")), "record", "epochs")
+        finding = found(case(healthy().without(f="record")), "record", "epochs lost")
         assert (finding.verdict, finding.message) == ("unknown", "nobody looked at it")
 
     def test_a_scenario_that_keeps_none_is_not_judged(self, case):
@@ -769,6 +836,23 @@ class TestProcess:
     def test_one_that_ended_though_its_fault_was_to_hang_is_told(self, case):
         over = Operations([*hung().until(f="record"), *failed("TimeoutError", "no batch", [0])])
         assert ("process", "exit", "ok") in objections(case(over, HANGS))
+
+    @pytest.mark.parametrize(
+        "exit",
+        [
+            {"status": -11},
+            {"status": -9, "timed_out": True, "left_behind": 3},
+            {"status": -9, "timed_out": True, "leftovers": ["/dev/shm/a"]},
+        ],
+        ids=str,
+    )
+    def test_where_it_is_to_hang_nothing_else_may_happen_to_it(self, case, exit):
+        finding = found(case(hung().with_value(ended(**exit), f="exit"), HANGS), "process", "exit")
+        assert (finding.verdict, finding.as_expected) == ("violated", False)
+
+    def test_one_that_hangs_after_the_trial_is_over_is_told_though_its_fault_was_to_hang(self, case):
+        over = hung().preceded_by(completed()[:1], f="record")
+        assert ("process", "exit", "violated") in objections(case(over, HANGS))
 
     @pytest.mark.parametrize(
         "exit",
