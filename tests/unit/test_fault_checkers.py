@@ -220,7 +220,14 @@ def hung() -> Operations:
 def interrupted() -> Operations:
     """Since 2.4, Lightning leaves by `sys.exit`."""
     history = until_batch_1(INTERRUPTED)
-    history.add("batch", "fail", {"ids": (2, 3), "exception": "KeyboardInterrupt", "message": ""}, stage="train")
+    history.add(
+        "batch",
+        "fail",
+        {"ids": (2, 3), "exception": "KeyboardInterrupt", "message": ""},
+        stage="train",
+        epoch=1,
+        batch=1,
+    )
     return Operations([*history, *told_of_exception(), *failed("SystemExit", "1", recorded=[0])])
 
 
@@ -526,8 +533,59 @@ class TestBrackets:
         assert message in finding.message.split("; ")
         assert shown(unbalanced, finding)[: len(evidence)] == evidence
 
+    @pytest.mark.parametrize(
+        ("history", "fault"),
+        [(raised(), RAISES), (killed(), KILLED), (hung(), HANGS)],
+        ids=["raised", "killed", "hung"],
+    )
+    @pytest.mark.parametrize(
+        "of",
+        [
+            {"f": "batch", "stage": "train", "batch": 1},
+            {"f": "batch", "stage": "validation"},
+            {"f": f"Log.{CLOSE_TRAINING}"},
+            {"f": CLOSE_TRAINING},
+        ],
+        ids=str,
+    )
+    def test_what_ended_before_has_an_end_however_training_did(self, case, history, fault, of):
+        unbalanced = case(history.without(**of, type="ok", epoch=0), fault)
+        finding = found(unbalanced, "bracket", self.NAME)
+        assert (finding.verdict, finding.as_expected, finding.message) == ("violated", False, f"{of['f']} never ended")
+        assert shown(unbalanced, finding) == [of["f"]]
+
+    def test_the_step_that_raised_has_an_end(self, case):
+        finding = found(case(raised().without(f="batch", type="fail"), RAISES), "bracket", self.NAME)
+        assert (finding.verdict, finding.message) == ("violated", "batch never ended")
+
+    @pytest.mark.parametrize("tampered", [{"epoch": 2}, {"batch": 0}, {"stage": "validation"}], ids=str)
+    def test_an_end_is_of_the_step_that_began(self, case, tampered):
+        history = raised()
+        index = next(i for i, each in enumerate(history) if (each["f"], each["type"]) == ("batch", "fail"))
+        history[index] = {**history[index], **tampered}
+        finding = found(case(history, RAISES), "bracket", self.NAME)
+        assert (finding.verdict, finding.message) == ("violated", "batch ended, and had not begun; batch never ended")
+
+    @pytest.mark.parametrize("f", [CLOSE_TRAINING, CLOSE_VALIDATION])
+    def test_an_epoch_that_ends_is_the_one_that_began(self, case, f):
+        history = healthy()
+        index = next(
+            i for i, each in enumerate(history) if (each["f"], each["type"], each.get("epoch")) == (f, "info", 1)
+        )
+        history[index] = {**history[index], "epoch": 0}
+        shifted = case(history)
+        finding = found(shifted, "bracket", self.NAME)
+        assert (finding.verdict, finding.message) == ("violated", f"{f} of epoch 0 came in epoch 1")
+        assert shown(shifted, finding) == [f]
+
     def test_what_a_process_was_in_when_it_died_has_no_end(self, case):
         assert found(case(killed(), KILLED), "bracket", self.NAME).verdict == "ok"
+
+    @pytest.mark.parametrize(("inner", "verdict"), [("Log.on_train_end", "ok"), ("Other.on_train_end", "violated")])
+    def test_nor_have_hooks_of_one_object_that_it_was_in_one_within_the_other(self, case, inner, verdict):
+        within = [*hook("Log.on_fit_end")[:1], *hook(inner), *hook(inner)[:1]]
+        history = killed().without(f="batch", epoch=1, batch=1).preceded_by(within, f="record")
+        assert found(case(history, KILLED), "bracket", self.NAME).verdict == verdict
 
     def test_a_process_that_follows_it_starts_afresh(self, case):
         again = [*start(), *an_epoch(1), *an_epoch(2), *through(), *completed()]
