@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from harness.checkers import processes
 from harness.checkers.case import Case
 from harness.checkers.events import ORDERS
 from harness.findings import Finding
@@ -17,7 +18,7 @@ def check(case: Case) -> list[Finding]:
         return []
     problems = [
         problem
-        for operations in _processes(case)
+        for operations in processes.of(case)
         for problem in (*_unbalanced(case, operations), *_epochs(case, operations))
     ]
     return [
@@ -26,18 +27,6 @@ def check(case: Case) -> list[Finding]:
             message="; ".join(words for words, _ in problems), evidence=[line for _, line in problems],
         )
     ]  # fmt: skip
-
-
-def _processes(case: Case) -> list[list[Operation]]:
-    """Each knows nothing of what one before it was in."""
-    processes: list[list[Operation]] = []
-    now: dict[int, list[Operation]] = {}
-    for operation in case.told.operations:
-        if operation.process not in now or (operation.f, operation.type) == ("trial", "invoke"):
-            now[operation.process] = []
-            processes.append(now[operation.process])
-        now[operation.process].append(operation)
-    return processes
 
 
 def _unbalanced(case: Case, operations: Sequence[Operation]) -> list[Problem]:
@@ -55,7 +44,7 @@ def _unbalanced(case: Case, operations: Sequence[Operation]) -> list[Problem]:
             while _stamp(begun[-1]) != _stamp(operation):
                 problems.append((f"{begun[-1].f} did not end before {operation.f} did", begun.pop().line))
             begun.pop()
-    hooks, died = ORDERS[case.trial.framework].hooks, not _ended(case, operations)
+    hooks, died = ORDERS[case.trial.framework].hooks, not processes.ended(case, operations)
     return problems + [
         (f"{each.f} never ended", each.line)
         for each in begun
@@ -65,12 +54,6 @@ def _unbalanced(case: Case, operations: Sequence[Operation]) -> list[Problem]:
 
 def _stamp(operation: Operation) -> tuple[str, str | None, int | None, int | None]:
     return operation.f, operation.stage, operation.epoch, operation.batch
-
-
-def _ended(case: Case, operations: Sequence[Operation]) -> bool:
-    """Whether a process went on to the end of the trial, which one that was started for a rank is not told of."""
-    trial = {operation.type for operation in operations if operation.f == "trial"}
-    return bool(trial & {"ok", "fail"}) or (not trial and case.completed)
 
 
 def _may_be_in(outer: Operation, inner: Operation, hooks: Collection[str]) -> bool:

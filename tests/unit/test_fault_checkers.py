@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from histories import Operation, Operations, batch, ended, found, objections, shown
 
-from harness.checkers import judge
+from harness.checkers import aggregates, judge
 from harness.checkers.case import Case
 from harness.engine.trial import Trial
 from harness.environment import Environment
@@ -196,6 +196,19 @@ def raised_in_a_callback() -> Operations:
     raised = strikes(CALLBACK_RAISES, thrown(CALLBACK_RAISES))
     told = [*told_of_exception(), *failed(**thrown(CALLBACK_RAISES), recorded=[0, 1])]
     return Operations([*start(), *an_epoch(0), *before, *raised, *told])
+
+
+def raised_after_the_end_of_epoch_1() -> Operations:
+    """In a callback that comes after what recording itself notes."""
+    raised = strikes(CALLBACK_RAISES, thrown(CALLBACK_RAISES))
+    told = [*told_of_exception(), *failed(**thrown(CALLBACK_RAISES), recorded=[0, 1])]
+    return Operations([*start(), *an_epoch(0), *an_epoch(1), *raised, *told])
+
+
+def keras_epoch_end(epoch: int) -> Operations:
+    noted = Operations()
+    noted.add("on_epoch_end", "info", stage="train", epoch=epoch)
+    return noted
 
 
 def empty_epoch() -> Operations:
@@ -748,6 +761,69 @@ class TestExceptions:
     @pytest.mark.parametrize(("history", "fault"), [(killed(), KILLED), (hung(), HANGS)])
     def test_of_a_process_that_is_not_there_any_more_nobody_is_told(self, case, history, fault):
         assert {"exception", "on_exception"}.isdisjoint(each.checker for each in judge(case(history, fault)))
+
+
+class TestAggregates:
+    @pytest.mark.parametrize(
+        ("name", "stage"), [("train_mean (callback_metrics)", "train"), ("val_mean (callback_metrics)", "validation")]
+    )
+    @pytest.mark.parametrize("epoch", range(EPOCHS))
+    def test_a_figure_that_is_not_reported_of_a_pass_that_ended_is_missing(self, case, name, stage, epoch):
+        silent = nan_in_every_step().with_value({}, f="callback_metrics", stage=stage, epoch=epoch)
+        finding = found(case(silent, NAN_LOSS), "aggregate", name)
+        assert (finding.verdict, finding.as_expected, finding.epoch) == ("missing", False, epoch)
+
+    def test_nor_may_it_be_missing_before_training_fails(self, case):
+        silent = raised().with_value({}, f="callback_metrics", stage="train", epoch=0)
+        finding = found(case(silent, RAISES), "aggregate", "train_mean (callback_metrics)")
+        assert (finding.verdict, finding.as_expected, finding.epoch) == ("missing", False, 0)
+
+    @pytest.mark.parametrize(("epoch", "verdict"), [(0, "missing"), (1, "exact")])
+    def test_of_the_epoch_that_training_failed_in_it_may_be(self, case, epoch, verdict):
+        """A logger is told when the hooks of an epoch's end are over."""
+        silent = raised_after_the_end_of_epoch_1().without(f="callback_metrics", stage="train", epoch=epoch)
+        finding = found(case(silent, CALLBACK_RAISES), "aggregate", "train_mean (callback_metrics)")
+        assert (finding.verdict, finding.as_expected) == (verdict, verdict == "exact")
+
+    def test_of_an_epoch_without_a_batch_there_needs_to_be_none(self, case):
+        silent = empty_epoch().with_value({}, f="callback_metrics", epoch=1)
+        finding = found(case(silent, EMPTY), "aggregate", "train_mean (callback_metrics)")
+        assert (finding.verdict, [each.epoch for each in finding.per_epoch]) == ("exact", [0, 2])
+
+    def test_in_keras_figures_of_validation_are_due_when_the_epoch_ends(self, case):
+        history = Operations(
+            operation
+            for epoch in range(EPOCHS)
+            for operation in (*step("train", epoch, 0), *step("validation", epoch, 0), *keras_epoch_end(epoch))
+        )
+        silent = Operations([*start(), *history, *strikes(STOPPED), *completed()])
+        aggregate = Aggregate("val_mean", of=mean_of_outputs, stage="validation")
+        told = of_keras(case(silent, STOPPED, aggregates=(aggregate,)))
+        assert [each.verdict for each in aggregates.check(told)] == ["missing"]
+        assert {each.verdict for each in aggregates.check(told)[0].per_epoch} == {"missing"}
+
+    @pytest.mark.parametrize(("epoch", "as_expected"), [(0, False), (1, True), (2, False)])
+    def test_what_is_expected_is_so_in_the_epoch_that_the_fault_is_aimed_at(self, case, epoch, as_expected):
+        figures = {"train_mean": 100.0, "val_mean": encode_number(4.5 + epoch)}
+        wrong = nan_in_every_step().with_value(figures, f="callback_metrics", stage="train", epoch=epoch)
+        expects = [Expect("wrong", "train_mean*", "aggregate", fault="step.nan_loss")]
+        finding = found(case(wrong, NAN_LOSS, expects=expects), "aggregate", "train_mean (callback_metrics)")
+        message = f"epoch {epoch} is wrong, predicted exact"
+        assert (finding.verdict, finding.as_expected, finding.message == message) == (
+            "wrong", as_expected, not as_expected
+        )  # fmt: skip
+
+    def test_a_fault_of_the_whole_training_is_aimed_at_every_epoch(self, case):
+        wrong = healthy().with_value({"train_mean": 100.0}, f="callback_metrics", stage="train", epoch=2)
+        fault = Fault("loader", "length_too_short", epoch=0)
+        noted = Operations([*wrong[:2], *strikes(fault), *wrong[2:]])
+        told = case(noted, fault, expects=[Expect("wrong", "train_mean*", "aggregate")])
+        assert found(told, "aggregate", "train_mean (callback_metrics)").as_expected
+
+    def test_without_a_fault_it_is_so_anywhere(self, case):
+        wrong = healthy().with_value({"train_mean": 100.0}, f="callback_metrics", stage="train", epoch=2)
+        told = case(wrong, expects=[Expect("wrong", "train_mean*", "aggregate")])
+        assert found(told, "aggregate", "train_mean (callback_metrics)").as_expected
 
 
 class TestCells:
