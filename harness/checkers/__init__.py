@@ -12,6 +12,7 @@ from harness.checkers import (
     epoch_ends,
     exceptions,
     faults,
+    histories,
     hooks,
     metric_state,
     order,
@@ -52,8 +53,9 @@ OF_WHAT_RAN = ("bracket", "order", "epoch_end", "record")
 
 
 def judge(case: Case) -> list[Finding]:
-    """All findings of one trial, in a fixed order; there are no others where its faults did not fire as scheduled."""
-    findings = faults.check(case)
+    """All findings of one trial, in a fixed order; there are no others where its history is damaged, or its faults did
+    not fire as scheduled."""
+    findings = histories.check(case) or faults.check(case)
     if any(finding.verdict == "unknown" for finding in findings):
         return findings
     for name, checker in CHECKERS.items():

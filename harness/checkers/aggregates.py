@@ -2,13 +2,14 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.checkers import processes
 from harness.checkers.case import Case
 from harness.checkers.place import before, told
 from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
@@ -16,14 +17,15 @@ from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
 from harness.history.encoding import decode_array
 from harness.history.reader import Operation
+from harness.oracle.loops import STEP
 from harness.oracle.measured import Measured
 from harness.oracle.predictions import Batch, over_the_epoch
 from harness.scenario import Aggregate
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding for each figure. Under a fault it is judged in those passes for which it is reported, whatever they
-    saw; whether it should have been is for the hooks."""
+    """One finding for each figure. Under a fault it is judged in those passes that ended with something seen, or for
+    which it is reported; whether they should have ended is for the hooks."""
     return [
         _judge_alone(case, aggregate)
         for aggregate in case.scenario.aggregates
@@ -33,7 +35,29 @@ def check(case: Case) -> list[Finding]:
 
 def _passes(case: Case, aggregate: Aggregate) -> list[Pass]:
     passes = case.passes(aggregate.stage)
-    return [of for of in passes if reports_of(case, aggregate, of)] if case.trial.faults else passes
+    if not case.trial.faults:
+        return passes
+    ended = _ended(case, aggregate)
+    return [of for of in passes if of in ended or reports_of(case, aggregate, of)]
+
+
+def _ended(case: Case, aggregate: Aggregate) -> set[Pass]:
+    """Passes with a batch, of whose end callbacks were told. What a process failed or died in need not be reported."""
+    order = case.events.order
+    at_once = case.trial.framework == "keras"  # the figures of both stages are told when the epoch ends
+    hook = order.epoch_end[0] if aggregate.stage == "train" or at_once else order.validation[1][0]
+    told: set[Pass] = set()
+    for operations in processes.of(case):
+        epochs = [each.epoch for each in operations if each.f == STEP and each.epoch is not None]
+        last = None if processes.ended(case, operations, "ok") else max(epochs, default=None)
+        told |= {
+            case.turns.of(each, aggregate.stage, each.epoch)
+            for each in operations
+            if (each.f, each.type) == (hook, "info") and each.stage != "sanity"
+            if each.epoch is not None and each.epoch != last
+        }
+    steps = _steps(case, aggregate)
+    return told & {case.turns.of(step, aggregate.stage, step.epoch) for step in steps if step.epoch is not None}
 
 
 def _judge_alone(case: Case, aggregate: Aggregate) -> Finding:
@@ -53,7 +77,8 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     if unobserved:
         return _unknown(case, aggregate, _why(aggregate.stage, steps, unobserved), unobserved)
     batches, lines = _batches(case, aggregate, steps)
-    epochs, predicted = [], []
+    epochs: list[EpochVerdict] = []
+    predicted: dict[Pass, str] = {}
     so_far: list[list[Batch]] = []
     for epoch, turn in _passes(case, aggregate):
         reports = reports_of(case, aggregate, (epoch, turn))
@@ -71,7 +96,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         predicts = aggregate.predicts(aggregate.of, so_far)
         prediction = predicts and predicts.shown(aggregate.digits)
         verdict, message = _compare(case, reports, truth, prediction)
-        predicted.append(_expected(verdict, truth, prediction))
+        predicted[epoch, turn] = _expected(verdict, truth, prediction)
         epochs.append(
             EpochVerdict(
                 epoch=epoch,
@@ -91,9 +116,9 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         return case.finding("aggregate", aggregate.label, "missing", "missing", message=message)
     if not epochs:
         return case.finding("aggregate", aggregate.label, "unknown", "exact", message="no epoch was planned")
-    expected = expect.verdict if expect else gravest(predicted or ["exact"])
+    expected = expect.verdict if expect else gravest([*predicted.values()] or ["exact"])
     finding = case.over_epochs("aggregate", aggregate.label, epochs, expected)
-    if expect is None and finding.as_expected:
+    if finding.as_expected:
         finding = _hold_each_epoch_to_its_prediction(case, finding, epochs, predicted)
     if finding.verdict == "missing" and not finding.as_expected:
         silent = next(each for each in epochs if each.verdict == "missing")
@@ -103,10 +128,15 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
 
 
 def _hold_each_epoch_to_its_prediction(
-    case: Case, finding: Finding, epochs: list[EpochVerdict], predicted: list[str]
+    case: Case, finding: Finding, epochs: list[EpochVerdict], predicted: Mapping[Pass, str]
 ) -> Finding:
-    """A known bias is an exact expectation: it must be there in just those epochs where it is predicted."""
-    for epoch, expected in zip(epochs, predicted, strict=True):
+    """A known bias is an exact expectation: it must be there in just those epochs where it is predicted. What is
+    expected otherwise under a fault is so where that is aimed; without one, anywhere."""
+    otherwise = case.expectation("aggregate", finding.aggregate) is not None
+    for epoch in epochs:
+        if otherwise and _is_aimed_at(case, epoch.epoch):
+            continue
+        expected = predicted.get((epoch.epoch, epoch.turn), "missing")
         if epoch.verdict != expected:
             message = f"epoch {epoch.epoch} is {epoch.verdict}, predicted {expected}"
             return case.finding(
@@ -114,6 +144,11 @@ def _hold_each_epoch_to_its_prediction(
                 message=message, evidence=epoch.evidence, as_expected=False, deciding=epoch, per_epoch=epochs,
             )  # fmt: skip
     return finding
+
+
+def _is_aimed_at(case: Case, epoch: int) -> bool:
+    faults = case.trial.faults
+    return not faults or any(fault.rules.at == "stage" or fault.epoch == epoch for fault in faults)
 
 
 def _expected(verdict: str, truth: Measured, prediction: Measured | None) -> str:

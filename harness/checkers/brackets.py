@@ -1,62 +1,85 @@
 """Does every hook and step that begins end too, in the reverse order, and every epoch that ends have begun?"""
 
+from collections.abc import Collection, Sequence
+
+from harness.checkers import processes
 from harness.checkers.case import Case
 from harness.checkers.events import ORDERS
 from harness.findings import Finding
 from harness.history.reader import Operation
+from harness.oracle.loops import STEP
+
+Problem = tuple[str, int]  # in words, and the line that shows it
 
 
 def check(case: Case) -> list[Finding]:
     """One finding, on `hooks and steps`. What a process was in when it died has no end."""
     if case.trial.framework not in ORDERS:
         return []
-    problems, evidence = _unbalanced(case)
-    order = ORDERS[case.trial.framework]
-    for start, end in ((order.epoch_start[0], order.epoch_end[0]), (order.validation[0][-1], order.validation[1][0])):
-        begun = 0
-        for operation in case.told.operations:
-            if _starts_afresh(operation):
-                begun = 0
-            if operation.type != "info" or operation.stage == "sanity":
-                continue
-            begun += (operation.f == start) - (operation.f == end)
-            if begun not in (0, 1):
-                problems.append(f"{operation.f} of epoch {operation.epoch} came {'twice' if begun > 1 else 'first'}")
-                evidence.append(operation.line)
-                begun = min(max(begun, 0), 1)
+    problems = [
+        problem
+        for operations in processes.of(case)
+        for problem in (*_unbalanced(case, operations), *_epochs(case, operations))
+    ]
     return [
         case.property_finding(
             "bracket", "hooks and steps", "violated" if problems else "ok",
-            message="; ".join(problems), evidence=evidence,
+            message="; ".join(words for words, _ in problems), evidence=[line for _, line in problems],
         )
     ]  # fmt: skip
 
 
-def _unbalanced(case: Case) -> tuple[list[str], list[int]]:
-    problems, evidence = [], []
+def _unbalanced(case: Case, operations: Sequence[Operation]) -> list[Problem]:
+    problems = []
     begun: list[Operation] = []
-    bracketed = {each.f for each in case.told.operations if each.type == "invoke"} - {"trial"}
-    for operation in case.told.operations:
-        if _starts_afresh(operation):
-            begun.clear()
-        elif operation.f not in bracketed or operation.type == "info":
+    bracketed = {each.f for each in operations if each.type == "invoke"} - {"trial"}
+    for operation in operations:
+        if operation.f not in bracketed or operation.type == "info":
             continue
-        elif operation.type == "invoke":
+        if operation.type == "invoke":
             begun.append(operation)
-        elif all(each.f != operation.f for each in begun):
-            problems.append(f"{operation.f} ended, and had not begun")
-            evidence.append(operation.line)
+        elif all(_stamp(each) != _stamp(operation) for each in begun):
+            problems.append((f"{operation.f} ended, and had not begun", operation.line))
         else:
-            while begun[-1].f != operation.f:
-                problems.append(f"{begun[-1].f} did not end before {operation.f} did")
-                evidence.append(begun.pop().line)
+            while _stamp(begun[-1]) != _stamp(operation):
+                problems.append((f"{begun[-1].f} did not end before {operation.f} did", begun.pop().line))
             begun.pop()
-    if case.completed:
-        problems += [f"{each.f} never ended" for each in begun]
-        evidence += [each.line for each in begun]
-    return problems, evidence
+    hooks, died = ORDERS[case.trial.framework].hooks, not processes.ended(case, operations)
+    return problems + [
+        (f"{each.f} never ended", each.line)
+        for each in begun
+        if not (died and all(_may_be_in(each, later, hooks) for later in operations if later.line > each.line))
+    ]
 
 
-def _starts_afresh(operation: Operation) -> bool:
-    """In a process of its own, which knows nothing of what one before it was in."""
-    return (operation.f, operation.type) == ("trial", "invoke")
+def _stamp(operation: Operation) -> tuple[str, str | None, int | None, int | None]:
+    return operation.f, operation.stage, operation.epoch, operation.batch
+
+
+def _may_be_in(outer: Operation, inner: Operation, hooks: Collection[str]) -> bool:
+    """Whether what comes after a beginning may be part of what began: a hook may call others of its own object."""
+    (owner, _, _), (other, _, hook) = outer.f.rpartition("."), inner.f.rpartition(".")
+    if inner.f != STEP and hook not in hooks:
+        return True  # it was noted in it
+    return inner.type != "info" and STEP not in (outer.f, inner.f) and owner == other and outer.f != inner.f
+
+
+def _epochs(case: Case, operations: Sequence[Operation]) -> list[Problem]:
+    problems = []
+    order = ORDERS[case.trial.framework]
+    for start, end in ((order.epoch_start[0], order.epoch_end[0]), (order.validation[0][-1], order.validation[1][0])):
+        begun: Operation | None = None
+        for operation in operations:
+            if operation.type != "info" or operation.stage == "sanity" or operation.f not in (start, end):
+                continue
+            starts = operation.f == start
+            if starts == (begun is not None):
+                came = f"came {'twice' if starts else 'first'}"
+            elif begun and begun.epoch != operation.epoch:
+                came = f"came in epoch {begun.epoch}"
+            else:
+                came = ""
+            if came:
+                problems.append((f"{operation.f} of epoch {operation.epoch} {came}", operation.line))
+            begun = operation if starts else None
+    return problems

@@ -8,25 +8,33 @@ from collections import Counter
 from harness.checkers.case import Case
 from harness.findings import Finding
 
+KINDS = ("lost", "doubled", "premature")
+
 
 def check(case: Case) -> list[Finding]:
-    """One finding, on the file, if the scenario keeps one."""
+    """Three findings on the file, if the scenario keeps one: is a record lost, doubled, or premature?"""
     record = case.scenario.record
     if record is None:
         return []
+    names = {kind: f"{record.file} {kind}" for kind in KINDS}
     kept = case.history.first("record")
     if kept is None:
-        return [case.property_finding("record", record.file, "unknown", message="nobody looked at it")]
+        return [
+            case.property_finding("record", name, "unknown", message="nobody looked at it") for name in names.values()
+        ]
     held = Counter(epoch for line in kept.value["lines"] if (epoch := record.epoch_of(line)) is not None)
     complete = {epoch for epoch in range(case.planned_epochs) if _is_complete(case, epoch)}
     lost = [epoch for epoch in sorted(complete - held.keys()) if _is_past(case, epoch)]
-    problems = [f"epoch {epoch} is complete, and not recorded" for epoch in lost]
-    problems += [f"epoch {epoch} is recorded {times} times" for epoch, times in sorted(held.items()) if times > 1]
-    problems += [f"epoch {epoch} is recorded, and not complete" for epoch in sorted(held.keys() - complete)]
+    problems = {
+        "lost": [f"epoch {epoch} is complete, and not recorded" for epoch in lost],
+        "doubled": [f"epoch {epoch} is recorded {times} times" for epoch, times in sorted(held.items()) if times > 1],
+        "premature": [f"epoch {epoch} is recorded, and not complete" for epoch in sorted(held.keys() - complete)],
+    }
     return [
         case.property_finding(
-            "record", record.file, "violated" if problems else "ok", message="; ".join(problems), evidence=[kept.line]
+            "record", names[kind], "violated" if found else "ok", message="; ".join(found), evidence=[kept.line]
         )
+        for kind, found in problems.items()
     ]
 
 

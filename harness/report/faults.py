@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.faults.fault import NONE
-from harness.findings import OF_CELLS, Finding
+from harness.findings import GRAVITY, OF_CELLS, Finding
 from harness.history import reader
 from harness.history.reader import Operation
 from harness.report.runs import CELLS, FIGURES, FINE, Run
@@ -40,7 +40,7 @@ class Trial:
         cells: one for each hook of the matrix; None where it was not judged.
         ended: how its process did; empty if nobody saw it.
         told: what the caller of `fit` got; empty if the process was gone by then, or that is not known.
-        process, caller, record: the findings on that; None where it was not judged.
+        process, caller, record: the findings on that, of several the gravest; None where it was not judged.
         figures: verdict → how many.
         further: what else is not ok, or not as expected.
         lines: of its history, from a little before the fault to the end, and whatever a cell rests on; abridged.
@@ -169,7 +169,7 @@ def _owner(hook: str) -> str:
 def _trial(run: Run, anchor: str, hooks: Sequence[str], findings: Sequence[Finding]) -> Trial:
     cells = {finding.aggregate: finding for finding in findings if _is_cell(finding)}
     process, caller, record = (
-        next((finding for finding in findings if finding.checker == checker), None)
+        max((finding for finding in findings if finding.checker == checker), key=_gravity, default=None)
         for checker in ("process", "exception", "record")
     )
     figures = [finding for finding in findings if finding.checker == FIGURES]
@@ -199,6 +199,10 @@ def _trial(run: Run, anchor: str, hooks: Sequence[str], findings: Sequence[Findi
         history=f"{path.parent.name}/{path.name}",
         lines=_lines(run, findings[0].trial, operations, {line for cell in cells.values() for line in cell.evidence}),
     )
+
+
+def _gravity(finding: Finding) -> tuple[bool, int]:
+    return not finding.as_expected, GRAVITY.index(finding.verdict)
 
 
 def _ended(operations: Iterable[Operation]) -> str:

@@ -55,14 +55,14 @@ RELIABLE = {
 
 # What a loader says of its length is all there is to go by; data to validate on that has none ends where it ends.
 LENGTHS = [
-    Expect("violated", checker="record", fault=fault)
+    Expect("violated", "*premature", checker="record", fault=fault)
     for fault in ("loader.length_too_short*", "loader.runs_dry.validation", "loader.empty_epoch.validation")
 ]
 # The line is written when the hook runs, whatever the epoch has seen.
 WRITTEN_TOO_EARLY = [
     *LENGTHS,
     *(
-        Expect("violated", checker="record", fault=fault)
+        Expect("violated", "*premature", checker="record", fault=fault)
         for fault in ("loader.runs_dry", "loader.empty_epoch", "loader.never_ends", "process.stop_requested")
     ),
 ]

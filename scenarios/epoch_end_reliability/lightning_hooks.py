@@ -85,7 +85,7 @@ FIGURES = [
 ]
 # The line is written when the hook runs, whatever the epoch has seen.
 WRITTEN_TOO_EARLY = [
-    Expect("violated", checker="record", fault=fault)
+    Expect("violated", "*premature", checker="record", fault=fault)
     for fault in (
         "loader.runs_dry*", "loader.length_too_long", "loader.length_too_short*", "loader.empty_epoch*",
         "process.stop_requested", "process.max_time",

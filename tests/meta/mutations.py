@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from types import FunctionType
 
 from harness import claims, findings
-from harness.checkers import CHECKERS, aggregates, cells, faults, place, reports
+from harness.checkers import CHECKERS, aggregates, cells, faults, histories, place, processes, reports
 from harness.faults.fault import KINDS
 from harness.history.reader import History
 from harness.oracle import lightning_loop, loops, measured, predictions, quantities
@@ -325,6 +325,31 @@ def takes_an_epoch_whose_loader_ran_dry_for_complete(check):
     return lambda case: check(replace(case, workload=replace(case.workload, train=case.workload.train[:1])))
 
 
+def excuses_every_epoch(check):
+    swap(aggregates._is_aimed_at, lambda _: lambda *_: True)
+    return check
+
+
+def takes_every_epoch_for_one_without_a_fault(check):
+    swap(aggregates._is_aimed_at, lambda _: lambda *_: False)
+    return check
+
+
+def takes_nothing_for_due(check):
+    swap(aggregates._ended, lambda _: lambda *_: set())
+    return check
+
+
+def takes_every_process_for_one_that_died(check):
+    swap(processes.ended, lambda _: lambda *_: False)
+    return check
+
+
+def takes_every_process_for_one_that_ended(check):
+    swap(processes.ended, lambda _: lambda *_: True)
+    return check
+
+
 def takes_every_fault_for_none(check):
     return lambda case: check(replace(case, trial=replace(case.trial, faults=())))
 
@@ -622,6 +647,8 @@ PARTS = {
                 *OF_PASSES, blind_to_validation, expects_whatever_is_found, takes_a_wrong_figure_for_a_known_bias,
                 lets_the_mildest_epoch_stand_for_all, takes_every_pass_for_the_first, expects_the_same_of_every_version,
                 names_nothing_undeclared, expects_the_truth_where_a_figure_is_none, leaves_out_what_was_not_seen,
+                excuses_every_epoch, takes_every_epoch_for_one_without_a_fault, takes_nothing_for_due,
+                takes_every_process_for_one_that_died,
             ),
             "hook": (*OF_PASSES, blind_to_validation, expects_the_same_of_every_version),
             "samples": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
@@ -630,7 +657,7 @@ PARTS = {
             "metric_state": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
             "training": OF_PASSES,
             "process": (*OF_CHECKERS, stands_at_the_beginning, excuses_nothing, takes_every_fault_for_none),
-            "bracket": OF_PASSES,
+            "bracket": (*OF_PASSES, takes_every_process_for_one_that_died, takes_every_process_for_one_that_ended),
             "order": (*OF_PASSES, blind_to_validation, expects_another_version),
             "epoch_end": (*OF_PASSES, blind_to_validation),
             "exception": (*OF_CHECKERS, takes_every_fault_for_none),
@@ -643,6 +670,12 @@ PARTS = {
         plant=lambda name, change: swap(getattr(faults, name), change),
         tests=("tests/unit/test_fault_checkers.py",),
         mistakes={"check": (finds_nothing, finds_all_as_expected, never_satisfied, shows_no_evidence, says_nothing)},
+    ),
+    "histories": Part(
+        names={"check"},
+        plant=lambda name, change: swap(getattr(histories, name), change),
+        tests=("tests/unit/test_fault_checkers.py",),
+        mistakes={"check": (finds_nothing, finds_all_as_expected, shows_no_evidence, says_nothing)},
     ),
     "rules": Part(
         names={field.name for field in fields(Rules)},

@@ -307,7 +307,7 @@ def callbacks_told_of_no_exception():
         inner(trainer, hook_name, *args, **kwargs)
 
 
-@plant(caught_by=("record", "epochs.log"), fault="step.exception")
+@plant(caught_by=("record", "epochs.log premature"), fault="step.exception")
 def epoch_ends_after_an_exception():
     """The hooks that end an epoch are called for one that an exception has ended."""
     _call_before_on_exception("on_train_epoch_end")

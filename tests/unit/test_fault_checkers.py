@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from histories import Operation, Operations, batch, ended, found, objections, shown
 
-from harness.checkers import judge
+from harness.checkers import aggregates, judge
 from harness.checkers.case import Case
 from harness.engine.trial import Trial
 from harness.environment import Environment
@@ -198,6 +198,19 @@ def raised_in_a_callback() -> Operations:
     return Operations([*start(), *an_epoch(0), *before, *raised, *told])
 
 
+def raised_after_the_end_of_epoch_1() -> Operations:
+    """In a callback that comes after what recording itself notes."""
+    raised = strikes(CALLBACK_RAISES, thrown(CALLBACK_RAISES))
+    told = [*told_of_exception(), *failed(**thrown(CALLBACK_RAISES), recorded=[0, 1])]
+    return Operations([*start(), *an_epoch(0), *an_epoch(1), *raised, *told])
+
+
+def keras_epoch_end(epoch: int) -> Operations:
+    noted = Operations()
+    noted.add("on_epoch_end", "info", stage="train", epoch=epoch)
+    return noted
+
+
 def empty_epoch() -> Operations:
     """The epoch ends without a batch, and without validation; callbacks see the figures of the one before."""
     shown = {"train_mean": encode_number(1.5), "val_mean": encode_number(4.5)}
@@ -220,7 +233,14 @@ def hung() -> Operations:
 def interrupted() -> Operations:
     """Since 2.4, Lightning leaves by `sys.exit`."""
     history = until_batch_1(INTERRUPTED)
-    history.add("batch", "fail", {"ids": (2, 3), "exception": "KeyboardInterrupt", "message": ""}, stage="train")
+    history.add(
+        "batch",
+        "fail",
+        {"ids": (2, 3), "exception": "KeyboardInterrupt", "message": ""},
+        stage="train",
+        epoch=1,
+        batch=1,
+    )
     return Operations([*history, *told_of_exception(), *failed("SystemExit", "1", recorded=[0])])
 
 
@@ -237,6 +257,16 @@ def stopped() -> Operations:
     return Operations([*start(), *an_epoch(0), *epoch_1, *through(), *completed([0, 1])])
 
 
+def raised_in_keras(exception: str, message: str) -> Operations:
+    """`RAISES`, and what reaches the caller."""
+    history = until_batch_1(RAISES, thrown(RAISES))
+    return Operations([*history, *failed(exception, message, recorded=[0])])
+
+
+def of_keras(case: Case) -> Case:
+    return replace(case, trial=replace(case.trial, framework="keras"))
+
+
 def nan_in_every_step() -> Operations:
     epoch_1 = an_epoch(1)
     for index in range(2):
@@ -248,9 +278,10 @@ def nan_in_every_step() -> Operations:
 
 EMPTY_AS_EXPECTED = (
     Expect("violated", f"*{CLOSE_TRAINING}", "epoch_end"),
-    Expect("violated", checker="record"),
+    Expect("violated", "epochs premature", "record"),
     Expect("wrong", "train_mean*", "aggregate"),
 )
+FINE_RECORD = {"epochs lost": "ok", "epochs doubled": "ok", "epochs premature": "ok"}
 FINE = {
     NONE: ((), healthy, ()),
     "an exception": ((RAISES,), raised, ()),
@@ -300,6 +331,38 @@ def test_every_checker_has_a_say_on_a_trial_under_a_fault(case):
         "fault", "aggregate", "bracket", "order", "epoch_end", "exception", "on_exception", "cell", "record",
         "process",
     }  # fmt: skip
+
+
+class TestHistories:
+    """One that was damaged shows nothing."""
+
+    @pytest.mark.parametrize(
+        ("of", "what"),
+        [
+            ({"f": "plan"}, "plan"),
+            ({"f": "trial", "type": "ok"}, "end of the trial"),
+            ({"f": "record"}, "record"),
+            ({"f": "exit"}, "exit"),
+        ],
+        ids=lambda of: of["f"] if isinstance(of, dict) else "",
+    )
+    def test_a_line_that_is_doubled_is_named(self, case, of, what):
+        doubled = case(healthy().twice(**of))
+        (finding,) = judge(doubled)
+        assert (finding.checker, finding.verdict, finding.as_expected) == ("history", "unknown", False)
+        assert (finding.message, shown(doubled, finding)) == (
+            f"damaged: there is a second line of the {what}",
+            [of["f"]],
+        )
+
+    def test_two_ends_of_one_process_are_too_many(self, case):
+        (finding,) = judge(case(raised().preceded_by(completed()[:1], f="record"), RAISES))
+        assert finding.message == "damaged: there is a second line of the end of the trial"
+
+    def test_a_process_that_follows_another_has_lines_of_its_own(self, case):
+        again = [*start(), *an_epoch(1), *an_epoch(2), *through(), *completed()]
+        resumed = case(Operations([*raised().until(f="record"), *again]), RAISES)
+        assert {each.checker for each in judge(resumed)} > {"process"}
 
 
 class TestFaults:
@@ -483,8 +546,59 @@ class TestBrackets:
         assert message in finding.message.split("; ")
         assert shown(unbalanced, finding)[: len(evidence)] == evidence
 
+    @pytest.mark.parametrize(
+        ("history", "fault"),
+        [(raised(), RAISES), (killed(), KILLED), (hung(), HANGS)],
+        ids=["raised", "killed", "hung"],
+    )
+    @pytest.mark.parametrize(
+        "of",
+        [
+            {"f": "batch", "stage": "train", "batch": 1},
+            {"f": "batch", "stage": "validation"},
+            {"f": f"Log.{CLOSE_TRAINING}"},
+            {"f": CLOSE_TRAINING},
+        ],
+        ids=str,
+    )
+    def test_what_ended_before_has_an_end_however_training_did(self, case, history, fault, of):
+        unbalanced = case(history.without(**of, type="ok", epoch=0), fault)
+        finding = found(unbalanced, "bracket", self.NAME)
+        assert (finding.verdict, finding.as_expected, finding.message) == ("violated", False, f"{of['f']} never ended")
+        assert shown(unbalanced, finding) == [of["f"]]
+
+    def test_the_step_that_raised_has_an_end(self, case):
+        finding = found(case(raised().without(f="batch", type="fail"), RAISES), "bracket", self.NAME)
+        assert (finding.verdict, finding.message) == ("violated", "batch never ended")
+
+    @pytest.mark.parametrize("tampered", [{"epoch": 2}, {"batch": 0}, {"stage": "validation"}], ids=str)
+    def test_an_end_is_of_the_step_that_began(self, case, tampered):
+        history = raised()
+        index = next(i for i, each in enumerate(history) if (each["f"], each["type"]) == ("batch", "fail"))
+        history[index] = {**history[index], **tampered}
+        finding = found(case(history, RAISES), "bracket", self.NAME)
+        assert (finding.verdict, finding.message) == ("violated", "batch ended, and had not begun; batch never ended")
+
+    @pytest.mark.parametrize("f", [CLOSE_TRAINING, CLOSE_VALIDATION])
+    def test_an_epoch_that_ends_is_the_one_that_began(self, case, f):
+        history = healthy()
+        index = next(
+            i for i, each in enumerate(history) if (each["f"], each["type"], each.get("epoch")) == (f, "info", 1)
+        )
+        history[index] = {**history[index], "epoch": 0}
+        shifted = case(history)
+        finding = found(shifted, "bracket", self.NAME)
+        assert (finding.verdict, finding.message) == ("violated", f"{f} of epoch 0 came in epoch 1")
+        assert shown(shifted, finding) == [f]
+
     def test_what_a_process_was_in_when_it_died_has_no_end(self, case):
         assert found(case(killed(), KILLED), "bracket", self.NAME).verdict == "ok"
+
+    @pytest.mark.parametrize(("inner", "verdict"), [("Log.on_train_end", "ok"), ("Other.on_train_end", "violated")])
+    def test_nor_have_hooks_of_one_object_that_it_was_in_one_within_the_other(self, case, inner, verdict):
+        within = [*hook("Log.on_fit_end")[:1], *hook(inner), *hook(inner)[:1]]
+        history = killed().without(f="batch", epoch=1, batch=1).preceded_by(within, f="record")
+        assert found(case(history, KILLED), "bracket", self.NAME).verdict == verdict
 
     def test_a_process_that_follows_it_starts_afresh(self, case):
         again = [*start(), *an_epoch(1), *an_epoch(2), *through(), *completed()]
@@ -571,7 +685,7 @@ class TestExceptions:
         error = {"exception": "KeyError", "message": "'features'"}
         history = raised().with_value(error, f="fault").with_value({**error, "where": ""}, f="trial", type="fail")
         finding = found(case(history, RAISES), "exception", "caller")
-        assert not finding.as_expected
+        assert (finding.verdict, finding.expected_verdict, finding.as_expected) == ("violated", "ok", False)
         assert finding.message == "KeyError reached the caller, and InjectedError was to"
 
     def test_one_that_nothing_raised_is_told(self, case):
@@ -586,6 +700,21 @@ class TestExceptions:
         finding = found(case(through_it, TERMINATED), "exception", "caller")
         assert not finding.as_expected
         assert finding.message == "nothing reached the caller, and SIGTERMException was to"
+
+    @pytest.mark.parametrize(
+        ("exception", "message", "as_expected"),
+        [
+            ("UnknownError", f"Graph execution error: {RAISES.message}", True),
+            ("UnknownError", "Graph execution error", False),
+            ("KeyError", RAISES.message, False),
+        ],
+    )
+    def test_one_that_is_known_to_change_is_the_one_that_is_known_and_says_what_it_was(
+        self, case, exception, message, as_expected
+    ):
+        changed = of_keras(case(raised_in_keras(exception, message), RAISES))
+        finding = found(changed, "exception", "caller")
+        assert (finding.verdict, finding.as_expected) == ("violated", as_expected)
 
     def test_of_a_trial_that_raises_by_itself_only_what_it_promised_is_judged(self, case):
         by_itself = case(raised().without(f="fault"))
@@ -632,6 +761,69 @@ class TestExceptions:
     @pytest.mark.parametrize(("history", "fault"), [(killed(), KILLED), (hung(), HANGS)])
     def test_of_a_process_that_is_not_there_any_more_nobody_is_told(self, case, history, fault):
         assert {"exception", "on_exception"}.isdisjoint(each.checker for each in judge(case(history, fault)))
+
+
+class TestAggregates:
+    @pytest.mark.parametrize(
+        ("name", "stage"), [("train_mean (callback_metrics)", "train"), ("val_mean (callback_metrics)", "validation")]
+    )
+    @pytest.mark.parametrize("epoch", range(EPOCHS))
+    def test_a_figure_that_is_not_reported_of_a_pass_that_ended_is_missing(self, case, name, stage, epoch):
+        silent = nan_in_every_step().with_value({}, f="callback_metrics", stage=stage, epoch=epoch)
+        finding = found(case(silent, NAN_LOSS), "aggregate", name)
+        assert (finding.verdict, finding.as_expected, finding.epoch) == ("missing", False, epoch)
+
+    def test_nor_may_it_be_missing_before_training_fails(self, case):
+        silent = raised().with_value({}, f="callback_metrics", stage="train", epoch=0)
+        finding = found(case(silent, RAISES), "aggregate", "train_mean (callback_metrics)")
+        assert (finding.verdict, finding.as_expected, finding.epoch) == ("missing", False, 0)
+
+    @pytest.mark.parametrize(("epoch", "verdict"), [(0, "missing"), (1, "exact")])
+    def test_of_the_epoch_that_training_failed_in_it_may_be(self, case, epoch, verdict):
+        """A logger is told when the hooks of an epoch's end are over."""
+        silent = raised_after_the_end_of_epoch_1().without(f="callback_metrics", stage="train", epoch=epoch)
+        finding = found(case(silent, CALLBACK_RAISES), "aggregate", "train_mean (callback_metrics)")
+        assert (finding.verdict, finding.as_expected) == (verdict, verdict == "exact")
+
+    def test_of_an_epoch_without_a_batch_there_needs_to_be_none(self, case):
+        silent = empty_epoch().with_value({}, f="callback_metrics", epoch=1)
+        finding = found(case(silent, EMPTY), "aggregate", "train_mean (callback_metrics)")
+        assert (finding.verdict, [each.epoch for each in finding.per_epoch]) == ("exact", [0, 2])
+
+    def test_in_keras_figures_of_validation_are_due_when_the_epoch_ends(self, case):
+        history = Operations(
+            operation
+            for epoch in range(EPOCHS)
+            for operation in (*step("train", epoch, 0), *step("validation", epoch, 0), *keras_epoch_end(epoch))
+        )
+        silent = Operations([*start(), *history, *strikes(STOPPED), *completed()])
+        aggregate = Aggregate("val_mean", of=mean_of_outputs, stage="validation")
+        told = of_keras(case(silent, STOPPED, aggregates=(aggregate,)))
+        assert [each.verdict for each in aggregates.check(told)] == ["missing"]
+        assert {each.verdict for each in aggregates.check(told)[0].per_epoch} == {"missing"}
+
+    @pytest.mark.parametrize(("epoch", "as_expected"), [(0, False), (1, True), (2, False)])
+    def test_what_is_expected_is_so_in_the_epoch_that_the_fault_is_aimed_at(self, case, epoch, as_expected):
+        figures = {"train_mean": 100.0, "val_mean": encode_number(4.5 + epoch)}
+        wrong = nan_in_every_step().with_value(figures, f="callback_metrics", stage="train", epoch=epoch)
+        expects = [Expect("wrong", "train_mean*", "aggregate", fault="step.nan_loss")]
+        finding = found(case(wrong, NAN_LOSS, expects=expects), "aggregate", "train_mean (callback_metrics)")
+        message = f"epoch {epoch} is wrong, predicted exact"
+        assert (finding.verdict, finding.as_expected, finding.message == message) == (
+            "wrong", as_expected, not as_expected
+        )  # fmt: skip
+
+    def test_a_fault_of_the_whole_training_is_aimed_at_every_epoch(self, case):
+        wrong = healthy().with_value({"train_mean": 100.0}, f="callback_metrics", stage="train", epoch=2)
+        fault = Fault("loader", "length_too_short", epoch=0)
+        noted = Operations([*wrong[:2], *strikes(fault), *wrong[2:]])
+        told = case(noted, fault, expects=[Expect("wrong", "train_mean*", "aggregate")])
+        assert found(told, "aggregate", "train_mean (callback_metrics)").as_expected
+
+    def test_without_a_fault_it_is_so_anywhere(self, case):
+        wrong = healthy().with_value({"train_mean": 100.0}, f="callback_metrics", stage="train", epoch=2)
+        told = case(wrong, expects=[Expect("wrong", "train_mean*", "aggregate")])
+        assert found(told, "aggregate", "train_mean (callback_metrics)").as_expected
 
 
 class TestCells:
@@ -685,51 +877,60 @@ class TestCells:
 
 class TestRecord:
     @pytest.mark.parametrize(
-        ("lines", "message"),
+        ("lines", "kind", "message"),
         [
-            ("02", "epoch 1 is complete, and not recorded"),
-            ("0112", "epoch 1 is recorded 2 times"),
-            ("0123", "epoch 3 is recorded, and not complete"),
-            ("1133", "epoch 0 is complete, and not recorded; epoch 2 is complete, and not recorded; "
-                     "epoch 1 is recorded 2 times; epoch 3 is recorded 2 times; epoch 3 is recorded, and not complete"),
+            ("02", "lost", "epoch 1 is complete, and not recorded"),
+            ("0112", "doubled", "epoch 1 is recorded 2 times"),
+            ("0123", "premature", "epoch 3 is recorded, and not complete"),
+            ("1133", "lost", "epoch 0 is complete, and not recorded; epoch 2 is complete, and not recorded"),
+            ("1133", "doubled", "epoch 1 is recorded 2 times; epoch 3 is recorded 2 times"),
+            ("1133", "premature", "epoch 3 is recorded, and not complete"),
         ],
-        ids=["lost", "doubled", "premature", "all at once"],
-    )  # fmt: skip
-    def test_what_is_wrong_with_it_is_told(self, case, lines, message):
+    )
+    def test_what_is_wrong_with_it_is_told(self, case, lines, kind, message):
         kept = case(healthy().with_value({"lines": list(lines)}, f="record"))
-        finding = found(kept, "record", "epochs")
+        finding = found(kept, "record", f"epochs {kind}")
         assert (finding.verdict, finding.as_expected, finding.message) == ("violated", False, message)
         assert shown(kept, finding) == ["record"]
 
+    def test_what_is_expected_of_one_kind_excuses_no_other(self, case):
+        expects = [Expect("violated", "*premature", "record")]
+        kept = case(healthy().with_value({"lines": list("1133")}, f="record"), expects=expects)
+        assert objections(kept) == [("record", "epochs lost", "violated"), ("record", "epochs doubled", "violated")]
+
     def test_an_epoch_that_was_cut_off_may_not_be_recorded(self, case):
         premature = raised().with_value({"lines": ["0", "1"]}, f="record")
-        assert found(case(premature, RAISES), "record", "epochs").message == "epoch 1 is recorded, and not complete"
+        assert (
+            found(case(premature, RAISES), "record", "epochs premature").message
+            == "epoch 1 is recorded, and not complete"
+        )
 
     def test_an_epoch_whose_validation_was_cut_off_is_not_complete(self, case):
         premature = raised_in_validation().with_value({"lines": ["0", "1"]}, f="record")
-        finding = found(case(premature, RAISES_IN_VALIDATION), "record", "epochs")
+        finding = found(case(premature, RAISES_IN_VALIDATION), "record", "epochs premature")
         assert finding.message == "epoch 1 is recorded, and not complete"
 
     def test_an_epoch_with_a_batch_too_many_is_not_complete(self, case):
         extra = Operations({**each, "batch": 2} for each in step("train", 1, 1))
         more = healthy().preceded_by(extra, f="on_validation_epoch_start", epoch=1)
-        assert found(case(more), "record", "epochs").message == "epoch 1 is recorded, and not complete"
+        assert found(case(more), "record", "epochs premature").message == "epoch 1 is recorded, and not complete"
 
     def test_an_epoch_that_training_failed_at_the_end_of_may_be_missing(self, case):
         kept = raised_in_a_callback().with_value({"lines": ["0"]}, f="record")
-        assert verdicts(case(kept, CALLBACK_RAISES), "record") == {"epochs": "ok"}
+        assert verdicts(case(kept, CALLBACK_RAISES), "record") == FINE_RECORD
 
     def test_one_before_that_may_not(self, case):
         kept = raised_in_a_callback().with_value({"lines": ["1"]}, f="record")
-        assert found(case(kept, CALLBACK_RAISES), "record", "epochs").message == "epoch 0 is complete, and not recorded"
+        finding = found(case(kept, CALLBACK_RAISES), "record", "epochs lost")
+        assert finding.message == "epoch 0 is complete, and not recorded"
 
     def test_lines_that_are_of_no_epoch_are_no_matter(self, case):
         kept = healthy().with_value({"lines": ["begun", "0", "1", "2"]}, f="record")
         record = Record("epochs", lambda line: int(line) if line.isdigit() else None)
-        assert verdicts(case(kept, record=record), "record") == {"epochs": "ok"}
+        assert verdicts(case(kept, record=record), "record") == FINE_RECORD
 
     def test_a_file_that_nobody_looked_at_is_unknown(self, case):
-        finding = found(case(healthy().without(f="record")), "record", "epochs")
+        finding = found(case(healthy().without(f="record")), "record", "epochs lost")
         assert (finding.verdict, finding.message) == ("unknown", "nobody looked at it")
 
     def test_a_scenario_that_keeps_none_is_not_judged(self, case):
@@ -769,6 +970,23 @@ class TestProcess:
     def test_one_that_ended_though_its_fault_was_to_hang_is_told(self, case):
         over = Operations([*hung().until(f="record"), *failed("TimeoutError", "no batch", [0])])
         assert ("process", "exit", "ok") in objections(case(over, HANGS))
+
+    @pytest.mark.parametrize(
+        "exit",
+        [
+            {"status": -11},
+            {"status": -9, "timed_out": True, "left_behind": 3},
+            {"status": -9, "timed_out": True, "leftovers": ["/dev/shm/a"]},
+        ],
+        ids=str,
+    )
+    def test_where_it_is_to_hang_nothing_else_may_happen_to_it(self, case, exit):
+        finding = found(case(hung().with_value(ended(**exit), f="exit"), HANGS), "process", "exit")
+        assert (finding.verdict, finding.as_expected) == ("violated", False)
+
+    def test_one_that_hangs_after_the_trial_is_over_is_told_though_its_fault_was_to_hang(self, case):
+        over = hung().preceded_by(completed()[:1], f="record")
+        assert ("process", "exit", "violated") in objections(case(over, HANGS))
 
     @pytest.mark.parametrize(
         "exit",

@@ -521,7 +521,9 @@ def test_what_is_not_ok_under_a_fault_is_told_in_its_row(
         [
             of_fault(finding, "step.raise", "process", "exit", "ok"),
             of_fault(finding, "step.raise", "exception", "caller", "violated", message="another reached the caller"),
-            of_fault(finding, "step.raise", "record", "epochs.log", "violated", expected="ok", message="epoch 1 lacks"),
+            of_fault(
+                finding, "step.raise", "record", "epochs.log lost", "violated", expected="ok", message="epoch 1 lacks"
+            ),
             of_fault(finding, "step.raise", "epoch_end", "Log.on_train_epoch_end", "violated"),
             of_fault(finding, "step.raise", "order", "hooks", "ok"),
             of_fault(finding, "step.raise", "aggregate", "val_loss", "exact"),
@@ -541,15 +543,20 @@ def test_what_no_column_is_for_is_told_in_the_last(make_run: MakeRun, finding: M
     run = make_run(
         [
             of_fault(finding, "step.raise", "cell", "*", "unknown", expected="ok", message="the checker itself failed"),
-            of_fault(finding, "step.raise", "record", "one.log", "ok"),
-            of_fault(finding, "step.raise", "record", "two.log", "violated"),
+            of_fault(finding, "step.raise", "record", "epochs.log lost", "ok"),
+            of_fault(finding, "step.raise", "record", "epochs.log doubled", "violated"),
+            of_fault(finding, "step.raise", "record", "epochs.log premature", "violated", expected="ok"),
         ]
     )
     _, text, _ = reports(tmp_path / "out", run)
     (matrix,) = faults.matrices(read([run]))
     assert matrix.hooks == ()
-    assert [found.aggregate for found in matrix.tables[0].trials[0].further] == ["*", "two.log"]
-    assert "cell: `*` unknown: the checker itself failed **⚠ expected ok**<br>record: `two.log` violated |" in text
+    assert [found.aggregate for found in matrix.tables[0].trials[0].further] == ["*", "epochs.log doubled"]
+    assert "| violated **⚠ expected ok** | none |" in text
+    assert (
+        "cell: `*` unknown: the checker itself failed **⚠ expected ok**<br>record: `epochs.log doubled` violated |"
+        in text
+    )
 
 
 def test_a_cell_that_is_not_as_expected_is_marked(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
