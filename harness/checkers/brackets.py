@@ -10,6 +10,7 @@ from harness.history.reader import Operation
 from harness.oracle.loops import STEP
 
 Problem = tuple[str, int]  # in words, and the line that shows it
+RESUMES = "on_fit_start"  # a `fit` that goes on, in the same process, where the one before was cut off
 
 
 def check(case: Case) -> list[Finding]:
@@ -69,11 +70,15 @@ def _epochs(case: Case, operations: Sequence[Operation]) -> list[Problem]:
     order = ORDERS[case.trial.framework]
     for start, end in ((order.epoch_start[0], order.epoch_end[0]), (order.validation[0][-1], order.validation[1][0])):
         begun: Operation | None = None
+        resumed = False  # then an epoch may start once more, or go on
         for operation in operations:
+            resumed |= operation.f == RESUMES and begun is not None
             if operation.type != "info" or operation.stage == "sanity" or operation.f not in (start, end):
                 continue
             starts = operation.f == start
-            if starts == (begun is not None):
+            if resumed and starts and begun and begun.epoch == operation.epoch:
+                came = ""
+            elif starts == (begun is not None):
                 came = f"came {'twice' if starts else 'first'}"
             elif begun and begun.epoch != operation.epoch:
                 came = f"came in epoch {begun.epoch}"
@@ -81,5 +86,5 @@ def _epochs(case: Case, operations: Sequence[Operation]) -> list[Problem]:
                 came = ""
             if came:
                 problems.append((f"{operation.f} of epoch {operation.epoch} {came}", operation.line))
-            begun = operation if starts else None
+            begun, resumed = operation if starts else None, False
     return problems

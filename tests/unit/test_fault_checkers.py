@@ -501,6 +501,16 @@ class TestOrder:
 class TestBrackets:
     NAME = "hooks and steps"
 
+    @pytest.mark.parametrize(("resumed_by", "verdict"), [("on_fit_start", "ok"), ("on_train_start", "violated")])
+    def test_an_epoch_may_start_once_more_where_training_is_resumed(self, resumed_by, verdict, case):
+        cut_off = [*seen_by_callbacks("on_train_epoch_start", "train", 1), *step("train", 1, 0)]
+        resumed = Operations()
+        resumed.add(resumed_by, "info", stage="train", epoch=1)
+        epochs = [*an_epoch(0), *cut_off, *resumed, *an_epoch(1), *an_epoch(2)]
+        assert verdicts(case(Operations([*start(), *epochs, *through(), *completed()])), "bracket") == {
+            self.NAME: verdict
+        }
+
     @pytest.mark.parametrize(
         ("tampered", "message", "evidence"),
         [
