@@ -5,11 +5,11 @@ from typing import Any
 
 from harness.faults.fault import NONE
 from harness.history.encoding import decode_number, encode_number
+from harness.scenario import CELL_VERDICTS
 
 # From the mildest to the gravest: of several epochs, the gravest verdict stands for the trial.
 GRAVITY = ("ok", "exact", "biased", "unknown", "missing", "raised", "violated", "wrong")
-OF_CELLS = ("fired", "silent", "stale")
-DECIDED = frozenset((*GRAVITY, *OF_CELLS)) - {"unknown"}
+DECIDED = frozenset((*GRAVITY, *CELL_VERDICTS)) - {"unknown"}
 
 
 def in_words(workload: str, fault: str) -> str:

@@ -103,6 +103,11 @@ class Fault:
     def name(self) -> str:
         return f"{self.family}.{self.kind}"
 
+    def acts(self, moment: str, stage: str | None, epoch: int | None, batch: int | None) -> bool:
+        """Whether it is aimed there."""
+        aim = (self.rules.moment, self.stage, self.epoch)
+        return aim == (moment, stage, epoch) and self.batch in (None, batch)
+
     @property
     def message(self) -> str:
         """Of the exception that it raises, if that is ours."""

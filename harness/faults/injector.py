@@ -42,13 +42,11 @@ class Injector:
             kinds: names of the only ones that are asked for, such as `callback.raises_before`; empty for all.
             rank: of what asks; None for this process's own.
         """
-        place = (moment, stage, epoch, self.rank if rank is None else rank)
+        asking = self.rank if rank is None else rank
         return [
             fault
             for fault in self._waiting
-            if (fault.rules.moment, fault.stage, fault.epoch, fault.rank) == place
-            and (fault.batch is None or fault.batch == batch)
-            and (not kinds or fault.name in kinds)
+            if fault.acts(moment, stage, epoch, batch) and fault.rank == asking and (not kinds or fault.name in kinds)
         ]
 
     def fire(self, fault: Fault, batch: int | None = None, value: Any = None, step: int | None = None) -> None:

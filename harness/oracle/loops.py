@@ -308,8 +308,7 @@ class Loop:
         due = [
             fault
             for fault in self.plan.faults
-            if (fault.rules.moment, fault.stage, fault.epoch) == (moment, stage, epoch)
-            and fault.batch in (None, batch)
+            if fault.acts(moment, stage, epoch, batch)
             and (not kinds or fault.kind in kinds or fault.family in kinds)
             and (fault not in self.reached or fault.batch is None)
         ]

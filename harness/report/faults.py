@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.faults.fault import NONE
-from harness.findings import GRAVITY, OF_CELLS, Finding
+from harness.findings import GRAVITY, Finding
 from harness.history import reader
 from harness.history.reader import Operation
 from harness.report.runs import CELLS, FIGURES, FINE, Run
 from harness.report.tables import count
+from harness.scenario import CELL_VERDICTS
 
 BEFORE, MOST_LINES, AT_THE_EDGES = 5, 60, 8
 NO_SUCH_HOOK, NOT_JUDGED, NOT_RUN, NOT_SEEN = "no such hook", "not judged", "not run", "not so"
@@ -159,7 +160,7 @@ def _matrix(
 
 
 def _is_cell(finding: Finding) -> bool:
-    return finding.checker == CELLS and finding.verdict in OF_CELLS  # or else its checker failed
+    return finding.checker == CELLS and finding.verdict in CELL_VERDICTS  # or else its checker failed
 
 
 def _owner(hook: str) -> str:

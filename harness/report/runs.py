@@ -9,8 +9,9 @@ from typing import Any
 
 from harness.environment import Environment
 from harness.faults.fault import NONE
-from harness.findings import DECIDED, OF_CELLS, Finding, gravest
+from harness.findings import DECIDED, Finding, gravest
 from harness.run_directory import RunDirectory
+from harness.scenario import CELL_VERDICTS
 
 FIGURES = "aggregate"
 CELLS = "cell"
@@ -150,7 +151,7 @@ def headline(run: Run) -> Headline:
 def cells(findings: Iterable[Finding]) -> dict[str, int]:
     """Verdict → how many hooks under faults; none if none was judged."""
     counted = Counter(finding.verdict for finding in findings if finding.checker == CELLS)
-    return {verdict: counted[verdict] for verdict in OF_CELLS if counted}
+    return {verdict: counted[verdict] for verdict in CELL_VERDICTS if counted}
 
 
 def unfinished(run: Run) -> str:

@@ -9,11 +9,11 @@ import pytest
 
 from harness import run_directory
 from harness.errors import UsageError
-from harness.findings import GRAVITY, OF_CELLS, EpochVerdict, Finding
+from harness.findings import GRAVITY, EpochVerdict, Finding
 from harness.history.encoding import encode_array
 from harness.history.recorder import Recorder
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
-from harness.scenario import CLAIM_VERDICTS
+from harness.scenario import CELL_VERDICTS, CLAIM_VERDICTS
 from harness.schemas import schema
 
 KINDS = ("manifest", "finding", "operation", "timing", "claims", "compare", "bench")
@@ -107,7 +107,7 @@ def test_schemas_are_schemas(kind: str) -> None:
 
 
 def test_schemas_name_the_verdicts_that_there_are() -> None:
-    assert schema("finding")["$defs"]["verdict"]["enum"] == [*GRAVITY, *OF_CELLS]
+    assert schema("finding")["$defs"]["verdict"]["enum"] == [*GRAVITY, *CELL_VERDICTS]
     assert schema("claims")["$defs"]["verdict"]["enum"] == list(CLAIM_VERDICTS)
 
 
