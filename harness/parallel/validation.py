@@ -123,8 +123,8 @@ class Validation:
         """Validate the weights of a slot, as a pickled `Request` says.
 
         Raises:
-            RuntimeError: the validation changed weights or buffers, which in training one after the other would have
-                gone on with the changed ones.
+            RuntimeError: the validation changed weights or buffers, with which sequential training would have gone on
+                (seen on the CPU only, where the module has no copy of them).
         """
         slot, pickled = slot_and_request
         request: Request = pickle.loads(pickled)
@@ -133,11 +133,11 @@ class Validation:
         if request.epoch == SANITY:
             self._sanity.validate(self._module, self._loaders, verbose=False)
             return Figures((), {}, {}, {}, "")
-        before = digest(self._tensors)
+        weights, before = digest(self._tensors), self._slots.sum(slot)
         trainer = self._trainer
         trainer.fit_loop.load_state_dict(dict(request.loops))
         trainer.validate(self._module, self._loaders, verbose=False)
-        if digest(self._tensors) != before:
+        if self._slots.sum(slot) != before:
             raise RuntimeError(
                 "validation changed weights or buffers of the module, which the training would have to go on with: "
                 "leave this validation sequential"
@@ -147,7 +147,7 @@ class Validation:
             callback={name: value.detach().cpu() for name, value in trainer.callback_metrics.items()},
             progress_bar=dict(trainer.progress_bar_metrics),
             logged={name: value.detach().cpu() for name, value in trainer.logged_metrics.items()},
-            digest=before,
+            digest=weights,
         )
 
     def _load(self, slot: int, request: Request) -> None:

@@ -70,6 +70,11 @@ class Slots:
         for name, view in self.views[slot].items():
             view.copy_(tensors[name].detach())
 
+    def sum(self, slot: int) -> int:
+        """Of the 64-bit words of a slot, modulo 2**64: ten times faster than a digest, and enough to see that something
+        has been updated."""
+        return int(self.whole(slot).view(torch.int64).sum())
+
     def __getstate__(self) -> dict[str, Any]:
         return {"count": self.count, "layout": self._layout, "stride": self._stride, "file": DupFd(self._file)}
 

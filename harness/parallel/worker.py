@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -104,7 +104,8 @@ def _work(make: Callable[[], Answer], end: socket.socket, parent: int) -> None:
                 reply = RAISED, traceback.format_exc()
             channel.send(reply)
         del answer
-        gc.collect()  # workers of a loader end in order
+        if active_children():  # workers of a loader end in order, once it is gone
+            gc.collect()
     except (EOFError, OSError):
         pass  # the process that trains is gone
     finally:
