@@ -18,7 +18,7 @@ from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.payload import Forked, loaders_of, pickled
 from harness.parallel.refusals import CannotValidateInParallel
-from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate
+from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate, validates
 from harness.parallel.supervisor import Death, Supervisor, Ticket
 from harness.parallel.validation import SANITY, Figures, Request, Setting, Validation
 from harness.parallel.weights import Slots, tensors_of
@@ -110,7 +110,7 @@ class Running:
         if self._late.beyond(epoch.number):
             reason = f"training was to stop after epoch {self._late.stopped}"
             self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", reason))
-        elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not (trainer.is_last_batch or trainer.should_stop):
+        elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
             self.supervisor.hand_in(Ticket(epoch, None, b"", NOT_DUE))
         else:
             self._hand_over(epoch)
@@ -263,7 +263,7 @@ def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Settin
         "log_every_n_steps": trainer.log_every_n_steps,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
-    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.threads)
+    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads)
 
 
 def _seed(epoch: int) -> int:
