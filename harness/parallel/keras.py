@@ -44,9 +44,9 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     NaN for epochs that are not `ok`. The callbacks in `told` get `on_train_begin`, `on_train_end`, and for each epoch,
     in order and once its outcome is there, `on_epoch_end` with the `logs` of its training and, if it is `ok`, `val_*`.
     So `CSVLogger` and `TensorBoard` belong there, and an `EarlyStopping`, which then stops training as many epochs
-    late as validation lags. Other callbacks see no `val_*`. One that would keep the weights of the moment in which it
-    is told (`ModelCheckpoint`, `restore_best_weights`) would keep those of a later epoch, and is refused: save every
-    epoch's, and choose by the history.
+    late as validation lags: one, if training is blocked. Other callbacks see no `val_*`. One that would keep the
+    weights of the moment in which it is told (`ModelCheckpoint`, `restore_best_weights`) would keep those of a later
+    epoch, and is refused: save every epoch's, and choose by the history.
 
     Raises, once training calls it, and with its process ended: TypeError at the start, if `build` or `data` cannot be
     pickled; ValueError at the first validation of `fit`'s own; ValidationFailed at the end of the epoch in which an
@@ -58,8 +58,9 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
 
     Args:
         told: callbacks that are told of epochs whose figures are complete.
-        when_slower: `queue` (every epoch is evaluated, its weights wait in a file) or `latest` (of those that wait,
-            only the newest is; the others are skipped).
+        when_slower: what is done at the end of an epoch while an earlier one is still being evaluated: `block`
+            (training waits, so that it is never more than an epoch ahead), `queue` (its weights wait in a file) or
+            `latest` (so they do, and of those that wait only the newest are evaluated; the others are skipped).
         on_failure: `raise` or `continue`.
         retries: how many new processes an epoch is given to whose process died.
         time_limit, drain_limit: seconds; None for no limit.
@@ -74,7 +75,7 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         data: Callable[[], Mapping[str, Any]],
         told: Sequence[Any] = (),
         *,
-        when_slower: Literal["queue", "latest"] = "queue",
+        when_slower: Literal["block", "queue", "latest"] = "block",
         on_failure: Literal["raise", "continue"] = "raise",
         retries: int = 1,
         time_limit: float | None = None,
@@ -137,12 +138,14 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         assert self._sidecar is not None
         assert self._folder is not None
+        if self._when_slower == "block":
+            self._sidecar.drain()
+        self._release()
         weights = self.model.get_weights()
         self._logs[epoch] = dict(logs or {})
         step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         path = _write(weights, Path(self._folder.name, f"{epoch}.weights"))
         self._sidecar.submit(Job(epoch, step, path, digest_of(weights)))
-        self._release()
 
     def on_train_end(self, logs: Any = None) -> None:
         assert self._sidecar is not None
@@ -195,10 +198,12 @@ def digest_of(weights: Iterable[Any]) -> int:
 
 
 def _refuse(told: Sequence[Any], when_slower: str, on_failure: str) -> None:
-    if when_slower not in ("queue", "latest"):
-        raise ValueError(f"when_slower={when_slower!r} is neither 'queue' nor 'latest'")
-    if on_failure not in ("raise", "continue"):
-        raise ValueError(f"on_failure={on_failure!r} is neither 'raise' nor 'continue'")
+    for name, value, known in [
+        ("when_slower", when_slower, ("block", "queue", "latest")),
+        ("on_failure", on_failure, ("raise", "continue")),
+    ]:
+        if value not in known:
+            raise ValueError(f"{name}={value!r} is not one of {', '.join(known)}")
     for callback in told:
         if isinstance(callback, keras.callbacks.ModelCheckpoint) or getattr(callback, "restore_best_weights", False):
             raise ValueError(

@@ -4,6 +4,7 @@ Standard library only; what evaluating means is the caller's. The process is spa
 not survive a fork.
 """
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -92,6 +93,7 @@ class Sidecar:
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(f"cannot be sent to another process: {error}") from error
         self._watching.start()
+        atexit.register(self.close)
 
     @property
     def process(self) -> int | None:
@@ -123,6 +125,7 @@ class Sidecar:
         self._give_up("skipped", "closed before it was validated")
 
     def _give_up(self, status: str, reason: str) -> None:
+        atexit.unregister(self.close)
         with self._changed:
             self._given_up = self._given_up or (status, reason)
             if self._worker:

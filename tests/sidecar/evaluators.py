@@ -1,8 +1,11 @@
 """What processes of these tests evaluate: a file that says what to do. Importing this takes no time."""
 
 import os
+import pickle
 import signal
 import threading
+import zlib
+from functools import partial
 from pathlib import Path
 
 
@@ -43,3 +46,24 @@ def _die_once(path: Path):
         note.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return _evaluate(path)
+
+
+def of_weights(build, data, threads):
+    """In place of what evaluates a Keras model: the loss is the sum of the weights. `build` may say what goes wrong."""
+    return partial(_sum_of, wrong=build(), data=data())
+
+
+def _sum_of(path: Path, wrong: str, data):
+    with path.open("rb") as file:
+        weights = pickle.load(file)
+    if wrong and path.stem == data["epoch"]:
+        path.write_text(wrong)
+        return _evaluate(path)
+    digest = 0
+    for array in weights:
+        digest = zlib.crc32(array.tobytes(), digest)
+    return digest, {"loss": float(sum(array.sum() for array in weights))}
+
+
+def words(text):
+    return text

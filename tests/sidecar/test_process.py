@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -125,8 +125,8 @@ def test_what_cannot_be_pickled_is_refused_at_the_start(tmp_path):
     sidecar.close()
 
 
-STARTS_AND_IS_KILLED = """
-import os, signal, sys
+SCRIPT = """
+import sys
 from pathlib import Path
 import evaluators
 from harness.parallel.sidecar import Job, Sidecar
@@ -142,20 +142,38 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("doing", ["hangs", "1"])
-def test_it_ends_with_the_process_that_started_it(doing, tmp_path):
-    """And removes the files, which nobody else will."""
+@pytest.fixture
+def started_by_a_script(tmp_path):
+    """A function: a script that starts a process, and that process as a file that is readable once it has ended."""
     script, folder = tmp_path / "script.py", tmp_path / "weights"
-    script.write_text(STARTS_AND_IS_KILLED)
+    script.write_text(SCRIPT)
     folder.mkdir()
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, str(script), str(folder), doing]
-    starter = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
-    )
-    with starter:
-        process = os.pidfd_open(int(starter.stdout.readline()))
+
+    @contextmanager
+    def start(doing):
+        with subprocess.Popen(
+            [sys.executable, str(script), str(folder), doing],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path},
+        ) as starter:  # fmt: skip
+            process = os.pidfd_open(int(starter.stdout.readline()))
+            yield starter, process
+            os.close(process)
+
+    return start
+
+
+@pytest.mark.parametrize("doing", ["hangs", "1"])
+def test_it_ends_when_the_process_that_started_it_is_killed(doing, started_by_a_script, tmp_path):
+    """And removes the files, which nobody else will."""
+    with started_by_a_script(doing) as (starter, process):
         starter.send_signal(signal.SIGKILL)
-    assert wait([process], SOON_S), "it still runs"
-    os.close(process)
-    assert not folder.exists()
+        assert wait([process], SOON_S), "it still runs"
+        assert not (tmp_path / "weights").exists()
+
+
+def test_it_ends_with_a_script_that_does_not_close_it(started_by_a_script):
+    with started_by_a_script("hangs") as (starter, process):
+        starter.stdin.close()
+        assert starter.wait(SOON_S) == 0
+        assert wait([process], 0), "it still runs"
