@@ -73,6 +73,7 @@ class Sidecar:
         self, make: Callable[[], Evaluate], folder: Path, retries: int, time_limit: float | None, latest: bool
     ) -> None:
         self._make, self._folder = make, folder
+        self._pickled = b""
         self._retries, self._time_limit, self._latest = retries, time_limit, latest
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
@@ -89,9 +90,10 @@ class Sidecar:
             TypeError: `make` cannot be pickled.
         """
         try:
-            self._worker = _Worker(self._make, self._folder)
+            self._pickled = pickle.dumps(self._make)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(f"cannot be sent to another process: {error}") from error
+        self._worker = _Worker(self._pickled, self._folder)
         self._watching.start()
         atexit.register(self.close)
 
@@ -187,7 +189,7 @@ class Sidecar:
             EOFError, OSError: it has died, or cannot be started.
         """
         with self._changed:
-            worker = self._worker = self._worker or _Worker(self._make, self._folder)
+            worker = self._worker = self._worker or _Worker(self._pickled, self._folder)
         worker.wait_until_ready()
         return worker
 
@@ -201,7 +203,7 @@ class Sidecar:
 class _Worker:
     """The near end of the process."""
 
-    def __init__(self, make: Callable[[], Evaluate], folder: Path) -> None:
+    def __init__(self, make: bytes, folder: Path) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, far = context.Pipe()
         self._process = context.Process(target=_serve, args=(far, make, folder), name="sidecar", daemon=True)
@@ -244,8 +246,12 @@ class _Worker:
         return f"was killed by signal {-code}" if code and code < 0 else f"left with exit status {code}"
 
 
-def _serve(connection: Connection, make: Callable[[], Evaluate], folder: Path) -> None:
-    """The process: evaluates until it is killed, or its parent is."""
+def _serve(connection: Connection, make: bytes, folder: Path) -> None:
+    """The process: evaluates until it is killed, or its parent is.
+
+    Args:
+        make: pickled, because unpickling it may take seconds of imports, which the end of the parent cuts short.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, which ends this
     ending = threading.Thread(target=_end_with_parent, args=(folder,), daemon=True)
     ending.start()
@@ -255,13 +261,13 @@ def _serve(connection: Connection, make: Callable[[], Evaluate], folder: Path) -
         ending.join()
 
 
-def _answer(connection: Connection, make: Callable[[], Evaluate]) -> None:
+def _answer(connection: Connection, make: bytes) -> None:
     """Raises:
     EOFError, OSError: nobody is at the other end any more.
     """
     broken = ""
     try:
-        evaluate = make()
+        evaluate = pickle.loads(make)()
     except Exception as error:  # noqa: BLE001  # a user's code; it is told
         broken = f"cannot be started: {_told(error)}"
     connection.send(True)

@@ -1,8 +1,8 @@
 """Validation in a process beside the training, which follows its checkpoints: Keras's own counterpart of document 003.
 
-Keras 2 had `SidecarEvaluator` for it (`tf.keras.experimental` from TensorFlow 2.4 on, `tf.keras.utils` from 2.8 on, the
-last of them 2.15). Keras 3, which is `tf.keras` from TensorFlow 2.16 on, has not; nor does it save checkpoints under
-the name that its documentation asks for.
+Keras 2 had `SidecarEvaluator` for it (`tf.keras.utils` of TensorFlow 2.8 to 2.15, `tf.keras.experimental` before that).
+Keras 3, which is `tf.keras` from TensorFlow 2.16 on, has none; nor does it save checkpoints under the name that is
+documented for it.
 """
 
 from functools import partial
