@@ -65,9 +65,7 @@ class TrialFit:
         }
         self._faulty.spoil_steps(self.module)
         if recorder is not None:
-            instrument(
-                self.module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position
-            )
+            instrument(self.module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position)
 
     def train_loader(self) -> Any:
         return self._loaders("train")[0]
