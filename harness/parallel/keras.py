@@ -6,13 +6,15 @@ import pickle
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from harness.parallel.sidecar import Evaluate, Job, Outcome, Sidecar
+from harness.parallel.outcome import Outcome, ValidationFailed
+from harness.parallel.sidecar import Evaluate, Job, Sidecar
 
 
 class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped here
@@ -103,7 +105,8 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         if self._sidecar is None or self._folder is None:
             return
         self._sidecar.close()
-        self.outcomes += self._sidecar.finished()
+        last = max(self._logs, default=0)
+        self.outcomes += [replace(outcome, released=last) for outcome in self._sidecar.finished()]
         self._folder.cleanup()
         self._sidecar = self._folder = None
 
@@ -140,7 +143,7 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         assert self._folder is not None
         if self._when_slower == "block":
             self._sidecar.drain()
-        self._release()
+        self._release(epoch)
         weights = self.model.get_weights()
         self._logs[epoch] = dict(logs or {})
         step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
@@ -150,21 +153,21 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     def on_train_end(self, logs: Any = None) -> None:
         assert self._sidecar is not None
         self._sidecar.drain(self._drain_limit)
-        self._release()
+        self._release(max(self._logs, default=0))
         self.close()
         self._add_to_history()
         for callback in self._told:
             callback.on_train_end(logs)
 
-    def _release(self) -> None:
-        """What has become known, in order.
+    def _release(self, epoch: int) -> None:
+        """What has become known in an epoch, in order.
 
         Raises:
             ValidationFailed: it is an epoch's failure.
         """
         assert self._sidecar is not None
         for outcome in self._sidecar.finished():
-            self.outcomes.append(outcome)
+            self.outcomes.append(replace(outcome, released=epoch))
             figures = {f"val_{name}": figure for name, figure in outcome.metrics.items()}
             logs = {**self._logs.pop(outcome.epoch), **figures}
             for callback in self._told:
@@ -172,7 +175,8 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         lost = [outcome for outcome in self.outcomes if outcome.status in ("failed", "timed out")]
         if lost and self._on_failure == "raise":
             self.close()
-            raise ValidationFailed(lost[0])
+            first = lost[0]
+            raise ValidationFailed(f"validation of epoch {first.epoch} {first.status}: {first.reason}")
 
     def _add_to_history(self) -> None:
         names = dict.fromkeys(name for outcome in self.outcomes for name in outcome.metrics)
@@ -181,20 +185,12 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
             self.model.history.history[f"val_{name}"] = figures
 
 
-class ValidationFailed(RuntimeError):  # noqa: N818  # it names what has happened
-    """The validation of an epoch came to nothing; `outcome` says how."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(f"validation of epoch {outcome.epoch} {outcome.status}: {outcome.reason}")
-        self.outcome = outcome
-
-
-def digest_of(weights: Iterable[Any]) -> int:
+def digest_of(weights: Iterable[Any]) -> str:
     """A checksum of the bytes of some arrays, in order."""
     checksum = 0
     for array in weights:
         checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, checksum)
-    return checksum
+    return f"{checksum:08x}"
 
 
 def _refuse(told: Sequence[Any], when_slower: str, on_failure: str) -> None:
@@ -241,7 +237,7 @@ def _evaluator(
         tf.config.threading.set_intra_op_parallelism_threads(threads[1])
     model, arguments = build(), {"verbose": 0, **data()}
 
-    def evaluate(path: Path) -> tuple[int, dict[str, float]]:
+    def evaluate(path: Path) -> tuple[str, dict[str, float]]:
         with path.open("rb") as file:
             model.set_weights(pickle.load(file))
         digest = digest_of(model.get_weights())

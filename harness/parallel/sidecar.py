@@ -1,7 +1,7 @@
 """A process of its own that evaluates what it is handed, one job after the other, and a thread that watches it.
 
-Standard library only; what evaluating means is the caller's. The process is spawned: a framework that has threads does
-not survive a fork.
+What evaluating means is the caller's; no framework is imported here. The process is spawned: a framework
+that has threads does not survive a fork.
 """
 
 import atexit
@@ -18,10 +18,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from harness.parallel.outcome import Outcome, Status
+
 # How long a process that has closed its end of the pipe may take to end by itself, and so to tell its exit status.
 _AFTER_EOF_S = 1.0
 
-Evaluate = Callable[[Path], tuple[int, dict[str, float]]]
+Evaluate = Callable[[Path], tuple[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,7 @@ class Job:
     epoch: int
     step: int
     weights: Path
-    digest: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one epoch's validation.
-
-    Attributes:
-        step: the optimiser's steps when the epoch ended.
-        status: `ok`, `failed`, `timed out` or `skipped`.
-        metrics: the figures; none unless it is `ok`.
-        reason: why it is not `ok`.
-        digest: of the weights that were handed over.
-    """
-
-    epoch: int
-    step: int
-    status: str
-    metrics: Mapping[str, float]
-    reason: str
-    digest: int
+    digest: str
 
 
 class Sidecar:
@@ -79,7 +61,7 @@ class Sidecar:
         self._waiting: deque[Job] = deque()
         self._open = 0  # jobs that have no outcome yet
         self._outcomes: deque[Outcome] = deque()
-        self._given_up: tuple[str, str] | None = None  # the status and reason of whatever is left
+        self._given_up: tuple[Status, str] | None = None  # the status and reason of whatever is left
         self._worker: _Worker | None = None
         self._watching = threading.Thread(target=self._watch, name="sidecar", daemon=True)
 
@@ -126,7 +108,7 @@ class Sidecar:
         """End the process; what has no outcome is skipped. May be called again."""
         self._give_up("skipped", "closed before it was validated")
 
-    def _give_up(self, status: str, reason: str) -> None:
+    def _give_up(self, status: Status, reason: str) -> None:
         atexit.unregister(self.close)
         with self._changed:
             self._given_up = self._given_up or (status, reason)
@@ -153,10 +135,10 @@ class Sidecar:
             return self._waiting.popleft() if self._waiting else None
 
     def _judge(self, job: Job) -> Outcome:
-        def ended(status: str, reason: str = "", metrics: Mapping[str, float] | None = None) -> Outcome:
-            return Outcome(job.epoch, job.step, status, metrics or {}, reason, job.digest)
+        def ended(status: Status, reason: str = "", metrics: Mapping[str, float] | None = None) -> Outcome:
+            return Outcome(job.epoch, job.step, status, metrics or {}, reason, job.digest, tries)
 
-        deaths = 0
+        deaths = tries = 0
         while deaths <= self._retries:
             with self._changed:
                 if self._given_up:
@@ -165,6 +147,7 @@ class Sidecar:
                 worker = self._ready_worker()
                 if self._latest and self._waiting:
                     return ended("skipped", "newer weights were there first")
+                tries += 1
                 status, *told = worker.evaluate(job.weights, self._time_limit)
             except TimeoutError:
                 worker.kill()

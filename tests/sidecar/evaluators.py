@@ -34,10 +34,10 @@ def _evaluate(path: Path):
     if text == "raises":
         raise ValueError("not a number")
     if text == "of another epoch":
-        return 7, {"loss": 0.0}
+        return "of another", {"loss": 0.0}
     if text == "large":
-        return 0, {"loss": 1.0, "text": "x" * 2**23}
-    return 0, {"loss": float(text)}
+        return "", {"loss": 1.0, "text": "x" * 2**23}
+    return "", {"loss": float(text)}
 
 
 def _die_once(path: Path):
@@ -62,7 +62,7 @@ def _sum_of(path: Path, wrong: str, data):
     digest = 0
     for array in weights:
         digest = zlib.crc32(array.tobytes(), digest)
-    return digest, {"loss": float(sum(array.sum() for array in weights))}
+    return f"{digest:08x}", {"loss": float(sum(array.sum() for array in weights))}
 
 
 def words(text):

@@ -89,6 +89,7 @@ def test_the_history_has_the_figures_of_every_epoch(when_slower):
     assert history["val_loss"] == sums
     assert list(history) == ["loss", "val_loss"]
     assert [outcome.step for outcome in validation.outcomes] == [2, 4, 6]
+    assert [outcome.tries for outcome in validation.outcomes] == [1, 1, 1]
     assert statuses(validation) == [(0, "ok"), (1, "ok"), (2, "ok")]
 
 
@@ -127,6 +128,7 @@ def test_early_stopping_is_one_epoch_late_where_training_is_blocked():
     validation = made(told=[stopping])
     fit(validation, epochs=9)
     assert statuses(validation) == [(0, "ok"), (1, "ok"), (2, "ok")]
+    assert [outcome.released for outcome in validation.outcomes] == [1, 2, 2]
 
 
 WRONG = [("raises", "failed"), ("killed", "failed"), ("hangs", "timed out")]
@@ -134,7 +136,7 @@ WRONG = [("raises", "failed"), ("killed", "failed"), ("hangs", "timed out")]
 
 @pytest.mark.parametrize(("wrong", "status"), WRONG)
 def test_a_failure_ends_training_with_an_exception_that_names_the_epoch(wrong, status):
-    from harness.parallel.keras import ValidationFailed
+    from harness.parallel import ValidationFailed
 
     validation = made(wrong, time_limit=0.2 if wrong == "hangs" else SOON_S)
     with pytest.raises(ValidationFailed, match=f"^validation of epoch 1 {status}: "):
