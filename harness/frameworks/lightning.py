@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from harness.faults.injector import Injector
-from harness.frameworks import torch_measuring
+from harness.frameworks import overlap_measuring, torch_measuring
 from harness.frameworks.lightning_faults import FaultlessTraining, FaultyTraining
 from harness.frameworks.lightning_measuring import Telling
 from harness.frameworks.lightning_package import NAME, pl
@@ -27,6 +27,7 @@ from harness.frameworks.lightning_recording import (
     record_own_callbacks,
 )
 from harness.frameworks.measuring import Measuring
+from harness.frameworks.overlap_load import PREFIX, Load
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
@@ -57,8 +58,14 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     """Train without recording, and write one operation `measured`.
 
     Args:
-        what: one of `torch_measuring.MEASURES`.
+        what: one of `torch_measuring.MEASURES`; or a `Load`, that the scenario's own script trains.
     """
+    if what.startswith(PREFIX):
+        assert scenario.fit is not None  # or there is nothing that could be measured so
+        seed_all(seed)
+        told = overlap_measuring.measure(scenario.fit, Load.of_measure(what), workload, device, seed)
+        recorder.write("measured", "ok", told)
+        return
     measuring = torch_measuring.MEASURES[what]()
     with measuring.meter:
         seed_all(seed)
