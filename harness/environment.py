@@ -56,6 +56,14 @@ class Environment:
             return f"no CUDA device: {self.found['cuda']['reason']}"
         return ""
 
+    def lacks_gpus(self, needed: int, device: str) -> str:
+        """Why that many GPUs are not to be had here, or not on this device; empty if they are."""
+        there_are = self.found["cuda"].get("count", 0) if needed else 0
+        needs = f"needs {needed} GPU{'s' if needed > 1 else ''}"
+        if there_are < needed:
+            return f"{needs}; torch sees {there_are or 'none'}"
+        return f"{needs}, and was to run on the {device}" if needed and device != "cuda" else ""
+
     @property
     def title(self) -> str:
         """In one line: which framework, which versions."""
@@ -89,6 +97,7 @@ def together(environments: Mapping[str, Environment]) -> Environment:
                 "available": any(one["available"] for one in cuda.values()),
                 "reason": each({framework: one["reason"] for framework, one in cuda.items()}),
                 "device": next((one["device"] for one in cuda.values() if one["device"]), ""),
+                "count": max(one["count"] for one in cuda.values()),
             },
         }
     )

@@ -20,6 +20,7 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome, engines
 from harness.environment import NOT_ASKED, Environment, together
 from harness.errors import UsageError
+from harness.faults.fault import NONE
 from harness.faults.selection import EVERY_FAULT, Faults
 from harness.findings import DECIDED, Finding
 from harness.history import reader
@@ -28,6 +29,8 @@ from harness.report import write_reports
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.workloads import library
 from harness.workloads.workload import Workload
+
+References = dict[tuple[str, str], Case]  # by scenario and workload
 
 EXIT_AS_EXPECTED, EXIT_FINDING, EXIT_UNDECIDED = 0, 1, 3
 
@@ -77,18 +80,30 @@ class Result:
 
 
 def judge_outcome(
-    outcome: Outcome, catalog: Catalog, workload: Workload, history: Path, environment: Environment
+    outcome: Outcome,
+    catalog: Catalog,
+    workload: Workload,
+    history: Path,
+    environment: Environment,
+    references: References | None = None,
 ) -> tuple[list[Finding], History]:
     """All findings of one trial that has ended, and the history they are from.
 
     A history that cannot be read is a finding, `unknown`; it is then returned without an operation.
+
+    Args:
+        references: what others may be the same as, of the trials judged so far; this one is added to them.
     """
     damage = ""
     try:
         read = reader.read(history)
     except UsageError as error:
         read, damage = History(()), str(error)
-    case = Case(outcome.trial, catalog.scenarios[outcome.trial.scenario], workload, read, environment)
+    references = {} if references is None else references
+    trial, scenario = outcome.trial, catalog.scenarios[outcome.trial.scenario]
+    case = Case(trial, scenario, workload, read, environment, references.get((scenario.same_as, trial.workload)))
+    if trial.fault == NONE and scenario.id in {other.same_as for other in catalog.scenarios.values()}:
+        references[scenario.id, trial.workload] = case
     found = [case.property_finding("history", "*", "unknown", message=damage)] if damage else judge(case)
     return found, read
 
@@ -129,9 +144,10 @@ class _Run:
                 Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
                 for trial in trials
             ]
+            references: References = {}
             for job, outcome in zip(jobs, warm.run(jobs), strict=True):
-                where = environments[job.trial.framework]
-                found, history = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, where)
+                where, workload = environments[job.trial.framework], workloads[job.trial.workload]
+                found, history = judge_outcome(outcome, catalog, workload, job.history, where, references)
                 self._keep(outcome, found, history, where)
                 progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
         possible = _possible(catalog, request.device, environments)

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from harness.errors import ScenarioError
 from harness.faults.fault import NONE
+from harness.fit import Fit
 from harness.oracle.predictions import Prediction, over_the_epoch
 from harness.oracle.quantities import Quantity
 
@@ -230,6 +231,10 @@ class Scenario:
     record: Record | None = None
     resume_from: str = ""
     refuses: Mapping[str, str] = field(default_factory=dict)
+    fit: Callable[[Fit], None] | None = None
+    same_as: str = ""
+    gpus: int = 0
+    limit_s: float | None = None
 
     @property
     def id(self) -> str:
@@ -292,6 +297,10 @@ def scenario(
     record: Record | None = None,
     resume_from: str = "",
     refuses: Mapping[str, str] | None = None,
+    fit: Callable[[Fit], None] | None = None,
+    same_as: str = "",
+    gpus: int = 0,
+    limit_s: float | None = None,
 ) -> Scenario:
     """Declare one scenario, below the module it runs.
 
@@ -321,11 +330,18 @@ def scenario(
             method `resume_from(model)` returns the epoch to go on with.
         refuses: faults that are harmless as such and that it ends `fit` for: the exception by the name of the kind, as
             in `{"step.labels_broadcast": "ValueError"}`.
+        fit: a script that trains, in place of a Trainer's `fit` (`harness.fit`); in Lightning, in one process that is
+            not resumed.
+        same_as: the id of another scenario, whose trial on the same workload its own is held to: the same weights after
+            every epoch and the same figures of validation, to the last bit, told at the same step. Where validation
+            runs out of sight (in another process, or in a copy of the module), truth is taken from there.
+        gpus: how many it needs.
+        limit_s: seconds that it may take, if that is less than what any trial may (`--limit`): for what hangs.
 
     Raises:
         ScenarioError: no aggregate, or two with the same label and requirement; a pattern that is not
             `document/pattern`; an unknown variant, framework, stage, source or verdict; what is no requirement; an
-            argument for the Trainer that is decided already (`ALREADY_DECIDED`).
+            argument for the Trainer that is decided already (`ALREADY_DECIDED`); a script where none can run.
 
     Example::
 
@@ -358,6 +374,8 @@ def scenario(
     _check_expectations(place, expects, FINDING_VERDICTS)
     _check_requirement(place, needs)
     _check_arguments(place, framework, trainer or {})
+    if fit and (framework != "lightning" or ranks > 1 or resume_from):
+        raise ScenarioError(f"{place}: a script, fit=, runs in Lightning, on one rank, and is not resumed")
     declared = Scenario(
         pattern=pattern,
         variant=variant,
@@ -377,6 +395,10 @@ def scenario(
         record=record,
         resume_from=resume_from,
         refuses=dict(refuses or {}),
+        fit=fit,
+        same_as=same_as,
+        gpus=gpus,
+        limit_s=limit_s,
         locator=declaring.f_globals.get("__name__", ""),
         declared_at=place,
     )

@@ -20,6 +20,7 @@ from harness.checkers import (
     process,
     record,
     report_step,
+    same_as,
     samples,
     training,
 )
@@ -37,6 +38,7 @@ CHECKERS: dict[str, Checker] = {
     "report_step": report_step.check,
     "metric_state": metric_state.check,
     "training": training.check,
+    "same_as": same_as.check,
     "bracket": brackets.check,
     "order": order.check,
     "epoch_end": epoch_ends.check,
@@ -46,7 +48,7 @@ CHECKERS: dict[str, Checker] = {
     "process": process.check,
 }
 # These hold a training to its plan, which a fault may keep it from.
-OF_THE_WHOLE_PLAN = ("hook", "samples", "report_step", "metric_state", "training")
+OF_THE_WHOLE_PLAN = ("hook", "samples", "report_step", "metric_state", "training", "same_as")
 OF_FAULTS = ("exception", "cell")
 # Where a training fails and no fault is to blame, that it does is the finding.
 OF_WHAT_RAN = ("bracket", "order", "epoch_end", "record")

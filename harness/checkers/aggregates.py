@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.checkers import processes
+from harness.checkers import processes, same_as
 from harness.checkers.case import Case
 from harness.checkers.place import before, told
 from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
@@ -24,8 +24,12 @@ from harness.scenario import Aggregate
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding for each figure. Under a fault it is judged in those passes that ended with something seen, or for
-    which it is reported; whether they should have ended is for the hooks."""
+    """One finding for each figure. Where its steps ran out of sight, truth is over those of the trial that this one is to
+    be the same as, in epochs that ended with the same weights.
+
+    Under a fault it is judged in those passes that ended with something seen, or for which it is reported; whether they
+    should have ended is for the hooks.
+    """
     return [
         _judge_alone(case, aggregate)
         for aggregate in case.scenario.aggregates
@@ -72,11 +76,15 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     expect = case.expectation("aggregate", aggregate.label)
     if not case.completed and not case.trial.faults:
         return case.raised_finding("aggregate", aggregate.label, otherwise="exact")
-    steps = _steps(case, aggregate)
+    out_of_sight = case.out_of_sight(aggregate.stage)
+    if out_of_sight and (reason := same_as.unusable(case)):
+        return _unknown(case, aggregate, f"its steps ran where nobody could record them, and {reason}")
+    source = case.reference if out_of_sight and case.reference else case
+    steps = _steps(source, aggregate)
     unobserved = [step for step in steps if _rows(step) != len(step.value["ids"])]
     if unobserved:
         return _unknown(case, aggregate, _why(aggregate.stage, steps, unobserved), unobserved)
-    batches, lines = _batches(case, aggregate, steps)
+    batches, lines = _batches(source, aggregate, steps)
     epochs: list[EpochVerdict] = []
     predicted: dict[Pass, str] = {}
     so_far: list[list[Batch]] = []
@@ -92,6 +100,11 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                     )
                 )
             continue
+        if out_of_sight and not same_as.same_weights(case, epoch):
+            message = "its steps ran where nobody could record them, and its weights are not those of the reference"
+            observed = reports[-1].value if reports else None
+            epochs.append(EpochVerdict(epoch, "unknown", observed, message=message, turn=turn))
+            continue
         truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
         predicts = aggregate.predicts(aggregate.of, so_far)
         prediction = predicts and predicts.shown(aggregate.digits)
@@ -105,7 +118,10 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 truth=truth.value,
                 prediction=prediction.value if prediction else None,
                 bound=truth.bound,
-                evidence=(*lines.get((epoch, turn), ()), *(report.line for report in reports)),
+                evidence=(
+                    *(() if out_of_sight else lines.get((epoch, turn), ())),
+                    *(report.line for report in reports),
+                ),
                 message=message,
                 turn=turn,
             )

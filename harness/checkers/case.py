@@ -21,11 +21,18 @@ BY_NAME_ONLY = ("process",)  # what is expected of everything excuses no killed 
 
 @dataclass(frozen=True)
 class Case:
+    """What checkers are given.
+
+    Attributes:
+        reference: the trial that this one is to be the same as (`same_as`); None if it was not run, or has none.
+    """
+
     trial: Trial
     scenario: Scenario
     workload: Workload
     history: History
     environment: Environment
+    reference: "Case | None" = None
 
     @cached_property
     def told(self) -> History:
@@ -66,6 +73,10 @@ class Case:
         """The stages that the module has a step for."""
         plan = self.history.first("plan")
         return [] if plan is None else list(plan.value["stages"])
+
+    def out_of_sight(self, stage: str) -> bool:
+        """Whether its steps run where nobody can record them: in another process, or in a copy of the module."""
+        return bool(self.scenario.same_as) and stage not in self.stages
 
     @cached_property
     def _faults(self) -> set[str]:

@@ -202,6 +202,7 @@ class LocalEngine:
 
     def _run_one(self, job: Job) -> Outcome:
         parent = self._idle.get()
+        limit_s = min(self._limit_s, job.trial.limit_s or self._limit_s)
         reply = parent.ask(
             {
                 "trial": asdict(job.trial),
@@ -209,9 +210,9 @@ class LocalEngine:
                 "workload": str(job.workload.resolve()),
                 "history": str(job.history.resolve()),
                 "output": str(job.output.resolve()),
-                "limit_s": self._limit_s,
+                "limit_s": limit_s,
             },
-            START_S + self._limit_s * job.trial.most_processes,
+            START_S + limit_s * job.trial.most_processes,
         )
         if reply is None and not self._ending:
             # The trial took its parent with it. The next trial gets a new one.
@@ -220,7 +221,7 @@ class LocalEngine:
             parent = self._start()
         if reply is None:
             reply = {
-                "status": None, "timed_out": False, "limit_s": self._limit_s, "where": "",
+                "status": None, "timed_out": False, "limit_s": limit_s, "where": "",
                 "peak_rss_bytes": None, "seconds": None, "left_behind": 0, "leftovers": [],
             }  # fmt: skip
         self._idle.put(parent)

@@ -8,7 +8,7 @@ from itertools import groupby
 from harness.catalog import Catalog, is_file, split_filter, workloads_of
 from harness.engine.trial import Trial
 from harness.environment import Environment
-from harness.errors import UsageError
+from harness.errors import ScenarioError, UsageError
 from harness.faults.fault import NONE
 from harness.faults.library import Schedule
 from harness.faults.selection import EVERY_FAULT, Faults
@@ -44,11 +44,13 @@ class Asked:
 
 
 def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT) -> list[Asked]:
-    """Every trial that filters ask for, whether it can run here or not; ordered by scenario, workload and fault.
+    """Every trial that filters ask for, whether it can run here or not; ordered by scenario, workload and fault. Those
+    that others are to be the same as (`same_as`) come first, asked for or not.
 
     Raises:
         UsageError: a filter is malformed or matches nothing; no selected scenario runs under a fault that is asked for.
-        ScenarioError: a selected scenario names no workload that there is.
+        ScenarioError: a selected scenario names no workload that there is, or is to be the same as one that there is
+            not, or that does not run on a workload of its own.
     """
     selected = catalog.select(filters)
     places = [(each, workload) for each in selected for workload in workloads_of(each, filters)]
@@ -58,11 +60,33 @@ def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT
             raise UsageError(f"no workload matches {text}; the workloads are: {', '.join(library.NAMES)}")
     if not catalog.holds_back(filters):
         faults.check(selected)
-    return [
+    wanted = [
         Asked(each, workload, fault, schedule)
         for each, workload in places
         for fault, schedule in faults.of(each, workload).items()
     ]
+    references = _references(catalog, wanted)
+    return [*references, *(each for each in wanted if each not in references)]
+
+
+def _references(catalog: Catalog, wanted: Sequence[Asked]) -> list[Asked]:
+    """What the trials that are wanted are to be the same as, each once, scenario by scenario."""
+    found = {
+        (each.scenario.same_as, each.workload): Asked(_reference(catalog, each), each.workload)
+        for each in wanted
+        if each.scenario.same_as in catalog.scenarios or (each.scenario.same_as and not catalog.unreadable)
+    }
+    return [found[key] for key in sorted(found)]
+
+
+def _reference(catalog: Catalog, asked: Asked) -> Scenario:
+    here, id = asked.scenario.declared_at, asked.scenario.same_as
+    if id not in catalog.scenarios:
+        raise ScenarioError(f"{here}: same_as names {id}, and there is no such scenario{catalog.hint(id)}")
+    reference = catalog.scenarios[id]
+    if not any(fnmatchcase(asked.workload, glob) for glob in reference.workloads):
+        raise ScenarioError(f"{here}: same_as names {id}, which does not run on {asked.workload}")
+    return reference
 
 
 def make(
@@ -86,12 +110,18 @@ def make(
     for scenario, wanted in groupby(asked(catalog, filters, faults), key=lambda each: each.scenario):
         environment = environments[scenario.framework]
         placed = resolve_device(device, environment)
-        reason = environment.unavailable(scenario.framework, placed) or environment.unmet(scenario.needs)
+        reason = (
+            environment.unavailable(scenario.framework, placed)
+            or environment.unmet(scenario.needs)
+            or environment.lacks_gpus(scenario.gpus, placed)
+        )
         if scenario.ranks > 1 and (placed == "cuda" or scenario.framework == "torch"):
             reason = reason or "several ranks run in Lightning and Keras on the CPU only, so far"
         for each in wanted:
             beyond = library.recipe(each.workload).beyond(scenario.framework)
             told = reason or (beyond and f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far")
+            if scenario.fit and library.recipe(each.workload).schedule.stopped_at:
+                told = told or "a script of its own is not resumed"
             if told:
                 unavailable.append(Unavailable(scenario.id, each.workload, placed, told, each.fault))
             else:
@@ -109,6 +139,7 @@ def make(
                         ranks=scenario.ranks,
                         record=scenario.record.file if scenario.record else "",
                         resumed=bool(scenario.resume_from),
+                        limit_s=scenario.limit_s,
                     )
                 )
     for missing in catalog.unreadable:

@@ -39,6 +39,7 @@ class Trial:
         fault: the name of the schedule of `faults`.
         record: the file of its own that the scenario keeps, in the folder that it works in; empty for none.
         resumed: a process of it that dies is followed by another, in the same folder.
+        limit_s: seconds that it may take, if that is less than what any trial may; None if it is not.
     """
 
     scenario: str
@@ -55,6 +56,7 @@ class Trial:
     measure: str = ""
     record: str = ""
     resumed: bool = False
+    limit_s: float | None = None
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Trial":

@@ -30,7 +30,7 @@ from types import FrameType
 from typing import Any
 
 from harness import scenario_files
-from harness.engine import place
+from harness.engine import place, servers
 from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
 from harness.faults.loader import BLOCKING, PATIENCE_S
@@ -60,7 +60,7 @@ def environment(framework: str) -> dict[str, Any]:
         "framework": framework,
         "module": "",
         "unavailable": "",
-        "cuda": {"available": False, "reason": "", "device": ""},
+        "cuda": {"available": False, "reason": "", "device": "", "count": 0},
     }
     try:
         adapter = importlib.import_module(ADAPTERS[framework])
@@ -190,6 +190,7 @@ class WarmParent:
             gc.unfreeze()
             trial = Trial.from_json(request["trial"])
             code = 0 if run(trial, request["workload"], request["history"]) else 1
+            servers.end()
             if any(fault.name in SHUT_DOWN for fault in trial.faults):
                 ctypes.pythonapi.Py_Exit(code)
             sys.stdout.flush()

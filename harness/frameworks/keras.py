@@ -108,7 +108,7 @@ def _strategy(replicas: int) -> AbstractContextManager[Any]:
 
 
 def cuda() -> dict[str, Any]:
-    return {"available": False, "reason": "Keras scenarios run on the CPU only, so far", "device": ""}
+    return {"available": False, "reason": "Keras scenarios run on the CPU only, so far", "device": "", "count": 0}
 
 
 def warm_up() -> None:

@@ -160,8 +160,8 @@ class FaultlessTraining:
     def partition(self, batches: Batches, stage: str) -> Partition:
         return Partition(batches)
 
-    def loader(self, samples: Samples, partition: Partition, stage: str) -> DataLoader:
-        return samples.loader(partition)
+    def loader(self, samples: Samples, partition: Partition, stage: str, **options: Any) -> DataLoader:
+        return samples.loader(partition, **options)
 
     def spoil_steps(self, module: Any) -> None: ...
     def spoil_logger(self, logger: Any) -> None: ...
@@ -191,10 +191,10 @@ class FaultyTraining(FaultlessTraining):
     def partition(self, batches: Batches, stage: str) -> Partition:
         return FaultyPartition(batches, self.injector, stage, self._position)
 
-    def loader(self, samples: Samples, partition: Partition, stage: str) -> DataLoader:
+    def loader(self, samples: Samples, partition: Partition, stage: str, **options: Any) -> DataLoader:
         if self.injector.plans("loader.worker_killed", stage):
-            return samples.loader(partition, num_workers=1, prefetch_factor=1, multiprocessing_context="fork")
-        return samples.loader(partition)
+            options |= {"num_workers": 1, "prefetch_factor": 1, "multiprocessing_context": "fork"}
+        return samples.loader(partition, **options)
 
     def spoil_steps(self, module: Any) -> None:
         """To be called before recording is attached: what goes wrong in a step happens within it."""

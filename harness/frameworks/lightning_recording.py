@@ -19,7 +19,7 @@ from harness.frameworks.counters import held_bytes
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.python_calls import PythonCalls
-from harness.frameworks.torch_recording import Predictions, checksum, number
+from harness.frameworks.torch_recording import Predictions, checksums, number
 from harness.history.encoding import encode_batch, encode_error, encode_figure
 from harness.history.recorder import Recorder
 
@@ -69,7 +69,17 @@ class Position:
         }
 
 
-class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
+class Joining(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
+    """To be the first that each of several ranks calls."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        self._recorder.join(trainer.global_rank)
+
+
+class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # as above
     """Notes the trainer's progress and the figures that callbacks see."""
 
     def __init__(self, recorder: Recorder, position: Position, metrics: dict[str, Any], callback_metrics: bool) -> None:
@@ -77,6 +87,11 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         self._position = position
         self._metrics = metrics
         self._callback_metrics = callback_metrics
+        self._planned: dict[str, Any] = {}
+
+    def plan_when_fit_starts(self, planned: dict[str, Any]) -> None:
+        """Without validation, if the Trainer does none then."""
+        self._planned = planned
 
     def _note(self, hook: str) -> None:
         self._recorder.write(hook, "info", **self._position.stamp())
@@ -103,15 +118,13 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # the 
         self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module), "python_calls": calls}, **stamp)
 
     def _note_weights(self, pl_module: Any) -> None:
-        self._recorder.write("weights", "info", {"crc32": checksum(pl_module)}, **self._position.stamp())
-
-    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """The first thing that a rank calls."""
-        if trainer.world_size > 1:
-            self._recorder.join(trainer.global_rank)
+        self._recorder.write("weights", "info", checksums(pl_module), **self._position.stamp())
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.trainer = trainer
+        if self._planned:
+            stages = [each for each in self._planned["stages"] if each == "train" or trainer.enable_validation]
+            self._recorder.write("plan", "info", {**self._planned, "stages": stages})
         self._note("on_fit_start")
         self._note_weights(pl_module)
 
@@ -247,10 +260,15 @@ def replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
     """By a bound method: Lightning reads the signatures of steps and hooks to decide which arguments to pass, by
     `getfullargspec` and less the first of them."""
 
-    def method(_: Any, *args: Any, **kwargs: Any) -> Any:
+    own = getattr(type(module), name)
+
+    def method(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        if instance is not module:  # a deep copy, which is as if nothing had been replaced
+            return own(instance, *args, **kwargs)
         return wrapper(*args, **kwargs)
 
-    method.__signature__ = inspect.signature(getattr(type(module), name))  # type: ignore[attr-defined]
+    method.__name__ = name  # by which it is pickled: it is its class's own, then
+    method.__signature__ = inspect.signature(own)  # type: ignore[attr-defined]
     setattr(module, name, MethodType(method, module))
 
 

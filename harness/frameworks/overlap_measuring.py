@@ -17,9 +17,11 @@ from typing import Any
 import torch
 
 from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_recording import overrides
 from harness.frameworks.overlap_load import Load
-from harness.frameworks.overlap_modules import make_loader, make_module
+from harness.frameworks.overlap_modules import LoadedModule, LoadedTraining, make_loader, make_module
 from harness.frameworks.process_use import busy_seconds, cpu_seconds, descendants, private_bytes
+from harness.scenario import Scenario
 from harness.workloads.workload import Workload
 
 LOOK_EVERY_S = 0.02
@@ -102,14 +104,23 @@ class Figures(pl.loggers.logger.DummyLogger):  # type: ignore[name-defined,misc]
 
 
 class LoadedFit:
-    """The `Fit` that a scenario's script is given: a load's module and loaders, and a Trainer that is watched."""
+    """The `Fit` that a scenario's script is given: a load's module and loaders, and a Trainer that is watched.
 
-    def __init__(self, load: Load, workload: Workload, device: str, seed: int, trace: str, seen: Seen) -> None:
+    The module validates, if the scenario's own does.
+    """
+
+    def __init__(
+        self, scenario: Scenario, load: Load, workload: Workload, device: str, seed: int, trace: str, seen: Seen
+    ) -> None:
         shape = workload.shape
+        validates = overrides(scenario.module(shape), "validation_step")
+        kind = LoadedModule if validates else LoadedTraining
         self._load = load
         self._device = device
         self._seen = seen
-        self.new_module: Callable[[], Any] = partial(make_module, load, shape.features, shape.classes, seed, trace)
+        self.new_module: Callable[[], Any] = partial(
+            make_module, kind, load, shape.features, shape.classes, seed, trace
+        )
         self.module = self.new_module()
         samples = torch.from_numpy(workload.features), torch.from_numpy(workload.targets)
         self.train_loader: Callable[[], Any] = partial(make_loader, *samples, workload.train)
@@ -153,8 +164,8 @@ class MemoryWatch(threading.Thread):
         return {"own": own, "workers": sorted(self.peaks.values(), reverse=True)}
 
 
-def measure(script: Callable[[Any], Any], load: Load, workload: Workload, device: str, seed: int) -> dict[str, Any]:
-    """Train once, and tell what it took.
+def measure(scenario: Scenario, load: Load, workload: Workload, device: str, seed: int) -> dict[str, Any]:
+    """Run the scenario's own script once, and tell what it took.
 
     Returns:
         `wall_s` of the script from beginning to end; `cpu_s` of all processes of this trial meanwhile; `busy_s`: how
@@ -163,16 +174,17 @@ def measure(script: Callable[[Any], Any], load: Load, workload: Workload, device
         the first of those who did), and when; `hooks`: seconds in the scenario's callbacks; `figures`; `weights`; and
         `memory`, None unless it was watched.
     """
+    assert scenario.fit is not None  # nothing else is asked for
     handle, trace = tempfile.mkstemp(suffix=".txt")
     os.close(handle)
     seen = Seen()
-    fit = LoadedFit(load, workload, device, seed, trace, seen)
+    fit = LoadedFit(scenario, load, workload, device, seed, trace, seen)
     cores = sorted(os.sched_getaffinity(0))
     memory = MemoryWatch() if load.watch_memory else None
     if memory:
         memory.start()
     busy, cpu, began = busy_seconds(cores), cpu_seconds(), time.monotonic()
-    script(fit)
+    scenario.fit(fit)
     wall = time.monotonic() - began
     cpu, busy = cpu_seconds() - cpu, busy_seconds(cores) - busy
     told = {

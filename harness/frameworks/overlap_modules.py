@@ -20,7 +20,7 @@ TINY_OPERATIONS = 1000
 SIDE = 8  # of the images in digits
 
 
-class LoadedModule(pl.LightningModule):  # type: ignore[name-defined,misc]  # the package is chosen at run time
+class LoadedTraining(pl.LightningModule):  # type: ignore[name-defined,misc]  # the package is chosen at run time
     """Classifies digits, and takes the time that its load says.
 
     It counts the batches that it has been trained on, in a buffer: so weights tell their epoch wherever they are
@@ -64,12 +64,14 @@ class LoadedModule(pl.LightningModule):  # type: ignore[name-defined,misc]  # th
         self.trained += 1
         return loss
 
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+
+class LoadedModule(LoadedTraining):
     def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         x, y = batch
         self.log("val_loss", self.loss_fn(self(x), y))
-
-    def configure_optimizers(self) -> Any:
-        return torch.optim.SGD(self.parameters(), lr=0.01)
 
 
 def _network(load: Load, features: int, classes: int) -> torch.nn.Module:
@@ -91,11 +93,13 @@ def _many_operations() -> None:
             value = value * 0.5 + 1.0
 
 
-def make_module(load: Load, features: int, classes: int, seed: int, trace: str) -> LoadedModule:
+def make_module(
+    kind: type[LoadedTraining], load: Load, features: int, classes: int, seed: int, trace: str
+) -> LoadedTraining:
     """With the same weights whenever it is called; torch's own generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LoadedModule(load, features, classes, trace)
+        return kind(load, features, classes, trace)
 
 
 def make_loader(

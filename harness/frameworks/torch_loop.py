@@ -22,7 +22,7 @@ from harness.errors import ScenarioError
 from harness.faults.injector import Injector
 from harness.frameworks import loop_measuring, torch_measuring
 from harness.frameworks.partition import Partition, Samples, WrappedLoader
-from harness.frameworks.torch_recording import Predictions, checksum, number
+from harness.frameworks.torch_recording import Predictions, checksums, number
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
 from harness.history.encoding import encode_batch
 from harness.history.recorder import Recorder
@@ -127,7 +127,7 @@ class Recording:
         self._open = ""
 
     def note_weights(self) -> None:
-        self._recorder.write("weights", "info", {"crc32": checksum(self._module)}, epoch=self._epoch)
+        self._recorder.write("weights", "info", checksums(self._module), epoch=self._epoch)
 
     def report(self, figures: Mapping[str, Any]) -> None:
         told = {"step": None, "epoch": self._epoch, "metrics": {name: number(it) for name, it in figures.items()}}

@@ -1,6 +1,7 @@
 """What is recorded of a torch module, whichever loop trains it."""
 
 import zlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -22,9 +23,13 @@ class Predictions:
 
     def __init__(self, module: Any) -> None:
         self.latest: Json | None = None
-        module.register_forward_hook(self._keep)
+        module.register_forward_hook(self)
 
-    def _keep(self, module: Any, args: Any, output: Any) -> None:
+    def __reduce__(self) -> Any:
+        """What a copy of the module, or a pickle of it, has in this place."""
+        return _nobody, ()
+
+    def __call__(self, module: Any, args: Any, output: Any) -> None:
         if not isinstance(output, Tensor):
             return
         if output.dtype is torch.bfloat16:
@@ -33,9 +38,23 @@ class Predictions:
             self.latest = encode_array(output.numpy(force=True))
 
 
-def checksum(module: Any) -> int:
-    """Of all parameters: equal ones before and after an epoch say that nothing was learnt."""
+def _nobody() -> Callable[..., None]:
+    return _look_away
+
+
+def _look_away(module: Any, args: Any, output: Any) -> None:
+    pass
+
+
+def checksums(module: Any) -> dict[str, int]:
+    """`crc32` of all parameters: equal ones before and after an epoch say that nothing was learnt. `state_crc32` of all
+    that a checkpoint would hold, such as the running statistics of batch norm, besides."""
+    state = (value for value in module.state_dict().values() if isinstance(value, Tensor))
+    return {"crc32": _crc32(module.parameters()), "state_crc32": _crc32(state)}
+
+
+def _crc32(tensors: Iterable[Tensor]) -> int:
     crc32 = 0
-    for parameter in module.parameters():
-        crc32 = zlib.crc32(parameter.detach().cpu().contiguous().view(torch.uint8).numpy(), crc32)
+    for tensor in tensors:
+        crc32 = zlib.crc32(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy(), crc32)
     return crc32

@@ -16,12 +16,18 @@ def seed_all(seed: int) -> None:
 
 
 def cuda() -> dict[str, Any]:
-    """Whether a GPU can be used, why not, and its name. Starts the CUDA runtime, which does not survive a fork."""
+    """Whether a GPU can be used, why not, the name of the first, and how many there are. Starts the CUDA runtime, which
+    does not survive a fork."""
     if torch.version.cuda is None:
-        return {"available": False, "reason": f"torch {torch.__version__} is built without CUDA", "device": ""}
+        return _without_gpu(f"torch {torch.__version__} is built without CUDA")
     if not torch.cuda.is_available():
-        return {"available": False, "reason": "torch finds no CUDA device", "device": ""}
-    return {"available": True, "reason": "", "device": torch.cuda.get_device_name(0)}
+        return _without_gpu("torch finds no CUDA device")
+    name = torch.cuda.get_device_name(0)
+    return {"available": True, "reason": "", "device": name, "count": torch.cuda.device_count()}
+
+
+def _without_gpu(reason: str) -> dict[str, Any]:
+    return {"available": False, "reason": reason, "device": "", "count": 0}
 
 
 def warm_up() -> None:

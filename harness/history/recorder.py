@@ -18,7 +18,7 @@ class Recorder:
     """Appends operations to one file. Cheap enough to sit inside a training step (`harness/bench/recording.py`).
 
     Several processes may append to the same file: each line is one `write` to a file opened with O_APPEND,
-    which the kernel keeps whole.
+    which the kernel keeps whole. A process that is forked from the one that made it writes nothing, unless it joins.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -54,6 +54,8 @@ class Recorder:
         Raises:
             OSError: the line could not be written whole; no space is left, for example.
         """
+        if os.getpid() != self._pid:
+            return
         # Formatted by hand but for the value: a JSON encoder for the whole would take twice the time.
         place = (stage, epoch, step, batch)
         if place != self._place:
@@ -75,7 +77,8 @@ class Recorder:
 
     def _open(self, path: Path, rank: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        self._process = f'"process":{os.getpid()}'
+        self._pid = os.getpid()
+        self._process = f'"process":{self._pid}'
         self._rank = rank
 
     def join(self, rank: int) -> None:

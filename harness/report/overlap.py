@@ -198,7 +198,7 @@ def _lanes(timeline: Json) -> list[list[tuple[str, int, float, float]]]:
 
 def _step(least: float) -> float:
     """The next larger of 1, 2 and 5 times a power of ten."""
-    power = 10.0 ** -9
+    power = 10.0**-9
     while True:
         for factor in (1, 2, 5):
             if factor * power >= least:

@@ -28,7 +28,7 @@ MANIFEST: dict[str, Any] = {
         "framework": "lightning",
         "module": "pytorch_lightning",
         "unavailable": "",
-        "cuda": {"available": False, "reason": "torch is built without CUDA", "device": ""},
+        "cuda": {"available": False, "reason": "torch is built without CUDA", "device": "", "count": 0},
     },
     "unavailable": [
         {"scenario": "a/b/migrated", "workload": "*", "device": "cpu", "reason": "does not import", "fault": "none"}

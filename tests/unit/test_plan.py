@@ -22,7 +22,12 @@ def environment(cuda: bool = False, unavailable: str = "") -> Environment:
             "python": "3.11.7",
             "packages": {"pytorch-lightning": "2.6.6"},
             "unavailable": unavailable,
-            "cuda": {"available": cuda, "reason": "" if cuda else "torch finds no CUDA device", "device": ""},
+            "cuda": {
+                "available": cuda,
+                "reason": "" if cuda else "torch finds no CUDA device",
+                "device": "",
+                "count": 0,
+            },
         }
     )
 

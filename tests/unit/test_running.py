@@ -30,7 +30,7 @@ CLAIM = Claim(
 )
 ENVIRONMENT: dict[str, Any] = {
     "python": "3.11.7", "executable": "python", "packages": {}, "framework": "lightning", "module": "",
-    "unavailable": "", "cuda": {"available": False, "reason": "none", "device": ""},
+    "unavailable": "", "cuda": {"available": False, "reason": "none", "device": "", "count": 0},
 }  # fmt: skip
 TWO = ("a/*@digits/even", "a/*@digits/ragged")
 ENDED = {
