@@ -19,13 +19,13 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
 from harness.engine.trial import Trial
 from harness.environment import NOT_ASKED, Environment
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.faults.selection import NO_FAULT
 from harness.frameworks.overlap_load import KINDS, Kind, Load
-from harness.scenario import Scenario
 
 EXIT_DONE, EXIT_UNDECIDED = 0, 3
 LIGHTNING = "lightning"
+DOCUMENT = "parallel_validation"
 DOCUMENTED = "parallel_validation/spawned_process/migrated"
 PERSISTENT = "parallel_validation/persistent_worker/recommended"
 REFERENCES = (REFERENCE, FLOOR)
@@ -50,7 +50,7 @@ class Request:
         limit_s: seconds that one training may take.
     """
 
-    filters: tuple[str, ...] = ("parallel_validation/*",)
+    filters: tuple[str, ...] = (f"{DOCUMENT}/*",)
     device: str = "cpu"
     seed: int = 0
     rounds: int = 3
@@ -129,9 +129,22 @@ class Overlap:
         }
 
 
-def applies_to(scenario: Scenario) -> bool:
-    """Whether it is measured here: it has a script of its own, that decides where validation runs."""
-    return scenario.fit is not None
+def asked_for(catalog: Catalog, filters: Sequence[str]) -> bool:
+    """Whether filters ask for what is measured here, and not for what `strategies` measures.
+
+    Raises:
+        UsageError: they ask for both, or are malformed.
+    """
+    if not filters:
+        return False
+    selected = catalog.select(filters)
+    here = [scenario.id for scenario in selected if scenario.document == DOCUMENT]
+    elsewhere = [scenario.id for scenario in selected if scenario.document != DOCUMENT]
+    if here and elsewhere:
+        raise UsageError(
+            f"{here[0]} is measured in whole trainings, and {elsewhere[0]} step by step: ask for one, then the other"
+        )
+    return bool(here)
 
 
 def execute(catalog: Catalog, request: Request, tell: Tell) -> Overlap:
@@ -170,7 +183,7 @@ def _plan(overlap: Overlap, catalog: Catalog, environment: Environment) -> dict[
             overlap.left_out.setdefault(item.scenario, item.reason)
     for id in sorted({*trials, *overlap.left_out} & set(catalog.scenarios)):
         scenario = catalog.scenarios[id]
-        if scenario.framework != LIGHTNING or not applies_to(scenario):
+        if scenario.framework != LIGHTNING or scenario.fit is None:
             overlap.left_out[id] = "it is no script of Lightning's Trainer, which is what is measured here"
     wanted = request.only or tuple(trials)
     return {id: trial for id, trial in trials.items() if id not in overlap.left_out and id in wanted}
