@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.plain_table import Table
+from harness.report.runs import Run
 
 Json = Mapping[str, Any]
 
+DOCUMENT = "parallel_validation/"
 REFERENCE = "parallel_validation/sequential/recommended"
 FLOOR = "parallel_validation/no_validation/control"
 ENOUGH_CORES = 2
@@ -42,6 +44,35 @@ class Timeline:
     labels: Sequence[tuple[str, float]]
     bars: Sequence[Bar]
     ticks: Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a report shows of a run.
+
+    Attributes:
+        run: None of the others is shown where the run has nothing that was measured.
+        drawing: the file beside the report that holds the timeline; empty if there is none.
+    """
+
+    run: Run
+    remarks: Sequence[str]
+    tables: Sequence[Table]
+    timeline: Timeline | None
+    drawing: str
+
+
+def shown(runs: Sequence[Run]) -> list[Shown]:
+    """Of the runs in which something validated beside training, or was measured to."""
+    found = []
+    for number, run in enumerate(runs, 1):
+        if run.overlap is not None:
+            drawn = timeline(run.overlap)
+            drawing = f"overlap{f'-{number}' if len(runs) > 1 else ''}.svg" if drawn else ""
+            found.append(Shown(run, remarks(run.overlap), tables(run.overlap), drawn, drawing))
+        elif any(finding.scenario.startswith(DOCUMENT) for finding in run.findings):
+            found.append(Shown(run, (), (), None, ""))
+    return found
 
 
 def tables(overlap: Json) -> list[Table]:
