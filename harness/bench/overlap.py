@@ -13,21 +13,19 @@ from typing import Any
 import harness
 from harness.bench import overlap_claims
 from harness.bench.measuring import Measurer
-from harness.bench.overlap_results import FLOOR, REFERENCE, Cell, Sample, free_cores
+from harness.bench.overlap_results import DOCUMENTED, FLOOR, PERSISTENT, REFERENCE, Cell, Sample, free_cores
 from harness.catalog import Catalog
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
 from harness.engine.trial import Trial
 from harness.environment import NOT_ASKED, Environment
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.faults.selection import NO_FAULT
 from harness.frameworks.overlap_load import KINDS, Kind, Load
 
 EXIT_DONE, EXIT_UNDECIDED = 0, 3
 LIGHTNING = "lightning"
 DOCUMENT = "parallel_validation"
-DOCUMENTED = "parallel_validation/spawned_process/migrated"
-PERSISTENT = "parallel_validation/persistent_worker/recommended"
 REFERENCES = (REFERENCE, FLOOR)
 SLEEPS = 16  # batches of an epoch of the load that sleeps
 PROBED, PROBES = 30, 2  # batches and epochs by which other loads are calibrated
@@ -82,11 +80,13 @@ class Overlap:
     Attributes:
         left_out: by scenario, why it was not measured, or not to the end.
         missing: those of them that were to be measured here, and recommend themselves.
+        cuda: why nothing can be measured on a GPU; empty if it can.
         memory: private bytes by scenario: `own` of the process that trains, and of its `workers`.
     """
 
     request: Request
     environment: str = ""
+    cuda: str = ""
     cells: list[Cell] = field(default_factory=list)
     hand_offs: list[Cell] = field(default_factory=list)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -99,11 +99,16 @@ class Overlap:
         return [each for cell in (*self.cells, *self.hand_offs) for found in cell.samples.values() for each in found]
 
     @property
+    def comparable(self) -> bool:
+        """Whether what the others are compared with can be measured, as far as is known."""
+        return not set(REFERENCES) & set(self.left_out)
+
+    @property
     def exit_code(self) -> int:
         """0 if strategies besides the two that they are compared with were measured to the end, and what is
         recommended among them; else 3."""
         measured = {scenario for cell in self.cells if cell.measured for scenario in cell.samples}
-        done = measured - set(REFERENCES) and not self.missing and not self.interrupted
+        done = measured - set(REFERENCES) and self.comparable and not self.missing and not self.interrupted
         return EXIT_DONE if done else EXIT_UNDECIDED
 
     def to_json(self) -> dict[str, Any]:
@@ -121,6 +126,7 @@ class Overlap:
                 "free_cores": median(map(free_cores, self.samples)) if self.samples else None,
             },
             "arguments": self.request.to_json(),
+            "cuda": self.cuda,
             "cells": cells,
             "hand_offs": hand_offs,
             "memory": [{"scenario": scenario, **found} for scenario, found in self.memory.items()],
@@ -149,10 +155,10 @@ def asked_for(catalog: Catalog, filters: Sequence[str]) -> bool:
 
 def execute(catalog: Catalog, request: Request, tell: Tell) -> Overlap:
     """Calibrate, then measure, in rounds over all loads and strategies. Ctrl-C ends it early, and what was measured is
-    kept.
+    kept; so does a failure of what the others are compared with.
 
     Raises:
-        HarnessError: what the others are compared with cannot be measured.
+        HarnessError: no engine can be started here.
     """
     overlap = Overlap(request)
     with tempfile.TemporaryDirectory(prefix="epoch-harness-bench-") as name:
@@ -160,9 +166,10 @@ def execute(catalog: Catalog, request: Request, tell: Tell) -> Overlap:
             with LocalEngine(LIGHTNING, limit_s=request.limit_s) as engine:
                 environment = engine.environment()
                 overlap.environment = environment.title
+                overlap.cuda = environment.unavailable(LIGHTNING, "cuda")
                 tell(overlap.environment)
                 trials = _plan(overlap, catalog, environment)
-                if all(reference in trials for reference in REFERENCES):
+                if overlap.comparable:
                     _measure(overlap, trials, Measurer(engine, Path(name), request.seed), tell)
         except KeyboardInterrupt:
             overlap.interrupted = True
@@ -192,7 +199,9 @@ def _plan(overlap: Overlap, catalog: Catalog, environment: Environment) -> dict[
 def _measure(overlap: Overlap, trials: dict[str, Trial], measurer: Measurer, tell: Tell) -> None:
     request = overlap.request
     for kind in request.loads:
-        each_batch = _seconds_per_batch(kind, request, trials[REFERENCE], measurer, tell)
+        each_batch = _seconds_per_batch(overlap, kind, trials[REFERENCE], measurer, tell)
+        if each_batch is None:
+            return
         overlap.cells += [_cell(kind, ratio, request, each_batch) for ratio in request.ratios]
     if request.long_epochs:
         each_batch = (request.train_s / SLEEPS,) * 2
@@ -213,7 +222,9 @@ def _measure(overlap: Overlap, trials: dict[str, Trial], measurer: Measurer, tel
             strategies = [id for id in trials if id not in overlap.left_out and (not cell.only or id in cell.only)]
             for id in draw.sample(strategies, len(strategies)):
                 _sample(overlap, cell, number, trials[id], measurer)
-    if overlap.request.weights:
+            if not overlap.comparable:
+                return
+    if request.weights:
         _remember(overlap, trials, measurer, tell)
 
 
@@ -230,8 +241,6 @@ def _load(cell: Cell) -> Load:
 def _sample(overlap: Overlap, cell: Cell, number: int, trial: Trial, measurer: Measurer) -> None:
     measured = measurer.measure_overlap(trial, _load(cell).to_measure(), cell.batches, cell.validation_batches)
     if measured.failure:
-        if trial.scenario in REFERENCES:
-            raise HarnessError(f"{trial.scenario}, with which the others are compared: {measured.failure}")
         overlap.left_out[trial.scenario] = measured.failure
         if trial.scenario.endswith("/recommended"):
             overlap.missing.add(trial.scenario)
@@ -240,16 +249,17 @@ def _sample(overlap: Overlap, cell: Cell, number: int, trial: Trial, measurer: M
 
 
 def _seconds_per_batch(
-    kind: Kind, request: Request, trial: Trial, measurer: Measurer, tell: Tell
-) -> tuple[float, float]:
+    overlap: Overlap, kind: Kind, trial: Trial, measurer: Measurer, tell: Tell
+) -> tuple[float, float] | None:
     """Of training and of validation: what the load sleeps; of one that computes, as measured in the last epoch of a few
-    batches."""
+    batches. None if it cannot be."""
     if kind == "sleep":
-        return request.train_s / SLEEPS, request.train_s / SLEEPS
+        return overlap.request.train_s / SLEEPS, overlap.request.train_s / SLEEPS
     tell(f"calibrating the {kind} load")
     measured = measurer.measure_overlap(trial, Load(kind, PROBES).to_measure(), PROBED, PROBED)
     if measured.failure:
-        raise HarnessError(f"{trial.scenario}, by which the {kind} load is calibrated: {measured.failure}")
+        overlap.left_out[trial.scenario] = measured.failure
+        return None
     train, validation = measured.value["train"][-1], measured.value["validation"][-1]
     return (train[1] - train[0]) / PROBED, (validation["end_s"] - validation["start_s"]) / PROBED
 

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from harness.bench.overlap_results import RESOLUTION
+from harness.bench.overlap_results import DOCUMENTED, PERSISTENT, RESOLUTION
 
-DOCUMENTED = "parallel_validation/spawned_process/migrated"
-PERSISTENT = "parallel_validation/persistent_worker/recommended"
 CONFIDENCE = 0.95
 # The lowest and the highest of n values hold between them the median of what they are drawn from with probability
 # 1 - 2**(1 - n), whatever they are drawn from.

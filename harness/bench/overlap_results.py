@@ -24,6 +24,12 @@ AT_THE_END = frozenset({"on_train_end", "on_fit_end", "teardown", "on_exception"
 # A share of what could be gained that is too small to matter: what is called `same` in other comparisons.
 RESOLUTION = math.expm1(UNSEEN)
 UNIT = 2.0**-24  # the unit roundoff of float32
+# How figures and weights may agree with sequential validation's, from the best.
+BITWISE, WEIGHTS, OTHER_STEPS = "bitwise", "weights bitwise", "bitwise, at other steps"
+ROUNDED, ROUNDED_OTHER_STEPS = "but for rounding", "but for rounding, at other steps"
+AGREEMENTS = (BITWISE, WEIGHTS, OTHER_STEPS, ROUNDED, ROUNDED_OTHER_STEPS)
+DOCUMENTED = "parallel_validation/spawned_process/migrated"
+PERSISTENT = "parallel_validation/persistent_worker/recommended"
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class Sample:
         return [ends.get(epoch, math.inf) for epoch in range(len(self.told["train"]))]
 
 
-def disagreement(sample: Sample, reference: Sample, batches: int, validates: bool = True) -> tuple[str, str]:
+def agreement(sample: Sample, reference: Sample, batches: int, validates: bool = True) -> tuple[str, str]:
     """How its figures agree with sequential validation's, in words; and why they do not, empty if they do.
 
     Weights must be the same bits at the end of every epoch. So must figures, each at its epoch and step. A strategy
@@ -115,18 +121,18 @@ def disagreement(sample: Sample, reference: Sample, batches: int, validates: boo
         first = next((epoch for epoch, (one, other) in pairs if one != other), None)
         return "", "it trains for another number of epochs" if first is None else f"its weights differ in epoch {first}"
     if not validates:
-        return "weights", ""
+        return WEIGHTS, ""
     theirs, ours = reference.told["figures"], sample.told["figures"]
     if ours == theirs:
-        return "bitwise", ""
+        return BITWISE, ""
     if len(ours) != len(theirs):
         return "", f"it reports {len(ours)} figures, and sequential validation {len(theirs)}"
     one, other = (sorted(each["val_loss"] for each in figures) for figures in (ours, theirs))
     if one == other:
-        return "bitwise, at other steps", ""
+        return OTHER_STEPS, ""
     share = (batches + 3) * UNIT / (1 - (batches + 3) * UNIT)
     if all(abs(a - b) <= share * abs(b) for a, b in zip(one, other, strict=True)):
-        return "but for rounding, at other steps" if _places(ours) != _places(theirs) else "but for rounding", ""
+        return ROUNDED_OTHER_STEPS if _places(ours) != _places(theirs) else ROUNDED, ""
     return "", "its figures are not sequential validation's"
 
 
@@ -272,13 +278,11 @@ class Cell:
     def row(self, scenario: str) -> dict[str, Any]:
         """What is told of a strategy: no numbers if it does not give sequential validation's figures."""
         rounds = self.rounds(scenario)
-        told = [
-            disagreement(each.sample, each.reference, self.validation_batches, scenario != FLOOR) for each in rounds
-        ]
+        told = [agreement(each.sample, each.reference, self.validation_batches, scenario != FLOOR) for each in rounds]
         reason = next((why for _, why in told if why), "")
         row: dict[str, Any] = {
             "scenario": scenario,
-            "agreement": "" if reason or not told else max((how for how, _ in told), key=len),
+            "agreement": "" if reason or not told else max((how for how, _ in told), key=AGREEMENTS.index),
             "reason": reason or ("" if rounds else "it was not measured in a whole round"),
             "rounds": [],
             "numbers": None,
@@ -316,6 +320,15 @@ class Cell:
             },
         }
 
+    def _hand_off_ratios(self) -> list[float]:
+        """By round, what the document's way takes in hooks, over what a persistent worker does."""
+        documented, persistent = (
+            {each.sample.round: each.sample.hand_off_s for each in self.rounds(scenario)}
+            for scenario in (DOCUMENTED, PERSISTENT)
+        )
+        pairs = [(taken, persistent.get(number)) for number, taken in documented.items()]
+        return [one / other for one, other in pairs if one is not None and other]
+
     def to_json(self) -> dict[str, Any]:
         floors = self.rounds(FLOOR)
         everything = [sample for samples in self.samples.values() for sample in samples]
@@ -332,6 +345,7 @@ class Cell:
             "rounds": len(floors),
             "disturbed_rounds": sorted(disturbed),
             "free_cores": median(free_cores(each) for each in everything) if everything else None,
+            "hand_off_ratio": spread(self._hand_off_ratios()),
             "rows": [self.row(scenario) for scenario in sorted(self.samples, key=_references_first)],
         }
 

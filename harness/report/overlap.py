@@ -12,6 +12,8 @@ Json = Mapping[str, Any]
 DOCUMENT = "parallel_validation/"
 REFERENCE = "parallel_validation/sequential/recommended"
 FLOOR = "parallel_validation/no_validation/control"
+DOCUMENTED = "parallel_validation/spawned_process/migrated"
+HAND_OFF = ("hand_off_s", "start_up_s", "tear_down_s")
 ENOUGH_CORES = 2
 NONE = "–"
 # Of the drawing, in its own units.
@@ -80,6 +82,7 @@ def tables(overlap: Json) -> list[Table]:
         *(_strategies(cell) for cell in overlap["cells"]),
         *(_hand_offs(overlap["hand_offs"]) if overlap["hand_offs"] else ()),
         *(_memory(overlap["memory"]) if overlap["memory"] else ()),
+        *(_on_a_gpu(overlap["cuda"]) if overlap["cuda"] else ()),
         _claims(overlap["claims"]),
     ]
 
@@ -93,12 +96,8 @@ def remarks(overlap: Json) -> list[str]:
             f"only {free:.1f} of {overlap['machine']['cores']} cores were free: where validation computes, it cannot "
             "win here by running beside training"
         )
-    for cell in overlap["cells"]:
-        if cell["disturbed_rounds"]:
-            lines.append(
-                f"disturbed: others worked enough to change the overlap, in {len(cell['disturbed_rounds'])} of "
-                f"{cell['rounds']} rounds of: {cell_title(cell)}"
-            )
+    if any(cell["disturbed_rounds"] for cell in overlap["cells"]):
+        lines.append("a round is disturbed where others worked enough to have changed the overlap")
     lines += [f"not measured: {item['scenario']}: {item['reason']}" for item in overlap["left_out"]]
     if overlap["status"] == "interrupted":
         lines.append("interrupted; what was measured by then is kept")
@@ -109,7 +108,7 @@ def remarks(overlap: Json) -> list[str]:
 
 def cell_title(cell: Json) -> str:
     if cell["train_s"] is None:
-        return f"{cell['load']} load, ratio {cell['ratio']:g}, {cell['epochs']} epochs"
+        return f"{cell['load']} load, {cell['epochs']} epochs"
     return (
         f"{cell['load']} load, {cell['epochs']} epochs of {_seconds(cell['train_s'])}, "
         f"validation {_seconds(cell['validation_s'])}"
@@ -118,53 +117,51 @@ def cell_title(cell: Json) -> str:
 
 def _strategies(cell: Json) -> Table:
     columns = [
-        "strategy", "same figures", "time", "speed-up", "of at most", "overlap efficiency", "hook, an epoch",
-        "start-up", "tear-down", "CPU", "pays from epoch (predicted)",
+        "strategy", "same figures", "time", "speed-up", "of at most", "overlap efficiency", "hook an epoch",
+        "start-up", "tear-down", "CPU", "pays from epoch", "predicted",
     ]  # fmt: skip
-    return Table(cell_title(cell), columns, [_strategy(row, len(columns)) for row in cell["rows"]])
+    disturbed = f"{len(cell['disturbed_rounds'])} of {cell['rounds']} rounds disturbed"
+    title = f"{cell_title(cell)} ({disturbed})" if cell["disturbed_rounds"] else cell_title(cell)
+    return Table(title, columns, [_strategy(row, len(columns)) for row in cell["rows"]])
 
 
 def _strategy(row: Json, width: int) -> list[str]:
     numbers = row["numbers"]
     if numbers is None:
-        return [row["scenario"], f"no numbers: {row['reason']}", *[NONE] * (width - 2)]
-    compared = row["scenario"] not in (REFERENCE, FLOOR)
+        return [_name(row), f"no numbers: {row['reason']}", *[NONE] * (width - 2)]
+    if row["scenario"] in (REFERENCE, FLOOR):
+        agreement = "the reference" if row["scenario"] == REFERENCE else row["agreement"]
+        return [_name(row), agreement, _times(numbers["wall_s"]), *[NONE] * 6, _times(numbers["cpu_s"]), NONE, NONE]
     pays = numbers["break_even"]
     return [
-        row["scenario"],
-        "the reference" if row["scenario"] == REFERENCE else row["agreement"],
-        _spread(numbers["wall_s"], _seconds),
-        *(
-            (
-                _spread(numbers["speed_up"], _ratio),
-                _ratio(numbers["bound"]),
-                _spread(numbers["efficiency"], _ratio),
-                *(_spread(numbers[name], _seconds) for name in ("hand_off_s", "start_up_s", "tear_down_s")),
-            )
-            if compared
-            else [NONE] * 6
-        ),
-        _spread(numbers["cpu_s"], _seconds),
-        f"{_epoch(pays['measured_epochs'])} ({_epoch(pays['predicted_epochs'])})" if compared else NONE,
+        _name(row),
+        row["agreement"],
+        _times(numbers["wall_s"]),
+        _ratios(numbers["speed_up"]),
+        f"{numbers['bound']:.2f}",
+        _ratios(numbers["efficiency"]),
+        *(_times(numbers[name]) for name in ("hand_off_s", "start_up_s", "tear_down_s", "cpu_s")),
+        _epoch(pays["measured_epochs"]),
+        _epoch(pays["predicted_epochs"]),
     ]
 
 
 def _hand_offs(cells: Sequence[Json]) -> list[Table]:
-    rows = [
-        [row["scenario"], f"{cell['weights_bytes'] / 1e6:g} MB",
-         *(_spread(row["numbers"][name], _seconds) if row["numbers"] else NONE
-           for name in ("hand_off_s", "start_up_s", "tear_down_s"))]
-        for cell in cells
-        for row in cell["rows"]
-        if row["scenario"] not in (REFERENCE, FLOOR)
-    ]  # fmt: skip
-    title = "Handing over weights: seconds in hooks while training waits"
-    return [Table(title, ["strategy", "weights", "an epoch, when warm", "start-up", "tear-down"], rows)]
+    rows = []
+    for cell in cells:
+        for row in cell["rows"]:
+            if row["scenario"] not in (REFERENCE, FLOOR):
+                numbers = row["numbers"] or dict.fromkeys(HAND_OFF)
+                ratio = _ratios(cell["hand_off_ratio"]) if row["scenario"] == DOCUMENTED else NONE
+                times = [_times(numbers[name]) for name in HAND_OFF]
+                rows.append([_name(row), f"{cell['weights_bytes'] / 1e6:g} MB", times[0], ratio, *times[1:]])
+    columns = ["strategy", "weights", "an epoch, when warm", "over a persistent worker", "start-up", "tear-down"]
+    return [Table("Handing over weights: time in hooks, for which training waits", columns, rows)]
 
 
 def _memory(found: Sequence[Json]) -> list[Table]:
     rows = [
-        [each["scenario"], _bytes(each["own"]), str(len(each["workers"])),
+        [_name(each), _bytes(each["own"]), str(len(each["workers"])),
          _bytes(each["workers"][0]) if each["workers"] else NONE]
         for each in found
     ]  # fmt: skip
@@ -172,17 +169,24 @@ def _memory(found: Sequence[Json]) -> list[Table]:
     return [Table("Private memory at most", columns, rows)]
 
 
+def _on_a_gpu(reason: str) -> list[Table]:
+    names = ("handing over weights on CUDA", "a second CUDA stream", "a second GPU")
+    return [Table("On a GPU", ["what", "measured"], [[name, f"unavailable: {reason}"] for name in names])]
+
+
 def _claims(claims: Sequence[Json]) -> Table:
-    rows = [
-        [claim["claim"], claim["verdict"] if claim["verdict"] != "undecided" else f"undecided: {claim['why']}",
-         "; ".join(f"{part['asked']}: {_range(part)}" for part in claim["parts"]) or NONE]
-        for claim in claims
-    ]  # fmt: skip
-    return Table("What the document claims of time", ["claim", "verdict", "by"], rows)
+    rows = []
+    for claim in claims:
+        verdict = claim["verdict"] + (f": {claim['why']}" if claim["why"] else "")
+        parts = [[part["asked"], _range(part)] for part in claim["parts"]] or [[NONE, NONE]]
+        rows += [[claim["claim"], verdict, *parts[0]], *([claim["claim"], "", *part] for part in parts[1:])]
+    return Table("What the document claims of time", ["claim", "verdict", "it asks for", "measured"], rows)
 
 
 def _range(part: Json) -> str:
-    return "not measured" if part["low"] is None else f"{part['low']:.3g} to {part['high']:.3g}"
+    if part["low"] is None:
+        return "nothing undisturbed"
+    return f"{part['low']:.3g} to {part['high']:.3g}, {len(part['values'])} values"
 
 
 def timeline(overlap: Json) -> Timeline | None:
@@ -196,7 +200,7 @@ def timeline(overlap: Json) -> Timeline | None:
     scale = (WIDTH - LABELS) / longest
     labels, bars, y = [], [], 0.0
     for row in rows:
-        labels.append((row["scenario"].removeprefix("parallel_validation/"), y))
+        labels.append((_name(row), y))
         lanes = _lanes(row["numbers"]["timeline"])
         for place, lane in enumerate(lanes):
             bars += [
@@ -237,22 +241,40 @@ def _step(least: float) -> float:
         power *= 10
 
 
-def _spread(spread: Json | None, show: Any) -> str:
+def _name(row: Json) -> str:
+    return str(row["scenario"]).removeprefix(DOCUMENT)
+
+
+def _ratios(spread: Json | None) -> str:
+    return _spread(spread, 1.0, ".2f", "")
+
+
+def _times(spread: Json | None) -> str:
+    """In the unit that suits the median."""
     if spread is None:
         return NONE
-    middle, low, high = (show(spread[name]) for name in ("median", "low", "high"))
-    return middle if low == high else f"{middle} ({low} to {high})"
+    scale, form, unit = _unit(spread["median"])
+    return _spread(spread, scale, form, unit)
 
 
-def _ratio(value: float) -> str:
-    return f"{value:.2f}"
+def _spread(spread: Json | None, scale: float, form: str, unit: str) -> str:
+    """The median, and the quartiles where they are not the same to these digits."""
+    if spread is None:
+        return NONE
+    middle, low, high = (f"{scale * spread[name]:{form}}" for name in ("median", "low", "high"))
+    return f"{middle}{unit}" if low == high else f"{middle}{unit} ({low} to {high})"
 
 
 def _seconds(value: float) -> str:
-    """To three digits, in the unit that suits."""
-    if abs(value) >= 1:
-        return f"{value:.2f} s"
-    return f"{1e3 * value:.0f} ms" if abs(value) >= 0.01 else f"{1e3 * value:.2g} ms"
+    scale, form, unit = _unit(value)
+    return f"{scale * value:{form}}{unit}"
+
+
+def _unit(seconds: float) -> tuple[float, str, str]:
+    """By what to multiply, how many digits to show, and of what."""
+    if abs(seconds) >= 1:
+        return 1.0, ".2f", " s"
+    return 1e3, ".0f" if abs(seconds) >= 0.01 else ".2f", " ms"
 
 
 def _bytes(value: int) -> str:
