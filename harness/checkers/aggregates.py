@@ -24,8 +24,8 @@ from harness.scenario import Aggregate
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding for each figure. Where its steps ran out of sight, truth is over those of the trial that this one is to
-    be the same as, in epochs that ended with the same weights.
+    """One finding for each figure. Where its steps ran out of sight, truth is over those of the trial that this one is
+    to be the same as, in epochs that ended with the same weights.
 
     Under a fault it is judged in those passes that ended with something seen, or for which it is reported; whether they
     should have ended is for the hooks.
@@ -85,6 +85,8 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     if unobserved:
         return _unknown(case, aggregate, _why(aggregate.stage, steps, unobserved), unobserved)
     batches, lines = _batches(source, aggregate, steps)
+    if out_of_sight:
+        lines = {}  # they are of another history
     epochs: list[EpochVerdict] = []
     predicted: dict[Pass, str] = {}
     so_far: list[list[Batch]] = []
@@ -118,10 +120,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                 truth=truth.value,
                 prediction=prediction.value if prediction else None,
                 bound=truth.bound,
-                evidence=(
-                    *(() if out_of_sight else lines.get((epoch, turn), ())),
-                    *(report.line for report in reports),
-                ),
+                evidence=(*lines.get((epoch, turn), ()), *(report.line for report in reports)),
                 message=message,
                 turn=turn,
             )

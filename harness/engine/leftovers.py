@@ -55,7 +55,8 @@ def _unused(paths: set[str]) -> set[str]:
 
 def _uses(process: Path, path: str) -> bool:
     with suppress(OSError):  # it has ended, or is none of ours
-        if path in (process / "maps").read_text(errors="replace"):
+        maps = (process / "maps").read_text(errors="replace")
+        if path in maps or _device_and_inode(path) in maps:
             return True
     with suppress(OSError):
         for descriptor in (process / "fd").iterdir():
@@ -63,6 +64,12 @@ def _uses(process: Path, path: str) -> bool:
                 if os.readlink(descriptor).startswith(path):
                     return True
     return False
+
+
+def _device_and_inode(path: str) -> str:
+    """As the kernel lists what is mapped: a named semaphore is, under the name that it had while it was made."""
+    file = os.lstat(path)
+    return f" {os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x} {file.st_ino} "
 
 
 def _remove(path: str) -> None:

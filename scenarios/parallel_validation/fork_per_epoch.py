@@ -1,4 +1,4 @@
-"""A process for every epoch, by fork: it starts with all that training has imported and made, and nothing is pickled."""
+"""A process for every epoch, by fork: it begins with all that training has, and nothing is pickled."""
 
 from harness import Expect
 from scenarios.parallel_validation.document import mean_loss

@@ -1,5 +1,7 @@
 """What all strategies train: a network in which the random generator, running statistics and metric objects matter."""
 
+import copy
+
 from torch import nn, optim
 from torchmetrics import Accuracy, F1Score
 
@@ -57,11 +59,21 @@ class Network(Training):
         self.log("val_f1", self.f1)
 
 
-def validated(module, loader, callbacks=()):
-    """The module's own validation, by a Trainer of its own; by name, what it logs."""
+def copied(module):
+    """In Lightning 1.9, a module that is copied takes its trainer with it."""
+    return copy.deepcopy(module, {id(module.trainer): None})
+
+
+def validated(module, loader, callbacks=(), device=0):
+    """The module's own validation, by a Trainer of its own; by name, what it logs.
+
+    Args:
+        device: which GPU it is on, if the module is on one.
+    """
+    where = {"accelerator": "gpu", "devices": [device]} if module.device.type == "cuda" else {"accelerator": "cpu"}
     trainer = pl.Trainer(
-        accelerator="gpu" if module.device.type == "cuda" else "cpu", devices=1, callbacks=list(callbacks),
-        logger=False, enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=False,
+        **where, callbacks=list(callbacks), logger=False,
+        enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=False,
     )  # fmt: skip
     (figures,) = trainer.validate(module, loader, verbose=False)
     return figures
@@ -69,8 +81,8 @@ def validated(module, loader, callbacks=()):
 
 def declare(pattern, variant, fit, **more):
     scenario(
-        pattern=f"parallel_validation/{pattern}", variant=variant, source=SOURCE, workloads=WORKLOADS, fit=fit,
-        **{"module": network, "aggregates": FIGURES, "same_as": REFERENCE, **more},
+        pattern=f"parallel_validation/{pattern}", variant=variant, source=SOURCE, fit=fit,
+        **{"module": network, "aggregates": FIGURES, "same_as": REFERENCE, "workloads": WORKLOADS, **more},
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import torch
 
 from harness import Aggregate, Expect
 from harness.oracle.quantities import cross_entropy
-from scenarios.parallel_validation.network import declare
+from scenarios.parallel_validation.network import FIGURES, declare
 
 
 def isolated(fit):
@@ -24,7 +24,9 @@ def without_validation(fit):
 
 
 declare("sequential", "recommended", isolated, same_as="")
-declare("default_loader", "control", by_default, expects=[Expect("violated", checker="same_as")])
+declare(
+    "default_loader", "control", by_default, aggregates=FIGURES[:1], expects=[Expect("violated", checker="same_as")]
+)  # fmt: skip
 declare(
     "no_validation", "control", without_validation,
     aggregates=[Aggregate("train_loss", of=cross_entropy, stage="train")],

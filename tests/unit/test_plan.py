@@ -26,7 +26,7 @@ def environment(cuda: bool = False, unavailable: str = "") -> Environment:
                 "available": cuda,
                 "reason": "" if cuda else "torch finds no CUDA device",
                 "device": "",
-                "count": 0,
+                "count": int(cuda),
             },
         }
     )
