@@ -23,7 +23,7 @@ LAYERS = (
         "harness.oracle.lightning_loop",
         "harness.oracle.keras_loop",
     ),
-    ("harness.records",),
+    ("harness.records", "harness.parallel"),
     ("harness.engine.place", "harness.engine.leftovers"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
