@@ -308,7 +308,7 @@ class Cell:
             "ideal_s": median(each["ideal_s"] for each in each_round),
             "break_even": {
                 "predicted_epochs": break_even_epochs(
-                    middle.train_s, middle.validation_s, lambda epochs: epochs if one_each else seen, overhead
+                    middle.train_s, middle.validation_s, None if one_each else seen, overhead
                 ),
                 "measured_epochs": middle.break_even_epochs,
                 "predicted_validation_s": break_even_validation_s(self.epochs, middle.train_s, seen, overhead),

@@ -1,7 +1,7 @@
 """When training and validation would be done if nothing but they took time: what measured times are held against."""
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -57,18 +57,16 @@ def predicted_s(epochs: int, train_s: float, validation_s: float, workers: int, 
     return max(ends[-1], *results) + overhead.tear_down
 
 
-def break_even_epochs(
-    train_s: float, validation_s: float, workers: Callable[[int], int], overhead: Overhead
-) -> int | None:
+def break_even_epochs(train_s: float, validation_s: float, workers: int | None, overhead: Overhead) -> int | None:
     """The fewest epochs for which it is predicted to take less time than sequential validation; None if it does not for
     `MOST_EPOCHS`.
 
     Args:
-        workers: how many there are in a training of so many epochs: one for each, in some strategies.
+        workers: None for one of its own for every epoch.
     """
 
     def wins(epochs: int) -> bool:
-        parallel = predicted_s(epochs, train_s, validation_s, workers(epochs), overhead)
+        parallel = predicted_s(epochs, train_s, validation_s, workers or epochs, overhead)
         return parallel < sequential_s(epochs, train_s, validation_s)
 
     return next((epochs for epochs in range(1, MOST_EPOCHS + 1) if wins(epochs)), None)

@@ -19,6 +19,7 @@ NONE = "–"
 # Of the drawing, in its own units.
 WIDTH, LABELS, LANE, GAP, AXIS = 1000.0, 250.0, 16.0, 12.0, 26.0
 TICKS = 8
+SHOWN = 1.5
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Timeline:
 
     Attributes:
         labels: of a strategy, and where it begins.
+        ends: of those that are not shown to their end.
         ticks: where a time stands, and which.
     """
 
@@ -45,6 +47,7 @@ class Timeline:
     height: float
     labels: Sequence[tuple[str, float]]
     bars: Sequence[Bar]
+    ends: Sequence[tuple[str, float]]
     ticks: Sequence[tuple[float, str]]
 
 
@@ -190,31 +193,39 @@ def _range(part: Json) -> str:
 
 
 def timeline(overlap: Json) -> Timeline | None:
-    """Of all strategies on the first load whose ratio is nearest to 1; None if nothing was measured."""
+    """Of all strategies on the first load whose ratio is nearest to 1; None if nothing was measured.
+
+    It ends where sequential validation has taken `SHOWN` times its time: what takes longer says so.
+    """
     cells = [cell for cell in overlap["cells"] if any(row["numbers"] for row in cell["rows"])]
     if not cells:
         return None
     cell = min(cells, key=lambda cell: abs(cell["ratio"] - 1))
-    rows = [row for row in cell["rows"] if row["numbers"]]
-    longest = max(row["numbers"]["timeline"]["wall_s"] for row in rows)
-    scale = (WIDTH - LABELS) / longest
-    labels, bars, y = [], [], 0.0
-    for row in rows:
-        labels.append((_name(row), y))
-        lanes = _lanes(row["numbers"]["timeline"])
+    lines = [(_name(row), row["numbers"]["timeline"]) for row in cell["rows"] if row["numbers"]]
+    walls = [line["wall_s"] for _, line in lines]
+    shown = min(max(walls), SHOWN * walls[0])
+    scale = (WIDTH - LABELS) / shown
+    labels, bars, ends, y = [], [], [], 0.0
+    for name, line in lines:
+        labels.append((name, y))
+        lanes = _lanes(line)
         for place, lane in enumerate(lanes):
             bars += [
                 Bar(
-                    LABELS + scale * start, y + place * LANE, max(1.0, scale * (end - start)), stage, epoch + 1,
+                    LABELS + scale * start, y + place * LANE, max(1.0, scale * (min(end, shown) - start)), stage,
+                    epoch + 1,
                     f"{'training' if stage == 'train' else 'validating'} epoch {epoch + 1}: "
                     f"{start:.2f} to {end:.2f} s",
                 )
                 for stage, epoch, start, end in lane
+                if start < shown
             ]  # fmt: skip
+        if line["wall_s"] > shown:
+            ends.append((f"ends at {_seconds(line['wall_s'])} →", y))
         y += len(lanes) * LANE + GAP
-    step = _step(longest / TICKS)
-    ticks = [(LABELS + scale * step * number, f"{step * number:g} s") for number in range(int(longest / step) + 1)]
-    return Timeline(cell_title(cell), WIDTH + 30, y + AXIS, labels, bars, ticks)
+    step = _step(shown / TICKS)
+    ticks = [(LABELS + scale * step * number, f"{step * number:g} s") for number in range(int(shown / step) + 1)]
+    return Timeline(cell_title(cell), WIDTH + 30, y + AXIS, labels, bars, ends, ticks)
 
 
 def _lanes(timeline: Json) -> list[list[tuple[str, int, float, float]]]:
