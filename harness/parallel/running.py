@@ -65,6 +65,7 @@ class Running:
         self._moments: dict[int, Moment] = {}
         self._checkpoints: Path | None = None
         self._here: Validation | None = None
+        self._turn = 0  # how many epochs were due before this one
         method = options.method(trainer.strategy.root_device.type)
         make = self._payload(method)
         self.supervisor = Supervisor(
@@ -98,7 +99,9 @@ class Running:
         now = plain_attributes(self._module)
         changed = {key: value for key, value in now.items() if self._attributes.get(key, self) != value}
         seed = _seed(epoch)
-        return pickle.dumps(Request(epoch, loops_of(self._trainer), changed, extra_states(self._module), seed))
+        return pickle.dumps(
+            Request(epoch, self._turn, loops_of(self._trainer), changed, extra_states(self._module), seed)
+        )
 
     def epoch_trained(self) -> None:
         """Before any other callback: hand its weights over."""
@@ -109,13 +112,18 @@ class Running:
             self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", reason))
         elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not (trainer.is_last_batch or trainer.should_stop):
             self.supervisor.hand_in(Ticket(epoch, None, b"", NOT_DUE))
-        elif (slot := self._slot()) is None:
+        else:
+            self._hand_over(epoch)
+            self._turn += 1
+        self.release()
+
+    def _hand_over(self, epoch: _Epoch) -> None:
+        if (slot := self._slot()) is None:
             self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", "all workers were busy"))
         else:
             weights = self._options.weights or tensors_to_validate
-            self._slots.write(slot, weights(trainer, self._module))
+            self._slots.write(slot, weights(self._trainer, self._module))
             self.supervisor.hand_in(Ticket(epoch, slot, self._request(epoch.number)))
-        self.release()
 
     def _slot(self) -> int | None:
         """For the weights of the epoch that has just been trained; None if it is to be skipped."""

@@ -5,6 +5,7 @@ step that figures are logged at, and whatever else Lightning makes of them, are 
 """
 
 import logging
+import math
 import pickle
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ class Request:
 
     Attributes:
         epoch: or `SANITY`.
+        turn: how many epochs were to be validated before it.
         loops: state of the Trainer's loops when sequential validation would begin.
         attributes: plain ones of the module and its children that training has changed, by path and name.
         extra_states: what `get_extra_state` of the module and its children gave, by path.
@@ -34,6 +36,7 @@ class Request:
     """
 
     epoch: int
+    turn: int
     loops: Mapping[str, Any]
     attributes: Mapping[tuple[str, str], Any]
     extra_states: Mapping[str, Any]
@@ -97,6 +100,20 @@ class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the
         self.figures.append((dict(metrics), step))
 
 
+class _StepsGoOn(pl.Callback):  # type: ignore[name-defined,misc]  # as above
+    """What is logged per step of validation is so at the batches of all epochs, counted by loader."""
+
+    turn = 0
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        loop = trainer.validate_loop
+        before_2_0 = not hasattr(loop, "_seen_batches_per_dataloader")
+        counts = loop.epoch_loop._dl_batch_idx if before_2_0 else loop._seen_batches_per_dataloader
+        for loader, batches in enumerate(trainer.num_val_batches):
+            if batches < math.inf:
+                counts[loader] = self.turn * batches
+
+
 class Validation:
     """Of one module, which is this object's own: another process's, or a copy."""
 
@@ -109,13 +126,14 @@ class Validation:
         self._loaders = loaders
         self._slots = slots
         self._told = _Told()
+        self._steps = _StepsGoOn()
         self._tensors = tensors_of(module)
         self._trainer = self._make(setting, setting.arguments)
         self._sanity = self._make(setting, {**setting.arguments, "limit_val_batches": setting.sanity_batches})
 
     def _make(self, setting: Setting, arguments: Mapping[str, Any]) -> Any:
         return pl.Trainer(
-            **arguments, callbacks=list(setting.callbacks()), logger=self._told, enable_progress_bar=False,
+            **arguments, callbacks=[self._steps, *setting.callbacks()], logger=self._told, enable_progress_bar=False,
             enable_model_summary=False, enable_checkpointing=False,
         )  # fmt: skip
 
@@ -134,7 +152,7 @@ class Validation:
             self._sanity.validate(self._module, self._loaders, verbose=False)
             return Figures((), {}, {}, {}, "")
         weights, before = digest(self._tensors), self._slots.sum(slot)
-        trainer = self._trainer
+        trainer, self._steps.turn = self._trainer, request.turn
         trainer.fit_loop.load_state_dict(dict(request.loops))
         trainer.validate(self._module, self._loaders, verbose=False)
         if self._slots.sum(slot) != before:
