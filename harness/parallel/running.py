@@ -1,6 +1,7 @@
 """One `fit` with validation beside it: epochs go in as they are trained, outcomes come out in the same order."""
 
 import copy
+import importlib
 import pickle
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 import torch
 
-from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_package import NAME, pl
 from harness.parallel.late import Late, Moment
 from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
@@ -24,6 +25,7 @@ from harness.parallel.validation import SANITY, Figures, Request, Setting, Valid
 from harness.parallel.weights import Slots, tensors_of
 from harness.parallel.worker import Worker
 
+rank_zero_info = importlib.import_module(f"{NAME}.utilities.rank_zero").rank_zero_info
 NOT_DUE = "not due"  # of an epoch that is not to be validated, and has its turn all the same
 
 
@@ -108,7 +110,7 @@ class Running:
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
         if self._late.beyond(epoch.number):
-            reason = f"training was to stop after epoch {self._late.stopped}"
+            reason = f"training was to stop after epoch {self._late.last_epoch}"
             self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", reason))
         elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
             self.supervisor.hand_in(Ticket(epoch, None, b"", NOT_DUE))
@@ -237,6 +239,9 @@ class Running:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
                 self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
             self.release()
+        if self._late.last_epoch is not None:
+            beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
+            rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")
 
     def abandon(self, reason: str) -> None:
         """Training failed: what is not done will not be; what is, is told to loggers."""

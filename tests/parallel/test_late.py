@@ -105,7 +105,7 @@ class Worsens(Module):
 
 
 @pytest.mark.parametrize("min_epochs", [None, 7])
-def test_training_stops_late_and_says_by_how_much(min_epochs: Any, tmp_path: Path) -> None:
+def test_training_stops_late_and_says_by_how_much(min_epochs: Any, tmp_path: Path, caplog: Any) -> None:
     def callbacks(folder: Path) -> list[Any]:
         return [
             pl.callbacks.EarlyStopping("val_made", patience=1),
@@ -124,6 +124,8 @@ def test_training_stops_late_and_says_by_how_much(min_epochs: Any, tmp_path: Pat
     trained = len(sequential.logger.of_validation())
     assert [outcome.status for outcome in validation.outcomes[:trained]] == ["ok"] * trained
     assert parallel.trainer.current_epoch >= sequential.trainer.current_epoch
+    beyond = parallel.trainer.current_epoch - sequential.trainer.current_epoch
+    assert f"was to stop after epoch {stopped.stopped_epoch}, and went on for {beyond} more" in caplog.text
     # Whatever was trained beyond has its status too.
     assert [outcome.epoch for outcome in validation.outcomes] == list(range(parallel.trainer.current_epoch))
 
