@@ -1,6 +1,7 @@
 """One `fit` with validation beside it: epochs go in as they are trained, outcomes come out in the same order."""
 
 import copy
+import importlib
 import pickle
 import shutil
 import tempfile
@@ -12,18 +13,19 @@ from typing import Any, cast
 
 import torch
 
-from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_package import NAME, pl
 from harness.parallel.late import Late, Moment
 from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.payload import Forked, loaders_of, pickled
 from harness.parallel.refusals import CannotValidateInParallel
-from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate
+from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate, validates
 from harness.parallel.supervisor import Death, Supervisor, Ticket
 from harness.parallel.validation import SANITY, Figures, Request, Setting, Validation
 from harness.parallel.weights import Slots, tensors_of
 from harness.parallel.worker import Worker
 
+rank_zero_info = importlib.import_module(f"{NAME}.utilities.rank_zero").rank_zero_info
 NOT_DUE = "not due"  # of an epoch that is not to be validated, and has its turn all the same
 
 
@@ -108,9 +110,9 @@ class Running:
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
         if self._late.beyond(epoch.number):
-            reason = f"training was to stop after epoch {self._late.stopped}"
+            reason = f"training was to stop after epoch {self._late.last_epoch}"
             self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", reason))
-        elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not (trainer.is_last_batch or trainer.should_stop):
+        elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
             self.supervisor.hand_in(Ticket(epoch, None, b"", NOT_DUE))
         else:
             self._hand_over(epoch)
@@ -237,6 +239,9 @@ class Running:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
                 self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
             self.release()
+        if self._late.last_epoch is not None:
+            beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
+            rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")
 
     def abandon(self, reason: str) -> None:
         """Training failed: what is not done will not be; what is, is told to loggers."""
@@ -263,7 +268,7 @@ def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Settin
         "log_every_n_steps": trainer.log_every_n_steps,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
-    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.threads)
+    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads)
 
 
 def _seed(epoch: int) -> int:

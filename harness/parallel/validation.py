@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import RandomSampler
 
 from harness.frameworks.lightning_package import pl
 from harness.parallel.weights import Slots, digest, tensors_of
@@ -68,13 +69,15 @@ class Setting:
         arguments: for the Trainer.
         sanity_batches: of each loader, validated before the first epoch; all of them if -1.
         callbacks: makes those of the worker's Trainer.
-        threads: that torch computes with; None for as many as it does.
+        workers: how many share the epochs.
+        threads: that torch computes with in a worker.
     """
 
     arguments: Mapping[str, Any]
     sanity_batches: int
     callbacks: Callable[[], Sequence[Any]]
-    threads: int | None
+    workers: int
+    threads: int
 
 
 class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the package is chosen at run time
@@ -118,8 +121,8 @@ class Validation:
     """Of one module, which is this object's own: another process's, or a copy."""
 
     def __init__(self, module: Any, loaders: Any, slots: Slots, setting: Setting) -> None:
-        if setting.threads is not None:
-            torch.set_num_threads(setting.threads)
+        if setting.workers > 1:
+            _check_order(loaders)
         # `fit` has set it up.
         module.setup = module.teardown = _nothing
         self._module = module
@@ -183,6 +186,15 @@ class Validation:
         torch.manual_seed(request.seed)
         random.seed(request.seed)
         np.random.seed(request.seed)
+
+
+def _check_order(loaders: Any) -> None:
+    for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
+        if isinstance(getattr(loader, "sampler", None), RandomSampler):
+            raise ValueError(
+                "a validation loader shuffles, and each worker would draw an order of its own: use workers=1, or "
+                "shuffle=False"
+            )
 
 
 def _nothing(*_: Any, **__: Any) -> None:
