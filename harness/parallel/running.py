@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -58,9 +59,9 @@ class Running:
         self._trainer, self._module, self._options = trainer, module, options
         self._outcomes = outcomes
         self._slots = Slots(tensors_of(module), options.workers + 1)
-        self._setting = _setting(trainer, options, limit_val_batches)
         self._loaders = options.loaders or loaders_of(trainer)
         self._attributes = plain_attributes(module)
+        self._setting = _setting(trainer, options, limit_val_batches, self._attributes)
         self._late = Late(trainer, module, self._epoch_ended)
         self._moments: dict[int, Moment] = {}
         self._checkpoints: Path | None = None
@@ -244,7 +245,9 @@ class Running:
             shutil.rmtree(self._checkpoints, ignore_errors=True)
 
 
-def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Setting:
+def _setting(
+    trainer: Any, options: Options, limit_val_batches: float, attributes: Mapping[tuple[str, str], Any]
+) -> Setting:
     device = trainer.strategy.root_device
     before_2_0 = hasattr(trainer, "_inference_mode")
     arguments = {
@@ -255,7 +258,7 @@ def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Settin
         "log_every_n_steps": trainer.log_every_n_steps,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
-    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.threads)
+    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.threads, attributes)
 
 
 def _seed(epoch: int) -> int:
