@@ -4,6 +4,7 @@ Validated by Lightning's own loop (`sequential`), by `ParallelValidation` (`ours
 (`document`).
 """
 
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ import torch
 import torch._dynamo  # this and the next are imported by the first optimizer and by 1.9's Trainer: for seconds,
 import torch._inductor  # in every fork
 from documented import DocumentedValidation
-from mishaps import BATCH, HAPPENED, IDLE, SENDING, STARTING, TRAINING, Mishap, Mishaps, Pipe
+from mishaps import BATCH, ENDS, FORKED, HAPPENED, IDLE, LOGGING, SENDING, STARTING, TRAINING, Mishap, Mishaps, Pipe
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import MeanMetric
 
@@ -56,7 +57,7 @@ class Fit:
     @property
     def reference(self) -> "Fit":
         """What it is compared to: the same training, as far as it goes."""
-        ends = [mishap for mishap in self.mishaps if mishap.what == "end"]
+        ends = [mishap for mishap in self.mishaps if mishap.what in ENDS]
         return Fit("sequential", self.epochs, trainer=self.trainer, mishaps=ends, big=self.big)
 
 
@@ -72,6 +73,15 @@ class Module(pl.LightningModule):
         self.temperature = 1.0
         self.fit = fit
         self.mishaps = mishaps
+
+    def on_train_start(self):
+        self.trainer.callbacks.sort(key=lambda callback: not isinstance(callback, Telling))
+
+    def on_train_epoch_end(self):
+        if self.fit.gated and self.current_epoch == 0:
+            Pipe(BEGUN).take()
+        if self.fit.gated == "end" and self.current_epoch == self.fit.epochs - 1:
+            open_gate()
 
     def training_step(self, batch, batch_idx):
         self.mishaps.at(TRAINING, self.current_epoch, batch_idx, self.trainer)
@@ -97,17 +107,13 @@ class Module(pl.LightningModule):
 
 
 class Telling(pl.Callback):
-    """Tells the weights after every epoch, and opens the gate."""
+    """Tells the weights after every epoch, before any other callback."""
 
-    def __init__(self, fit: Fit, tell: Tell) -> None:
-        self._fit, self._tell = fit, tell
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
 
     def on_train_epoch_end(self, trainer, pl_module):
         self._tell("trained", trainer.current_epoch, digest(tensors_of(pl_module)))
-        if self._fit.gated and trainer.current_epoch == 0:
-            Pipe(BEGUN).take()
-        if self._fit.gated == "end" and trainer.current_epoch == self._fit.epochs - 1:
-            open_gate()
 
 
 def open_gate() -> None:
@@ -118,9 +124,9 @@ def open_gate() -> None:
 class TellingLogger(pl.loggers.logger.Logger):
     name = version = None
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, mishaps: Mishaps) -> None:
         super().__init__()
-        self._tell = tell
+        self._tell, self._mishaps = tell, mishaps
 
     @property
     def experiment(self):
@@ -130,6 +136,8 @@ class TellingLogger(pl.loggers.logger.Logger):
         pass
 
     def log_metrics(self, metrics, step=None):
+        if "val_loss" in metrics:
+            self._mishaps.at(LOGGING, metrics["epoch"])
         self._tell("logged", {name.rstrip("_"): float(value) for name, value in metrics.items()}, step)
 
 
@@ -170,14 +178,15 @@ def run(fit: Fit, tell: Tell) -> None:
     validation_loader: Any = Loaders(fit, mishaps, isolated=True)()
     if fit.kind == "ours":
         _plant(mishaps)
+        multiprocessing.set_forkserver_preload(["fits"])
         _open_on_wait(fit)
         beside = ParallelValidation(loaders=loaders, **fit.options)
     elif fit.kind == "document":
         beside = DocumentedValidation(loaders, mishaps, fit.big)
         validation_loader = None
     trainer = pl.Trainer(**{
-        "max_epochs": fit.epochs, "callbacks": [Telling(fit, tell), *filter(None, [beside])], "accelerator": "cpu",
-        "devices": 1, "logger": TellingLogger(tell), "log_every_n_steps": 1, "enable_progress_bar": False,
+        "max_epochs": fit.epochs, "callbacks": [Telling(tell), *filter(None, [beside])], "accelerator": "cpu",
+        "devices": 1, "logger": TellingLogger(tell, mishaps), "log_every_n_steps": 1, "enable_progress_bar": False,
         "enable_model_summary": False, "enable_checkpointing": False, "num_sanity_val_steps": 0, **fit.trainer,
     })  # fmt: skip
     try:
@@ -209,6 +218,14 @@ def _plant(mishaps: Mishaps) -> None:
             mishaps.at(IDLE)
         return receive(channel)
 
+    fork = os.fork
+
+    def forking() -> int:
+        if child := fork():
+            mishaps.at(FORKED)
+        return child
+
+    os.fork = forking
     Channel.send, Channel.receive = sending, receiving  # type: ignore[method-assign]
 
 

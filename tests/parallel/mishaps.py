@@ -23,6 +23,10 @@ BATCH = "batch"  # of a validation
 SENDING = "sending"  # half of the message has been written
 # In the process that trains.
 TRAINING = "training"  # a batch
+FORKED = "forked"  # it has just started a worker
+LOGGING = "logging"  # figures of validation
+
+ENDS = ("end", "late")  # of training, without anything wrong
 
 
 class Planned(Exception):  # noqa: N818  # it is none
@@ -35,7 +39,7 @@ class Mishap:
 
     Attributes:
         what: `kill`, `stop`, `hang` or `raise`; in the process that trains also `interrupt` (SIGINT to its group, as a
-            terminal does), `exit`, `end` (set `trainer.should_stop`).
+            terminal does), `exit`, `end` (set `trainer.should_stop`), `late` (the time of its Timer is up).
         epoch: at which; None for any.
         times: how often it happens at most, in all processes together.
         after: so many others must have happened; it waits for them.
@@ -117,6 +121,9 @@ def _do(what: str, trainer: Any) -> None:
         raise SystemExit(3)
     elif what == "end":
         trainer.should_stop = True
+    elif what == "late":
+        (timer,) = (callback for callback in trainer.callbacks if type(callback).__name__ == "Timer")
+        timer._duration = 0
     else:
         raise Planned(what)
 

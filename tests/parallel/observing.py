@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from mishaps import Mishap, note, noted
+from mishaps import ENDS, Mishap, note, noted
 
 HERE = Path(__file__).parent
 # How long nothing may run in a fit, its own limits aside. Whoever wants to run and cannot is not at rest.
@@ -91,7 +91,11 @@ class Observer:
 
     def __init__(self) -> None:
         command = [sys.executable, "-W", "ignore", str(HERE / "observing.py")]
-        self._parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # What a fork server imports before it forks is looked for there only.
+        path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._parent = subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._references: dict[str, Observed] = {}
 
     def __enter__(self) -> "Observer":
@@ -108,7 +112,7 @@ class Observer:
 
     def reference(self, **fit: Any) -> Observed:
         """What :attr:`fits.Fit.reference` does; run once."""
-        ends = [asdict(mishap) for mishap in fit.get("mishaps", ()) if mishap.what == "end"]
+        ends = [asdict(mishap) for mishap in fit.get("mishaps", ()) if mishap.what in ENDS]
         kept = {key: value for key, value in fit.items() if key in ("epochs", "trainer", "big")}
         asked = {"kind": "sequential", "mishaps": ends, **kept}
         key = json.dumps(asked, sort_keys=True)
@@ -262,7 +266,8 @@ def _children(process: int) -> list[int]:
         names = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
         return []
-    return [int(name) for name in names]
+    living = _of_session(process)
+    return [int(name) for name in names if int(name) in living]
 
 
 def _left(session: int) -> list[str]:

@@ -47,7 +47,7 @@ def judge(seen: Observed, reference: Observed) -> Verdict:
     outcomes: list[dict[str, Any]] = seen.one("outcomes", [])
     count = Counter(outcome["epoch"] for outcome in outcomes)
     found.several = {epoch for epoch, times in count.items() if times > 1}
-    if seen.status is not None and seen.status >= 0:
+    if seen.hung or seen.status >= 0:
         found.unknown = set(trained) - set(count)
     logged = {int(figures["epoch"]): figures for figures, _ in _logged(seen, validation=True)}
     for outcome in outcomes:
