@@ -25,8 +25,8 @@ from harness.frameworks.lightning_recording import CALLBACK_HOOKS
 from harness.history.recorder import Recorder
 from harness.workloads import library
 
-# Of those that validate beside training, two that train on while a copy of the module validates.
-COPYING = ["parallel_validation/thread/migrated", "parallel_validation/fork_per_epoch/recommended"]
+# Of those that validate beside training, two that copy the module, and one thing at a time can be seen of.
+COPYING = ["parallel_validation/live_weights/control", "parallel_validation/fork_per_epoch/recommended"]
 
 
 def watch_dispatch(calls):
