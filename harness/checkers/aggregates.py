@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.checkers import processes, same_as
+from harness.checkers import processes
 from harness.checkers.case import Case
 from harness.checkers.place import before, told
+from harness.checkers.reference import same_weights, unusable
 from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
@@ -35,6 +36,15 @@ def check(case: Case) -> list[Finding]:
         for aggregate in case.scenario.aggregates
         if case.environment.meets(aggregate.needs) and (not case.trial.faults or _passes(case, aggregate))
     ]
+
+
+def truths(case: Case, aggregate: Aggregate) -> dict[Pass, Measured]:
+    """Of every pass that was seen; none where a step did not show a prediction of every sample."""
+    steps = _steps(case, aggregate)
+    if any(_rows(step) != len(step.value["ids"]) for step in steps):
+        return {}
+    batches, _ = _batches(case, aggregate, steps)
+    return {of: over_the_epoch(aggregate.of, [seen]) for of, seen in batches.items()}
 
 
 def _passes(case: Case, aggregate: Aggregate) -> list[Pass]:
@@ -77,7 +87,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
     if not case.completed and not case.trial.faults:
         return case.raised_finding("aggregate", aggregate.label, otherwise="exact")
     out_of_sight = case.out_of_sight(aggregate.stage)
-    if out_of_sight and (reason := same_as.unusable(case)):
+    if out_of_sight and (reason := unusable(case)):
         return _unknown(case, aggregate, f"its steps ran where nobody could record them, and {reason}")
     source = case.reference if out_of_sight and case.reference else case
     steps = _steps(source, aggregate)
@@ -102,7 +112,7 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
                     )
                 )
             continue
-        if out_of_sight and not same_as.same_weights(case, epoch):
+        if out_of_sight and not same_weights(case, epoch):
             message = "its steps ran where nobody could record them, and its weights are not those of the reference"
             observed = reports[-1].value if reports else None
             epochs.append(EpochVerdict(epoch, "unknown", observed, message=message, turn=turn))

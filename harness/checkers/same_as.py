@@ -1,106 +1,108 @@
 """Is a training the same as another one to the last bit: its weights after every epoch, and what the logger is told of
 validation, at which step?
 
-Where it is not, there is a reason, and the finding says what the difference is like.
+Where it is not, there is a reason, and the finding says which.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.checkers.aggregates import truths
 from harness.checkers.case import Case
+from harness.checkers.reference import same_weights, unusable, weights_after
 from harness.checkers.reports import epoch_told
 from harness.findings import EpochVerdict, Finding
 from harness.history.encoding import decode_number
 from harness.history.reader import Operation
+from harness.scenario import Aggregate
 
 WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
 class Told:
-    """A figure as the logger was told it."""
+    """A figure as the logger was told it, and the line that says so."""
 
     figure: float | str
     step: int | None
+    line: int
 
     @property
     def words(self) -> str:
         return f"{self.figure} at {'no step' if self.step is None else f'step {self.step}'}"
 
+    @property
+    def value(self) -> float | None:
+        """None if it is no number."""
+        try:
+            return decode_number(self.figure)
+        except ValueError:
+            return None
+
 
 def check(case: Case) -> list[Finding]:
-    """One finding for each figure of validation that a logger is to be told, and one on the weights."""
+    """One finding on the weights, and one for each figure of validation that a logger is to be told."""
     if not case.scenario.same_as or not case.completed:
         return []
-    figures = [each for each in case.scenario.aggregates if each.stage == "validation" and each.reported_in == "logger"]
-    names = [WEIGHTS, *dict.fromkeys(each.name for each in figures if case.environment.meets(each.needs))]
-    reason = unusable(case)
-    if reason:
-        return [case.property_finding("same_as", name, "unknown", message=reason) for name in names]
+    figures = [
+        each
+        for each in case.scenario.aggregates
+        if (each.stage, each.reported_in) == ("validation", "logger") and case.environment.meets(each.needs)
+    ]
+    if reason := unusable(case):
+        return [
+            case.property_finding("same_as", name, "unknown", message=reason)
+            for name in (WEIGHTS, *(each.name for each in figures))
+        ]
     assert case.reference is not None
-    return [_weights(case, case.reference), *(_figure(case, case.reference, name) for name in names[1:])]
-
-
-def unusable(case: Case) -> str:
-    """Why a trial cannot be compared with what it is to be the same as; empty if it can."""
-    id = case.scenario.same_as
-    if case.reference is None:
-        return f"there is no trial of {id} on {case.trial.workload} to compare it with"
-    return "" if case.reference.completed else f"the trial of {id} that it is compared with did not complete"
-
-
-def same_weights(case: Case, epoch: int) -> bool:
-    """Whether, at the end of an epoch, they were those of the reference."""
-    assert case.reference is not None
-    mine, theirs = _last(case, epoch), _last(case.reference, epoch)
-    return mine is not None and theirs is not None and mine.value == theirs.value
-
-
-def _last(case: Case, epoch: int) -> Operation | None:
-    """What was noted of the weights at the end of an epoch: what is noted before training has no stage."""
-    return next((each for each in case.told.select("weights", epoch=epoch, stage="train")), None)
+    return [_weights(case, case.reference), *(_figure(case, case.reference, each) for each in figures)]
 
 
 def _weights(case: Case, reference: Case) -> Finding:
     epochs = []
     for epoch in range(max(case.planned_epochs, reference.planned_epochs)):
-        mine, theirs = _last(case, epoch), _last(reference, epoch)
+        mine, theirs = weights_after(case, epoch), weights_after(reference, epoch)
         same = same_weights(case, epoch)
-        digests = [each and ", ".join(f"{value:08x}" for value in each.value.values()) for each in (mine, theirs)]
-        message = "" if same else f"at the end of epoch {epoch} their checksums are {digests[0]}, not {digests[1]}"
-        lines = (mine.line,) if mine else ()
-        epochs.append(EpochVerdict(epoch, "ok" if same else "violated", evidence=lines, message=message))
+        message = "" if same else f"after epoch {epoch} their checksums are {_sums(mine)}, not {_sums(theirs)}"
+        epochs.append(
+            EpochVerdict(epoch, "ok" if same else "violated", evidence=(mine.line,) if mine else (), message=message)
+        )
     return _over(case, WEIGHTS, epochs)
 
 
-def _figure(case: Case, reference: Case, name: str) -> Finding:
-    mine, theirs = _told(case, name), _told(reference, name)
+def _sums(noted: Operation | None) -> str:
+    return " and ".join(f"{value:08x}" for value in noted.value.values()) if noted else "not known"
+
+
+def _figure(case: Case, reference: Case, aggregate: Aggregate) -> Finding:
+    mine, theirs = _told(case, aggregate), _told(reference, aggregate)
     epochs = []
     for epoch in sorted({*mine, *theirs}):
-        got, due = [told for told, _ in mine.get(epoch, [])], [told for told, _ in theirs.get(epoch, [])]
-        message = "" if got == due else f"epoch {epoch}: {_words(got)}, not {_words(due)}{_why(case, epoch, got, due)}"
+        got, due = mine.get(epoch, []), theirs.get(epoch, [])
+        same = [each.words for each in got] == [each.words for each in due]
+        message = f"told {_words(got)} of epoch {epoch}, not {_words(due)}{_why(case, aggregate, epoch, got, due)}"
         epochs.append(
             EpochVerdict(
                 epoch,
-                "ok" if got == due else "violated",
-                observed=_number(got),
-                prediction=_number(due),
-                evidence=tuple(line for _, line in mine.get(epoch, [])),
-                message=message,
+                "ok" if same else "violated",
+                observed=got[-1].value if got else None,
+                prediction=due[-1].value if due else None,
+                evidence=tuple(each.line for each in got),
+                message="" if same else message,
             )
         )
     if not epochs:
-        return case.property_finding("same_as", name, "unknown", message="neither was told it")
-    return _over(case, name, epochs)
+        return case.property_finding("same_as", aggregate.name, "unknown", message="neither of the two was told it")
+    return _over(case, aggregate.name, epochs)
 
 
-def _told(case: Case, name: str) -> dict[int, list[tuple[Told, int]]]:
-    """By epoch, in order: what was told, and the lines that say so."""
-    told: dict[int, list[tuple[Told, int]]] = {}
+def _told(case: Case, aggregate: Aggregate) -> dict[int, list[Told]]:
+    """By epoch, in the order in which it came."""
+    told: dict[int, list[Told]] = {}
     for each in case.told.select("logger"):
-        epoch = epoch_told(each)
-        if epoch is not None and name in each.value["metrics"]:
-            told.setdefault(int(epoch), []).append((Told(each.value["metrics"][name], each.value["step"]), each.line))
+        epoch, figures = epoch_told(each), each.value["metrics"]
+        if epoch is not None and aggregate.name in figures:
+            told.setdefault(int(epoch), []).append(Told(figures[aggregate.name], each.value["step"], each.line))
     return told
 
 
@@ -108,19 +110,19 @@ def _words(told: Sequence[Told]) -> str:
     return " and ".join(each.words for each in told) or "nothing"
 
 
-def _number(told: Sequence[Told]) -> float | None:
-    try:
-        return decode_number(told[-1].figure) if told else None
-    except ValueError:
-        return None
-
-
-def _why(case: Case, epoch: int, got: Sequence[Told], due: Sequence[Told]) -> str:
+def _why(case: Case, aggregate: Aggregate, epoch: int, got: Sequence[Told], due: Sequence[Told]) -> str:
+    """Of one figure in another's place."""
     if not same_weights(case, epoch):
-        return "; its weights are not the same"
-    if len(got) == len(due) == 1 and got[0].step == due[0].step:
-        return "; of the same weights"
-    return ""
+        return "; its weights are others"
+    if len(got) != 1 or len(due) != 1 or got[0].figure == due[0].figure:
+        return ""
+    assert case.reference is not None
+    truth = truths(case.reference, aggregate).get((epoch, 0))
+    if truth is None or got[0].value is None:
+        return ""
+    if truth.admits(got[0].value):
+        return "; both are the truth within its error bound, added up in another order or precision"
+    return "; its weights are the same, so that is of other ones, or of other samples, or of another arithmetic"
 
 
 def _over(case: Case, name: str, epochs: list[EpochVerdict]) -> Finding:

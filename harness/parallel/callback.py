@@ -26,7 +26,7 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
     global random generator alone and torch on as many threads as the worker has. They are logged for their epoch at
     their step, in order, and are put into `trainer.callback_metrics` when they are known. EarlyStopping and
     ModelCheckpoint decide as they would then, later; what they save is what training had at the end of the epoch.
-    Training goes on meanwhile: a stop comes as many epochs late as the outcome says.
+    Training goes on meanwhile: a stop comes late, and it is told by how many epochs.
 
     What cannot be had in this way is refused when `fit` starts, with what to do instead (`CannotValidateInParallel`).
 

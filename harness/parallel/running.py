@@ -1,6 +1,7 @@
 """One `fit` with validation beside it: epochs go in as they are trained, outcomes come out in the same order."""
 
 import copy
+import importlib
 import pickle
 import shutil
 import tempfile
@@ -13,19 +14,20 @@ from typing import Any, cast
 
 import torch
 
-from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_package import NAME, pl
 from harness.parallel.interrupts import uninterrupted
 from harness.parallel.late import Late, Moment
 from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.payload import Forked, loaders_of, pickled
 from harness.parallel.refusals import CannotValidateInParallel
-from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate
+from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate, validates
 from harness.parallel.supervisor import Death, Supervisor, Ticket
 from harness.parallel.validation import SANITY, Figures, Request, Setting, Validation
 from harness.parallel.weights import Slots, tensors_of
 from harness.parallel.worker import Worker
 
+rank_zero_info = importlib.import_module(f"{NAME}.utilities.rank_zero").rank_zero_info
 NOT_DUE = "not due"  # of an epoch that is not to be validated, and has its turn all the same
 
 
@@ -66,6 +68,7 @@ class Running:
         self._moments: dict[int, Moment] = {}
         self._checkpoints: Path | None = None
         self._here: Validation | None = None
+        self._turn = 0  # how many epochs were due before this one
         method = options.method(trainer.strategy.root_device.type)
         make = self._payload(method)
         self.supervisor = Supervisor(
@@ -103,7 +106,9 @@ class Running:
         now = plain_attributes(self._module)
         changed = {key: value for key, value in now.items() if self._attributes.get(key, self) != value}
         seed = _seed(epoch)
-        return pickle.dumps(Request(epoch, loops_of(self._trainer), changed, extra_states(self._module), seed))
+        return pickle.dumps(
+            Request(epoch, self._turn, loops_of(self._trainer), changed, extra_states(self._module), seed)
+        )
 
     def epoch_trained(self) -> None:
         """Before any other callback: hand its weights over."""
@@ -120,14 +125,19 @@ class Running:
     def _ticket(self, epoch: _Epoch) -> Ticket:
         trainer = self._trainer
         if self._late.beyond(epoch.number):
-            reason = f"training was to stop after epoch {self._late.stopped}"
+            reason = f"training was to stop after epoch {self._late.last_epoch}"
             return Ticket(epoch, None, b"", "skipped", reason)
-        if (epoch.number + 1) % trainer.check_val_every_n_epoch or not (trainer.is_last_batch or trainer.should_stop):
+        if (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
             return Ticket(epoch, None, b"", NOT_DUE)
+        ticket = self._with_weights(epoch)
+        self._turn += 1
+        return ticket
+
+    def _with_weights(self, epoch: _Epoch) -> Ticket:
         if (slot := self._slot()) is None:
             return Ticket(epoch, None, b"", "skipped", "all workers were busy")
         weights = self._options.weights or tensors_to_validate
-        self._slots.write(slot, weights(trainer, self._module))
+        self._slots.write(slot, weights(self._trainer, self._module))
         return Ticket(epoch, slot, self._request(epoch.number))
 
     def _slot(self) -> int | None:
@@ -252,6 +262,9 @@ class Running:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
                 self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
             self.release()
+        if self._late.last_epoch is not None:
+            beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
+            rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")
 
     def abandon(self, reason: str) -> None:
         """Training failed: what is not done will not be; what is, is told to loggers."""
@@ -280,7 +293,9 @@ def _setting(
         "log_every_n_steps": trainer.log_every_n_steps,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
-    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.threads, attributes)
+    return Setting(
+        arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads, attributes
+    )
 
 
 def _seed(epoch: int) -> int:

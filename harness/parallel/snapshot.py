@@ -63,3 +63,11 @@ def loops_of(trainer: Any) -> dict[str, Any]:
     of_epoch = state["epoch_loop.state_dict"]
     of_epoch["_batches_that_stepped"] -= 1
     return state
+
+
+def validates(trainer: Any) -> bool:
+    """Whether Lightning would validate after the last batch that was trained: the epoch is whole, or training is to
+    stop."""
+    progress = trainer.fit_loop.epoch_loop.batch_progress
+    whole = progress.is_last_batch or progress.current.ready >= trainer.num_training_batches
+    return bool(whole or trainer.should_stop)

@@ -5,6 +5,7 @@ step that figures are logged at, and whatever else Lightning makes of them, are 
 """
 
 import logging
+import math
 import pickle
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import RandomSampler
 
 from harness.frameworks.lightning_package import pl
 from harness.parallel.snapshot import put_plain_attributes
@@ -28,6 +30,7 @@ class Request:
 
     Attributes:
         epoch: or `SANITY`.
+        turn: how many epochs were to be validated before it.
         loops: state of the Trainer's loops when sequential validation would begin.
         attributes: plain ones of the module and its children that training has changed, by path and name.
         extra_states: what `get_extra_state` of the module and its children gave, by path.
@@ -35,6 +38,7 @@ class Request:
     """
 
     epoch: int
+    turn: int
     loops: Mapping[str, Any]
     attributes: Mapping[tuple[str, str], Any]
     extra_states: Mapping[str, Any]
@@ -66,14 +70,16 @@ class Setting:
         arguments: for the Trainer.
         sanity_batches: of each loader, validated before the first epoch; all of them if -1.
         callbacks: makes those of the worker's Trainer.
-        threads: that torch computes with; None for as many as it does.
+        workers: how many share the epochs.
+        threads: that torch computes with in a worker.
         attributes: plain ones that the module and its children had when training began, by path and name.
     """
 
     arguments: Mapping[str, Any]
     sanity_batches: int
     callbacks: Callable[[], Sequence[Any]]
-    threads: int | None
+    workers: int
+    threads: int
     attributes: Mapping[tuple[str, str], Any]
 
 
@@ -100,26 +106,44 @@ class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the
         self.figures.append((dict(metrics), step))
 
 
+class _StepsGoOn(pl.Callback):  # type: ignore[name-defined,misc]  # as above
+    """What is logged per step of validation is so at the batches of all epochs, counted by loader."""
+
+    turn = 0
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        loop = trainer.validate_loop
+        before_2_0 = not hasattr(loop, "_seen_batches_per_dataloader")
+        counts = loop.epoch_loop._dl_batch_idx if before_2_0 else loop._seen_batches_per_dataloader
+        for loader, batches in enumerate(trainer.num_val_batches):
+            if batches < math.inf:
+                counts[loader] = self.turn * batches
+
+
 class Validation:
     """Of one module, which is this object's own: another process's, or a copy."""
 
     def __init__(self, module: Any, loaders: Any, slots: Slots, setting: Setting) -> None:
-        if setting.threads is not None:
-            torch.set_num_threads(setting.threads)
+        if setting.workers > 1:
+            _check_order(loaders)
         # `fit` has set it up.
         module.setup = module.teardown = _nothing
         self._module = module
+        # It may have been copied in the midst of an epoch later than those that it validates.
+        put_plain_attributes(module, setting.attributes)
         self._attributes = setting.attributes
+        self._trained: set[tuple[str, str]] = set()  # attributes that training has changed
         self._loaders = loaders
         self._slots = slots
         self._told = _Told()
+        self._steps = _StepsGoOn()
         self._tensors = tensors_of(module)
         self._trainer = self._make(setting, setting.arguments)
         self._sanity = self._make(setting, {**setting.arguments, "limit_val_batches": setting.sanity_batches})
 
     def _make(self, setting: Setting, arguments: Mapping[str, Any]) -> Any:
         return pl.Trainer(
-            **arguments, callbacks=list(setting.callbacks()), logger=self._told, enable_progress_bar=False,
+            **arguments, callbacks=[self._steps, *setting.callbacks()], logger=self._told, enable_progress_bar=False,
             enable_model_summary=False, enable_checkpointing=False,
         )  # fmt: skip
 
@@ -138,7 +162,7 @@ class Validation:
             self._sanity.validate(self._module, self._loaders, verbose=False)
             return Figures((), {}, {}, {}, "")
         weights, before = digest(self._tensors), self._slots.sum(slot)
-        trainer = self._trainer
+        trainer, self._steps.turn = self._trainer, request.turn
         trainer.fit_loop.load_state_dict(dict(request.loops))
         trainer.validate(self._module, self._loaders, verbose=False)
         if self._slots.sum(slot) != before:
@@ -161,14 +185,25 @@ class Validation:
                 tensor.data = views[name]  # read where it is
             else:
                 tensor.data.copy_(views[name])
-        # The module may be that of another epoch: the one validated last here, or the one in which it was copied.
-        put_plain_attributes(self._module, {**self._attributes, **request.attributes})
+        # What was validated last may be a later epoch.
+        back = {key: self._attributes[key] for key in self._attributes.keys() & self._trained}
+        put_plain_attributes(self._module, {**back, **request.attributes})
+        self._trained |= request.attributes.keys()
         children = dict(self._module.named_modules())
         for path, state in request.extra_states.items():
             children[path].set_extra_state(state)
         torch.manual_seed(request.seed)
         random.seed(request.seed)
         np.random.seed(request.seed)
+
+
+def _check_order(loaders: Any) -> None:
+    for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
+        if isinstance(getattr(loader, "sampler", None), RandomSampler):
+            raise ValueError(
+                "a validation loader shuffles, and each worker would draw an order of its own: use workers=1, or "
+                "shuffle=False"
+            )
 
 
 def _nothing(*_: Any, **__: Any) -> None:

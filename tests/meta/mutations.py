@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from types import FunctionType
 
 from harness import claims, findings
-from harness.checkers import CHECKERS, aggregates, cells, faults, histories, place, processes, reports
+from harness.checkers import CHECKERS, aggregates, cells, faults, histories, place, processes, reference, reports
 from harness.faults.fault import KINDS
 from harness.history.reader import History
 from harness.oracle import lightning_loop, loops, measured, predictions, quantities
@@ -354,6 +354,50 @@ def takes_every_fault_for_none(check):
     return lambda case: check(replace(case, trial=replace(case.trial, faults=())))
 
 
+def takes_running_statistics_for_weights(check):
+    return _changing(check, "weights", lambda value: {"crc32": hash(tuple(value.values()))})
+
+
+def looks_at_parameters_alone(check):
+    return _changing(check, "weights", lambda value: {"crc32": value["crc32"]})
+
+
+def looks_at_no_step(check):
+    return _changing(check, "logger", lambda value: {**value, "step": None})
+
+
+def looks_at_three_digits(check):
+    def rounded(value):
+        return {**value, "metrics": {name: float(f"{figure:.3g}") for name, figure in value["metrics"].items()}}
+
+    return _changing(check, "logger", rounded)
+
+
+def _changing(check, f, change):
+    """What is told is another, in a trial and in the one that it is to be the same as."""
+
+    def changed(case):
+        seen = [replace(each, value=change(each.value)) if each.f == f else each for each in case.history.operations]
+        return replace(case, history=History(seen), reference=case.reference and changed(case.reference))
+
+    return lambda case: check(changed(case))
+
+
+def takes_other_weights_for_the_same(check):
+    swap(reference.same_weights, lambda _: lambda *_: True)
+    return check
+
+
+def takes_whatever_is_compared_with_for_complete(check):
+    swap(reference.unusable, lambda _: lambda _: "")
+    return check
+
+
+def takes_every_truth_for_another(check):
+    swap(aggregates.truths, lambda _: lambda *_: {})
+    return check
+
+
 # Of the model of a loop.
 
 
@@ -648,14 +692,19 @@ PARTS = {
                 lets_the_mildest_epoch_stand_for_all, takes_every_pass_for_the_first, expects_the_same_of_every_version,
                 names_nothing_undeclared, expects_the_truth_where_a_figure_is_none, leaves_out_what_was_not_seen,
                 excuses_every_epoch, takes_every_epoch_for_one_without_a_fault, takes_nothing_for_due,
-                takes_every_process_for_one_that_died,
+                takes_every_process_for_one_that_died, takes_other_weights_for_the_same,
+                takes_whatever_is_compared_with_for_complete,
             ),
             "hook": (*OF_PASSES, blind_to_validation, expects_the_same_of_every_version),
             "samples": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
             "precision": (*OF_PASSES, blind_to_validation),
             "report_step": (*OF_PASSES, blind_to_validation, takes_every_batch_for_a_step),
             "metric_state": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
-            "training": OF_PASSES,
+            "training": (*OF_PASSES, takes_running_statistics_for_weights),
+            "same_as": (
+                *OF_PASSES, looks_at_no_step, looks_at_three_digits, looks_at_parameters_alone,
+                takes_whatever_is_compared_with_for_complete, takes_every_truth_for_another,
+            ),
             "process": (*OF_CHECKERS, stands_at_the_beginning, excuses_nothing, takes_every_fault_for_none),
             "bracket": (*OF_PASSES, takes_every_process_for_one_that_died, takes_every_process_for_one_that_ended),
             "order": (*OF_PASSES, blind_to_validation, expects_another_version),

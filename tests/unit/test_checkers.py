@@ -148,9 +148,9 @@ def test_a_healthy_history_meets_no_objection(case):
 
 
 def test_every_checker_has_a_say_on_a_healthy_history(case):
-    """But for those that are for faults, or for the files that scenarios keep."""
-    of_faults_and_files = {*checkers.OF_FAULTS, "record"}
-    assert {finding.checker for finding in judge(case(healthy()))} == checkers.CHECKERS.keys() - of_faults_and_files
+    """But for those that are for faults, for files that scenarios keep, or for what is to be the same as another."""
+    others = {*checkers.OF_FAULTS, "record", "same_as"}
+    assert {finding.checker for finding in judge(case(healthy()))} == checkers.CHECKERS.keys() - others
 
 
 def test_what_is_fine_needs_no_words(case):
@@ -620,6 +620,11 @@ class TestTraining:
         finding = found(idle, "training", "weights")
         assert finding.message == f"epoch {epoch}: no weight changed in 3 steps"
         assert stamps(idle, finding) == [("weights", before, None), ("weights", epoch, None)]
+
+    def test_running_statistics_that_change_are_nothing_learnt(self, case):
+        same = {"crc32": 0, "state_crc32": 1}
+        idle = case(healthy().with_value(same, f="weights", epoch=1))
+        assert objections(idle) == [("training", "weights", "violated")]
 
     def test_an_epoch_without_steps_need_change_nothing(self, case):
         skipped = healthy().with_value({"crc32": 0}, f="weights", epoch=1)

@@ -5,7 +5,7 @@ import pytest
 from harness.environment import Environment, together
 from harness.errors import ScenarioError
 
-NO_CUDA = {"available": False, "reason": "torch is built without CUDA", "device": ""}
+NO_CUDA = {"available": False, "reason": "torch is built without CUDA", "device": "", "count": 0}
 
 
 def environment(python="3.11.7", unavailable="", cuda=NO_CUDA, **packages) -> Environment:
@@ -90,6 +90,20 @@ def test_a_framework_that_cannot_run_on_a_device_has_a_reason(found, device, rea
     assert found.unavailable("lightning", device) == reason
 
 
+@pytest.mark.parametrize(
+    ("count", "needed", "device", "reason"),
+    [
+        (0, 0, "cpu", ""),
+        (0, 1, "cpu", "needs 1 GPU; torch sees none"),
+        (1, 2, "cuda", "needs 2 GPUs; torch sees 1"),
+        (2, 2, "cuda", ""),
+        (2, 1, "cpu", "needs 1 GPU, and was to run on the cpu"),
+    ],
+)
+def test_gpus_that_are_not_to_be_had_are_a_reason(count, needed, device, reason):
+    assert environment(cuda={**NO_CUDA, "count": count}).lacks_gpus(needed, device) == reason
+
+
 def test_the_title_names_all_versions():
     assert environment(torch="2.13.0", lightning="2.6.6").title == "Python 3.11.7, torch 2.13.0, lightning 2.6.6"
 
@@ -99,7 +113,7 @@ def found_by(framework: str, module: str, unavailable: str, cuda) -> Environment
     return Environment({**shared, "framework": framework, "module": module})
 
 
-GPU = {"available": True, "reason": "", "device": "a GPU"}
+GPU = {"available": True, "reason": "", "device": "a GPU", "count": 2}
 LIGHTNING = found_by("lightning", "pytorch_lightning", "", GPU)
 KERAS = found_by("keras", "", "ModuleNotFoundError: x", {**NO_CUDA, "reason": "keras cannot be imported"})
 

@@ -15,7 +15,7 @@ ROOT = Path(harness.__file__).parents[1]
 LAYERS = (
     ("harness.errors", "harness.oracle", "harness.history"),
     ("harness.faults",),
-    ("harness", "harness.scenario", "harness.workloads.schedule", "harness.workloads.workload"),
+    ("harness", "harness.scenario", "harness.fit", "harness.workloads.schedule", "harness.workloads.workload"),
     (
         "harness.scenario_files",
         "harness.frameworks",
@@ -24,7 +24,7 @@ LAYERS = (
         "harness.oracle.keras_loop",
     ),
     ("harness.records", "harness.parallel"),
-    ("harness.engine.place", "harness.engine.leftovers"),
+    ("harness.engine.place", "harness.engine.leftovers", "harness.engine.servers"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
     ("harness.faults.library", "harness.faults.fitting", "harness.faults.json_places"),
@@ -42,6 +42,7 @@ LAYERS = (
 INSIDE_A_TRIAL = (
     "harness",
     "harness.errors",
+    "harness.fit",
     "harness.scenario",
     "harness.scenario_files",
     "harness.faults",
@@ -64,6 +65,7 @@ INSIDE_A_TRIAL = (
     "harness.engine",
     "harness.engine.leftovers",
     "harness.engine.place",
+    "harness.engine.servers",
     "harness.engine.trial",
     "harness.engine.warm_parent",
 )
@@ -97,7 +99,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted((ROOT / "harness").rglob("*.py"))}
-ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.records"))]
+ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.parallel", "harness.records"))]
 
 
 def imports_of(module: str) -> set[str]:

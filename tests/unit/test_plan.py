@@ -198,3 +198,54 @@ def test_a_schedule_of_other_epochs_is_heeded_by_all():
     asked = catalog(scenario("a/mean", framework="torch", workloads=["digits/*"]))
     plan = make(asked, ("a/mean/*@digits/train=8,validation=4,epochs=2",), "cpu", 0, {"torch": environment()})
     assert len(plan.trials) == 1
+
+
+class TestTrainingsThatAreToBeTheSame:
+    FIRST = scenario("z/first")
+    TWIN = scenario("a/twin", same_as=FIRST.id)
+
+    def ids(self, plan) -> list[str]:
+        return [f"{trial.scenario}@{trial.workload}" for trial in plan.trials]
+
+    def test_what_others_are_compared_with_comes_first_whoever_asked_for_it(self):
+        both = catalog(self.TWIN, self.FIRST)
+        of_workload = ["z/first/recommended@digits/even", "a/twin/recommended@digits/even"]
+        assert self.ids(planned(both, "a/*@digits/even")) == of_workload
+        assert self.ids(planned(both, "*@digits/even")) == of_workload
+
+    def test_it_is_left_out_where_nothing_is_compared_with_it(self):
+        others = catalog(self.TWIN, self.FIRST, scenario("a/mean"))
+        assert self.ids(planned(others, "a/mean/*@digits/even")) == ["a/mean/recommended@digits/even"]
+
+    def test_it_is_run_once_on_each_workload(self):
+        others = catalog(self.TWIN, scenario("b/twin", same_as=self.FIRST.id), self.FIRST)
+        assert self.ids(planned(others, "?/twin/*")).count("z/first/recommended@digits/even") == 1
+        assert len(planned(others).trials) == 3 * len(DIGITS)
+
+    def test_it_must_be_known(self):
+        with pytest.raises(ScenarioError, match="same_as names z/first/recommended, and there is no such scenario"):
+            planned(catalog(self.TWIN))
+
+    def test_it_may_be_in_a_file_that_cannot_be_read(self):
+        assert len(planned(catalog(self.TWIN, unreadable=[MISSING]), "a/*@digits/even").trials) == 1
+
+    def test_it_must_run_on_the_same_workloads(self):
+        elsewhere = catalog(self.TWIN, replace(self.FIRST, workloads=("digits/ragged",)))
+        with pytest.raises(ScenarioError, match="which does not run on digits/even"):
+            planned(elsewhere)
+
+
+def test_what_needs_more_gpus_than_there_are_is_unavailable_and_says_so():
+    (missing,) = planned(catalog(scenario("a/mean", gpus=2)), "a/*@digits/even", device="auto").unavailable
+    assert missing.reason == "needs 2 GPUs; torch sees none"
+
+
+def test_a_script_is_not_resumed():
+    scripted = scenario("a/mean", fit=print, workloads=("adversarial/resumed",))
+    (missing,) = planned(catalog(scripted)).unavailable
+    assert missing.reason == "a script of its own is not resumed"
+
+
+def test_a_trial_has_the_limit_of_its_scenario():
+    (trial,) = planned(catalog(scenario("a/mean", limit_s=2.0)), "a/*@digits/even").trials
+    assert trial.limit_s == 2.0
