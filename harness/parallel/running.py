@@ -241,7 +241,7 @@ class Running:
         with pl.utilities.seed.isolate_rng():
             if self._here is None:
                 warnings.warn(f"validating sequentially from now on: {ticket.reason}", RuntimeWarning, stacklevel=2)
-                module = copy.deepcopy(self._module, {id(self._trainer): None})  # which 1.9 would take along
+                module = copy.deepcopy(self._module, {id(self._module.trainer): None})  # which 1.9 would take along
                 self._here = Validation(module, self._loaders(), self._slots, self._setting)
                 self.supervisor.retire("validation is sequential now")
             assert ticket.slot is not None

@@ -129,7 +129,10 @@ class Validation:
         # `fit` has set it up.
         module.setup = module.teardown = _nothing
         self._module = module
+        # It may have been copied in the midst of an epoch later than those that it validates.
+        put_plain_attributes(module, setting.attributes)
         self._attributes = setting.attributes
+        self._trained: set[tuple[str, str]] = set()  # attributes that training has changed
         self._loaders = loaders
         self._slots = slots
         self._told = _Told()
@@ -182,8 +185,10 @@ class Validation:
                 tensor.data = views[name]  # read where it is
             else:
                 tensor.data.copy_(views[name])
-        # The module may be that of another epoch: the one validated last here, or the one in which it was copied.
-        put_plain_attributes(self._module, {**self._attributes, **request.attributes})
+        # What was validated last may be a later epoch.
+        back = {key: self._attributes[key] for key in self._attributes.keys() & self._trained}
+        put_plain_attributes(self._module, {**back, **request.attributes})
+        self._trained |= request.attributes.keys()
         children = dict(self._module.named_modules())
         for path, state in request.extra_states.items():
             children[path].set_extra_state(state)
