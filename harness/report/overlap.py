@@ -261,8 +261,8 @@ def _ratios(spread: Json | None) -> str:
 
 
 def _times(spread: Json | None) -> str:
-    """In the unit that suits the median."""
-    if spread is None:
+    """In the unit that suits the median; none if none were taken."""
+    if spread is None or not spread["high"]:
         return NONE
     scale, form, unit = _unit(spread["median"])
     return _spread(spread, scale, form, unit)
