@@ -12,12 +12,13 @@ from harness import scenario_files
 from harness.catalog import Catalog
 from harness.engine import plan
 from harness.engine.local import Engines, Job, Outcome
+from harness.engine.trial import Trial
 from harness.environment import Environment, together
 from harness.faults.fault import NONE
 from harness.faults.selection import Faults
 from harness.findings import Finding
 from harness.history.reader import History
-from harness.run import judge_outcome
+from harness.run import References, judge_outcome
 from harness.workloads import library
 
 DEVICE = "cpu"
@@ -54,6 +55,7 @@ class Laboratory:
         self.engines = engines
         self.catalog = all_scenarios()
         self.environment: Environment = together(engines.environments)
+        self._references: dict[int, References] = {}  # by seed: what others are to be the same as
 
     def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None) -> Tried:
         """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
@@ -67,14 +69,23 @@ class Laboratory:
         planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments, selected)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
-        (trial,) = planned.trials
+        *references, trial = planned.trials
+        known = self._references.setdefault(seed, {})
+        for each in references:
+            if (each.scenario, each.workload) not in known:
+                self._judged(each, seed, known)
+        return self._judged(replace(trial, prelude=prelude), seed, {**known})
+
+    def _judged(self, trial: Trial, seed: int, references: References) -> Tried:
         workload = library.build(trial.workload, seed)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             workload.save(folder / "workload.npz")
-            job = Job(replace(trial, prelude=prelude), folder / "workload.npz", folder / "history", folder / "output")
+            job = Job(trial, folder / "workload.npz", folder / "history", folder / "output")
             (outcome,) = self.engines.run([job])
-            findings, history = judge_outcome(outcome, self.catalog, workload, job.history, self.environment)
+            findings, history = judge_outcome(
+                outcome, self.catalog, workload, job.history, self.environment, references
+            )
             return Tried(findings, job.output.read_text(), outcome, history)
 
     def command(self, on: str, seed: int = 0) -> str:

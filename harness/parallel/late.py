@@ -78,13 +78,12 @@ class Late:
 
     Attributes:
         metrics: what callbacks find, as of the epoch that they were told of last.
-        stopped: the epoch after which one of them has asked to stop; None if none has.
     """
 
     def __init__(self, trainer: Any, module: Any, ended: Callable[[], None]) -> None:
         self.trainer = trainer
         self.metrics: dict[str, Any] = {}
-        self.stopped: int | None = None
+        self._stopped: int | None = None
         self.held = [callback for callback in trainer.callbacks if isinstance(callback, KINDS)]
         self._module = module
         self._hooks = [{name: getattr(callback, name) for name in (VALIDATED, TRAINED)} for callback in self.held]
@@ -104,9 +103,14 @@ class Late:
         folders = [each.dirpath for each in self.held if isinstance(each, pl.callbacks.ModelCheckpoint)]
         return Path(folders[0] or self.trainer.default_root_dir) if folders else None
 
+    @property
+    def last_epoch(self) -> int | None:
+        """The one after which training was to stop, as one of them has asked; None if none has."""
+        return None if self._stopped is None else max(self._stopped, (self.trainer.min_epochs or 0) - 1)
+
     def beyond(self, epoch: int) -> bool:
         """Whether training would not have come to an epoch, had it stopped when it was to."""
-        return self.stopped is not None and epoch >= max(self.stopped + 1, self.trainer.min_epochs or 0)
+        return self.last_epoch is not None and epoch > self.last_epoch
 
     def tell(self, moment: Moment, validation: Mapping[str, Any] | None, *, lost: bool) -> None:
         """Of an epoch; of none after the one at which training would have stopped.
@@ -124,7 +128,7 @@ class Late:
         self.metrics.update(moment.metrics)
         self._call(TRAINED, moment, lost)
         if self.trainer.should_stop and not stopping:
-            self.stopped = moment.epoch
+            self._stopped = moment.epoch
 
     def _call(self, hook: str, moment: Moment, lost: bool) -> None:
         then = _TrainerThen(self, moment)

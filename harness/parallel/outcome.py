@@ -13,12 +13,13 @@ class Outcome:
 
     Attributes:
         epoch: counted from 0.
-        step: `trainer.global_step` when its training ended.
+        step: `trainer.global_step` (in Keras, `optimizer.iterations`) when its training ended.
         status: `ok`; `failed`: the validation raised, or its worker died as often as is put up with; `timed out`: it
             took longer than a limit; `skipped`: it was not begun, by policy or because training ended.
-        metrics: what `trainer.callback_metrics` has been given, as floats; empty unless `ok`.
+        metrics: what `trainer.callback_metrics` has been given, as floats (in Keras, what `evaluate` returned); empty
+            unless `ok`.
         reason: in words, why it is not `ok`.
-        digest: BLAKE2b of the weights and buffers that were validated, in hexadecimal.
+        digest: BLAKE2b of the weights and buffers that were validated, in hexadecimal; in Keras, CRC-32 of the weights.
         tries: how often it was begun.
         released: the epoch that training was in when the outcome was told: callbacks and loggers hear of it
             `released - epoch` epochs late.

@@ -34,9 +34,11 @@ class Pickled:
 
     content: bytes
     slots: Slots
+    threads: int
 
     def __call__(self) -> Validation:
         quiet()
+        torch.set_num_threads(self.threads)
         module, loaders, setting = _Unpickler(io.BytesIO(self.content), self.slots).load()
         return Validation(module, loaders(), self.slots, setting)
 
@@ -45,7 +47,7 @@ def pickled(module: Any, loaders: Callable[[], Any], slots: Slots, setting: Sett
     """Raises whatever pickling raises, where the module or the loaders cannot be pickled."""
     content = io.BytesIO()
     _Pickler(content, module, trainer).dump((module, loaders, setting))
-    return Pickled(content.getvalue(), slots)
+    return Pickled(content.getvalue(), slots, setting.threads)
 
 
 class _Pickler(pickle.Pickler):

@@ -1,29 +1,33 @@
 """One `fit` with validation beside it: epochs go in as they are trained, outcomes come out in the same order."""
 
 import copy
+import importlib
 import pickle
 import shutil
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
-from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_package import NAME, pl
+from harness.parallel.interrupts import uninterrupted
 from harness.parallel.late import Late, Moment
 from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.payload import Forked, loaders_of, pickled
 from harness.parallel.refusals import CannotValidateInParallel
-from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate
+from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate, validates
 from harness.parallel.supervisor import Death, Supervisor, Ticket
 from harness.parallel.validation import SANITY, Figures, Request, Setting, Validation
 from harness.parallel.weights import Slots, tensors_of
 from harness.parallel.worker import Worker
 
+rank_zero_info = importlib.import_module(f"{NAME}.utilities.rank_zero").rank_zero_info
 NOT_DUE = "not due"  # of an epoch that is not to be validated, and has its turn all the same
 
 
@@ -36,7 +40,7 @@ class _Epoch:
 
 
 class Running:
-    """Makes the memory, and starts the workers.
+    """Makes the memory.
 
     Args:
         limit_val_batches: the Trainer's, which has been taken from it.
@@ -58,10 +62,9 @@ class Running:
         self._trainer, self._module, self._options = trainer, module, options
         self._outcomes = outcomes
         self._slots = Slots(tensors_of(module), options.workers + 1)
-        self._setting = _setting(trainer, options, limit_val_batches)
         self._loaders = options.loaders or loaders_of(trainer)
         self._attributes = plain_attributes(module)
-        self._late = Late(trainer, module, self._epoch_ended)
+        self._setting = _setting(trainer, options, limit_val_batches, self._attributes)
         self._moments: dict[int, Moment] = {}
         self._checkpoints: Path | None = None
         self._here: Validation | None = None
@@ -72,7 +75,11 @@ class Running:
             lambda: Worker(make, method), options.workers, self._slots.count, options.retries, options.time_limit,
             self._prepare, deaths,
         )  # fmt: skip
-        if trainer.num_sanity_val_steps:
+        self._late = Late(trainer, module, self._epoch_ended)
+
+    def begin(self) -> None:
+        """Start the workers."""
+        if self._trainer.num_sanity_val_steps:
             self.supervisor.hand_in(Ticket(_Epoch(SANITY, 0), 0, self._request(SANITY)))
         self.supervisor.begin()
 
@@ -95,35 +102,37 @@ class Running:
         else:
             self._slots.whole(slot).zero_()
 
-    def _request(self, epoch: int) -> bytes:
+    def _request(self, epoch: int, turn: int = 0) -> bytes:
         now = plain_attributes(self._module)
         changed = {key: value for key, value in now.items() if self._attributes.get(key, self) != value}
         seed = _seed(epoch)
-        return pickle.dumps(
-            Request(epoch, self._turn, loops_of(self._trainer), changed, extra_states(self._module), seed)
-        )
+        return pickle.dumps(Request(epoch, turn, loops_of(self._trainer), changed, extra_states(self._module), seed))
 
     def epoch_trained(self) -> None:
         """Before any other callback: hand its weights over."""
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
-        if self._late.beyond(epoch.number):
-            reason = f"training was to stop after epoch {self._late.stopped}"
-            self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", reason))
-        elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not (trainer.is_last_batch or trainer.should_stop):
-            self.supervisor.hand_in(Ticket(epoch, None, b"", NOT_DUE))
-        else:
-            self._hand_over(epoch)
-            self._turn += 1
+        ticket = Ticket(epoch, None, b"", "skipped", "training was ended")
+        try:
+            ticket = self._ticket(epoch)
+        finally:
+            with uninterrupted():
+                self.supervisor.hand_in(ticket)
         self.release()
 
-    def _hand_over(self, epoch: _Epoch) -> None:
+    def _ticket(self, epoch: _Epoch) -> Ticket:
+        trainer = self._trainer
+        if self._late.beyond(epoch.number):
+            reason = f"training was to stop after epoch {self._late.last_epoch}"
+            return Ticket(epoch, None, b"", "skipped", reason)
+        if (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
+            return Ticket(epoch, None, b"", NOT_DUE)
+        turn, self._turn = self._turn, self._turn + 1
         if (slot := self._slot()) is None:
-            self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", "all workers were busy"))
-        else:
-            weights = self._options.weights or tensors_to_validate
-            self._slots.write(slot, weights(self._trainer, self._module))
-            self.supervisor.hand_in(Ticket(epoch, slot, self._request(epoch.number)))
+            return Ticket(epoch, None, b"", "skipped", "all workers were busy")
+        weights = self._options.weights or tensors_to_validate
+        self._slots.write(slot, weights(trainer, self._module))
+        return Ticket(epoch, slot, self._request(epoch.number, turn))
 
     def _slot(self) -> int | None:
         """For the weights of the epoch that has just been trained; None if it is to be skipped."""
@@ -170,26 +179,23 @@ class Running:
 
     def _tell(self, ticket: Ticket, tell: bool) -> None:
         epoch: _Epoch = ticket.about
-        if ticket.status == "lost":
-            if tell and self._options.on_failure == "sequential":
+        try:
+            if ticket.status == "lost" and tell and self._options.on_failure == "sequential":
                 self._validate_here(ticket)
-            else:
+        except BaseException as error:
+            ticket.reason = repr(error)
+            raise
+        finally:
+            if ticket.status == "lost":
                 ticket.status = "failed"
-        self.supervisor.give_up(ticket.slot)
+            self.supervisor.give_up(ticket.slot)
+            self._note(ticket)
         if epoch.number == SANITY:
             self._complain(ticket, "the sanity check", tell)
             return
         figures: Figures | None = ticket.reply if ticket.status == "ok" else None
         if figures is not None:
             self._log(figures)
-        if ticket.status != NOT_DUE:
-            self._outcomes.append(
-                Outcome(
-                    epoch.number, epoch.step, cast(Status, ticket.status),
-                    {name: float(value) for name, value in figures.callback.items()} if figures else {},
-                    ticket.reason, figures.digest if figures else "", ticket.tries, self._trainer.current_epoch,
-                )
-            )  # fmt: skip
         moment = self._moments.pop(epoch.number, None)
         if moment is not None:
             if tell:
@@ -197,6 +203,19 @@ class Running:
                 self._late.tell(moment, figures.callback if figures else None, lost=lost)
             moment.forget()
         self._complain(ticket, f"epoch {epoch.number}", tell)
+
+    def _note(self, ticket: Ticket) -> None:
+        """Its outcome; before anything that may raise."""
+        epoch: _Epoch = ticket.about
+        figures: Figures | None = ticket.reply if ticket.status == "ok" else None
+        if ticket.status != NOT_DUE and epoch.number != SANITY:
+            self._outcomes.append(
+                Outcome(
+                    epoch.number, epoch.step, cast(Status, ticket.status),
+                    {name: float(value) for name, value in figures.callback.items()} if figures else {},
+                    ticket.reason, figures.digest if figures else "", ticket.tries, self._trainer.current_epoch,
+                )
+            )  # fmt: skip
 
     def _log(self, figures: Figures) -> None:
         trainer = self._trainer
@@ -237,6 +256,9 @@ class Running:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
                 self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
             self.release()
+        if self._late.last_epoch is not None:
+            beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
+            rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")
 
     def abandon(self, reason: str) -> None:
         """Training failed: what is not done will not be; what is, is told to loggers."""
@@ -252,7 +274,9 @@ class Running:
             shutil.rmtree(self._checkpoints, ignore_errors=True)
 
 
-def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Setting:
+def _setting(
+    trainer: Any, options: Options, limit_val_batches: float, attributes: Mapping[tuple[str, str], Any]
+) -> Setting:
     device = trainer.strategy.root_device
     before_2_0 = hasattr(trainer, "_inference_mode")
     arguments = {
@@ -263,7 +287,9 @@ def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Settin
         "log_every_n_steps": trainer.log_every_n_steps,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
-    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.threads)
+    return Setting(
+        arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads, attributes
+    )
 
 
 def _seed(epoch: int) -> int:

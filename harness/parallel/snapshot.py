@@ -1,5 +1,6 @@
 """What a validation looks at, as it is when an epoch has been trained."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,6 +24,13 @@ def plain_attributes(module: Any) -> dict[tuple[str, str], Any]:
         for name, value in vars(child).items()
         if type(value) in PLAIN and name not in NOT_OF_THE_USER
     }
+
+
+def put_plain_attributes(module: Any, attributes: Mapping[tuple[str, str], Any]) -> None:
+    """Those of `plain_attributes`, some or all."""
+    children = dict(module.named_modules())
+    for (path, name), value in attributes.items():
+        setattr(children[path], name, value)
 
 
 def extra_states(module: Any) -> dict[str, Any]:
@@ -55,3 +63,11 @@ def loops_of(trainer: Any) -> dict[str, Any]:
     of_epoch = state["epoch_loop.state_dict"]
     of_epoch["_batches_that_stepped"] -= 1
     return state
+
+
+def validates(trainer: Any) -> bool:
+    """Whether Lightning would validate after the last batch that was trained: the epoch is whole, or training is to
+    stop."""
+    progress = trainer.fit_loop.epoch_loop.batch_progress
+    whole = progress.is_last_batch or progress.current.ready >= trainer.num_training_batches
+    return bool(whole or trainer.should_stop)

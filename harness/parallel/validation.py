@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import RandomSampler
 
 from harness.frameworks.lightning_package import pl
+from harness.parallel.snapshot import put_plain_attributes
 from harness.parallel.weights import Slots, digest, tensors_of
 
 SANITY = -1  # in place of an epoch: a few batches, of which nothing is reported
@@ -68,13 +70,17 @@ class Setting:
         arguments: for the Trainer.
         sanity_batches: of each loader, validated before the first epoch; all of them if -1.
         callbacks: makes those of the worker's Trainer.
-        threads: that torch computes with; None for as many as it does.
+        workers: how many share the epochs.
+        threads: that torch computes with in a worker.
+        attributes: plain ones that the module and its children had when training began, by path and name.
     """
 
     arguments: Mapping[str, Any]
     sanity_batches: int
     callbacks: Callable[[], Sequence[Any]]
-    threads: int | None
+    workers: int
+    threads: int
+    attributes: Mapping[tuple[str, str], Any]
 
 
 class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the package is chosen at run time
@@ -118,11 +124,12 @@ class Validation:
     """Of one module, which is this object's own: another process's, or a copy."""
 
     def __init__(self, module: Any, loaders: Any, slots: Slots, setting: Setting) -> None:
-        if setting.threads is not None:
-            torch.set_num_threads(setting.threads)
+        if setting.workers > 1:
+            _check_order(loaders)
         # `fit` has set it up.
         module.setup = module.teardown = _nothing
         self._module = module
+        self._attributes = setting.attributes
         self._loaders = loaders
         self._slots = slots
         self._told = _Told()
@@ -175,14 +182,23 @@ class Validation:
                 tensor.data = views[name]  # read where it is
             else:
                 tensor.data.copy_(views[name])
+        # The module may be that of another epoch: the one validated last here, or the one in which it was copied.
+        put_plain_attributes(self._module, {**self._attributes, **request.attributes})
         children = dict(self._module.named_modules())
-        for (path, name), value in request.attributes.items():
-            setattr(children[path], name, value)
         for path, state in request.extra_states.items():
             children[path].set_extra_state(state)
         torch.manual_seed(request.seed)
         random.seed(request.seed)
         np.random.seed(request.seed)
+
+
+def _check_order(loaders: Any) -> None:
+    for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
+        if isinstance(getattr(loader, "sampler", None), RandomSampler):
+            raise ValueError(
+                "a validation loader shuffles, and each worker would draw an order of its own: use workers=1, or "
+                "shuffle=False"
+            )
 
 
 def _nothing(*_: Any, **__: Any) -> None:

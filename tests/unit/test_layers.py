@@ -99,7 +99,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted((ROOT / "harness").rglob("*.py"))}
-ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.records"))]
+ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.parallel", "harness.records"))]
 
 
 def imports_of(module: str) -> set[str]:

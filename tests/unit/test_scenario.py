@@ -61,6 +61,9 @@ class TestScenarios:
             ({"needs": "lightning 2.0"}, "needs 'lightning 2.0' is not a requirement"),
             ({"needs": ">=2.0"}, "needs '>=2.0' is not a requirement"),
             ({"needs": "lightning>=2.0,"}, "needs 'lightning>=2.0,' is not a requirement"),
+            ({"fit": print, "framework": "torch"}, "a script, fit=, runs in Lightning or Keras, on one rank"),
+            ({"fit": print, "ranks": 2}, "a script, fit=, runs in Lightning or Keras, on one rank"),
+            ({"fit": print, "resume_from": "last"}, "a script, fit=, runs in Lightning or Keras, on one rank"),
         ],
     )
     def test_what_nothing_could_judge_is_refused(self, different, told):
@@ -100,6 +103,7 @@ class TestScenarios:
             {"trainer": {"gradient_clip_val": 1.0, "callbacks": []}},
             {"trainer": {"verbose": 1}, "framework": "keras"},
             {"framework": "torch"},
+            {"framework": "keras", "fit": print},
             {"needs": "pytorch-lightning >= 2.0, != 2.1.*"},
             {"needs": "torchmetrics~=1.0rc1"},
             {"needs": "lightning"},
