@@ -195,8 +195,10 @@ def _plan(overlap: Overlap, catalog: Catalog, environment: Environment) -> dict[
             overlap.left_out[id] = "it is no script of Lightning's Trainer, which is what is measured here"
         elif reason := _fails(scenario, environment):
             overlap.left_out[id] = reason
-    wanted = request.only or tuple(trials)
-    return {id: trial for id, trial in trials.items() if id not in overlap.left_out and id in wanted}
+    if request.only:
+        overlap.left_out = {id: reason for id, reason in overlap.left_out.items() if id in request.only}
+        trials = {id: trial for id, trial in trials.items() if id in request.only}
+    return {id: trial for id, trial in trials.items() if id not in overlap.left_out}
 
 
 def _fails(scenario: Scenario, environment: Environment) -> str:
