@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness import catalog as catalogs
+from harness import scenario_files
 from harness.bench.measuring import many_batches
 from harness.bench.overlap_results import FLOOR, REFERENCE
 from harness.frameworks.lightning_package import pl
@@ -28,7 +28,8 @@ class Notes(pl.Callback):
 
 
 def told(script: Any = None, scenario: str = REFERENCE, **load: Any) -> dict[str, Any]:
-    found = catalogs.find().scenarios[scenario]
+    declared, _ = scenario_files.load("scenarios.parallel_validation.sequential")
+    found = {each.id: each for each in declared}[scenario]
     workload = many_batches(BATCHES, 0, VALIDATION)
     changed = found if script is None else replace(found, fit=script)
     return measure(changed, Load(epochs=EPOCHS, **load), workload, "cpu", 0)
