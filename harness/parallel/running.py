@@ -109,7 +109,9 @@ class Running:
         return pickle.dumps(Request(epoch, turn, loops_of(self._trainer), changed, extra_states(self._module), seed))
 
     def epoch_trained(self) -> None:
-        """Before any other callback: hand its weights over."""
+        """Before any other callback: hand its weights over. Its outcome is not told before `_epoch_ended` has noted
+        what those that are held back are to find, however soon it is there."""
+        self.release()
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
         ticket = Ticket(epoch, None, b"", "skipped", "training was ended")
@@ -118,7 +120,6 @@ class Running:
         finally:
             with uninterrupted():
                 self.supervisor.hand_in(ticket)
-        self.release()
 
     def _ticket(self, epoch: _Epoch) -> Ticket:
         trainer = self._trainer
