@@ -26,6 +26,7 @@ from harness.environment import together
 from harness.errors import HarnessError, UsageError
 from harness.faults.fault import NONE
 from harness.faults.selection import select
+from harness.frameworks.overlap_load import KINDS, Kind
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
 from harness.workloads import library
@@ -197,40 +198,77 @@ def _summary(result: Any) -> str:
 @FILTERS
 @click.option("--device", type=DEVICE, default="cpu", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Side by side, until it is timed.")
-@click.option("--batches", type=click.IntRange(4), default=100, show_default=True, help="Steps of a measured epoch.")
-@click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Timed pairs of each scenario.")
+@click.option("--rounds", type=click.IntRange(0), help="Each times every scenario.  [default: 10, or 3 trainings]")
 @click.option(
     "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial, or one process that measures, may take.",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.md.")
-def bench_strategies(
-    filters: tuple[str, ...], device: str, seed: int, jobs: int, batches: int, rounds: int, limit_s: float,
-    out: Path | None,
+@click.option("--jobs", type=click.IntRange(1), help="Of steps: side by side, until it is timed.  [default: 2]")
+@click.option("--batches", type=click.IntRange(4), help="Of steps: in a measured epoch.  [default: 100]")
+@click.option("--load", "loads", type=click.Choice(KINDS), multiple=True, help="Of trainings.  [default: all]")
+@click.option(
+    "--train-seconds", "train_s", type=click.FloatRange(min=0.01), help="Of trainings: of an epoch.  [default: 1]"
+)
+@click.option("--short", is_flag=True, help="Of trainings: what there is time for in every report.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for what was measured; may be a run's.")
+def bench_scenarios(
+    filters: tuple[str, ...], device: str, seed: int, out: Path | None, limit_s: float, rounds: int | None,
+    jobs: int | None, batches: int | None, loads: tuple[Kind, ...], train_s: float | None, short: bool,
 ) -> None:  # fmt: skip
-    """Measure what ways to aggregate over a training epoch cost, over a loop that reports nothing: in Lightning,
-    Keras and torch, each over a bare loop of its own.
+    """Measure what ways to aggregate over a training epoch cost a step, over a loop that reports nothing: in Lightning,
+    Keras and torch, each over a bare loop of its own. Of 'parallel_validation/*', measure whole trainings: what
+    validating beside training saves, and takes.
 
     Without a FILTER: 'strategies/*'.
     """
-    from harness.bench.strategies import Request, execute
-    from harness.bench.table import print_bench, write
+    from harness.bench import overlap, overlap_table, strategies, table
     from harness.report.render import save
 
+    catalog = catalogs.find()
+    for_steps = {"--jobs": jobs, "--batches": batches}
+    for_trainings = {"--load": loads, "--train-seconds": train_s, "--short": short}
+    if trainings := overlap.asked_for(catalog, filters):
+        _refuse(for_steps, "steps, and these filters ask for whole trainings")
+        if short:
+            _refuse({"--rounds": rounds, "--load": loads, "--train-seconds": train_s}, "more than --short measures")
+    else:
+        _refuse(for_trainings, "whole trainings, which are measured of 'parallel_validation/*'")
     if out is not None:
         save(out, {})  # a folder that cannot be made is told before minutes are spent
-    request = Request(filters, device, seed, batches, rounds, jobs, limit_s)
     console = Console()
     if not console.is_terminal:
-        console.width = 200
-    result = execute(
-        catalogs.find(), request, lambda line: console.print(escape(line), soft_wrap=True, highlight=False)
-    )
-    print_bench(result, console)
-    if out is not None:
-        write(result, out)
+        console.width = 240 if trainings else 200
+
+    def tell(line: str) -> None:
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+    common: dict[str, Any] = {"filters": filters, "device": device, "seed": seed, "limit_s": limit_s}
+    result: Any
+    if trainings:
+        given = {"rounds": rounds, "loads": loads or None, "train_s": train_s}
+        asked = overlap.short(**common) if short else overlap.Request(**common, **_given(given))
+        result = overlap.execute(catalog, asked, tell)
+        overlap_table.print_overlap(result, console)
+        if out is not None:
+            overlap_table.write(result, out)
+    else:
+        given = {"rounds": rounds, "jobs": jobs, "batches": batches}
+        result = strategies.execute(catalog, strategies.Request(**common, **_given(given)), tell)
+        table.print_bench(result, console)
+        if out is not None:
+            table.write(result, out)
     sys.exit(result.exit_code)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    """Raises UsageError: one of the options is given."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"leave out {name}: it is about {why}")
 
 
 @cli.command()

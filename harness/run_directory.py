@@ -38,6 +38,11 @@ class RunDirectory:
     def claims(self) -> Path:
         return self.path / "claims.json"
 
+    @property
+    def overlap(self) -> Path:
+        """What `epoch-harness bench` measured of validation beside training, if it was asked to put it here."""
+        return self.path / "overlap.json"
+
     def history(self, trial: str) -> Path:
         return self.path / "histories" / f"{trial}.jsonl"
 
@@ -103,6 +108,14 @@ class RunDirectory:
         claims = _parse(self.claims, _read(self.claims))
         self._validate([claims], "claims", self.claims)
         return cast("list[dict[str, Any]]", claims)
+
+    def read_overlap(self) -> dict[str, Any] | None:
+        """None if it was not measured."""
+        if not self.overlap.exists():
+            return None
+        overlap = _parse(self.overlap, _read(self.overlap))
+        self._validate([overlap], "overlap", self.overlap)
+        return cast("dict[str, Any]", overlap)
 
     def _read_lines(self, path: Path, kind: str) -> list[dict[str, Any]]:
         if not path.exists():

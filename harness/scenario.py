@@ -14,12 +14,12 @@ from typing import Any, Literal, get_args
 
 from harness.errors import ScenarioError
 from harness.faults.fault import NONE
-from harness.fit import Fit
 from harness.oracle.predictions import Prediction, over_the_epoch
 from harness.oracle.quantities import Quantity
 
 Stage = Literal["train", "validation"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
+Script = Callable[[Any], None]  # of a `Fit` or, in Keras, a `KerasFit`: `harness.fit`
 
 DEFAULT_FRAMEWORK = "lightning"
 FRAMEWORKS = ("lightning", "keras", "torch")  # each has an adapter: `harness.engine.trial`
@@ -231,7 +231,7 @@ class Scenario:
     record: Record | None = None
     resume_from: str = ""
     refuses: Mapping[str, str] = field(default_factory=dict)
-    fit: Callable[[Fit], None] | None = None
+    fit: Script | None = None
     same_as: str = ""
     gpus: int = 0
     limit_s: float | None = None
@@ -297,7 +297,7 @@ def scenario(
     record: Record | None = None,
     resume_from: str = "",
     refuses: Mapping[str, str] | None = None,
-    fit: Callable[[Fit], None] | None = None,
+    fit: Script | None = None,
     same_as: str = "",
     gpus: int = 0,
     limit_s: float | None = None,
@@ -330,8 +330,8 @@ def scenario(
             method `resume_from(model)` returns the epoch to go on with.
         refuses: faults that are harmless as such and that it ends `fit` for: the exception by the name of the kind, as
             in `{"step.labels_broadcast": "ValueError"}`.
-        fit: a script that trains, in place of a Trainer's `fit` (`harness.fit`); in Lightning, in one process that is
-            not resumed.
+        fit: a script that trains, in place of the harness's own `fit` (`harness.fit`), in one process that is not
+            resumed.
         same_as: the id of another scenario, whose trial on the same workload its own is held to: the same weights after
             every epoch and the same figures of validation, to the last bit, told at the same step. Where validation
             runs out of sight (in another process, or in a copy of the module), truth is taken from there.
@@ -374,8 +374,8 @@ def scenario(
     _check_expectations(place, expects, FINDING_VERDICTS)
     _check_requirement(place, needs)
     _check_arguments(place, framework, trainer or {})
-    if fit and (framework != "lightning" or ranks > 1 or resume_from):
-        raise ScenarioError(f"{place}: a script, fit=, runs in Lightning, on one rank, and is not resumed")
+    if fit and (framework == "torch" or ranks > 1 or resume_from):
+        raise ScenarioError(f"{place}: a script, fit=, runs in Lightning or Keras, on one rank, and is not resumed")
     declared = Scenario(
         pattern=pattern,
         variant=variant,

@@ -54,8 +54,8 @@ class Laboratory:
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
         self.catalog = all_scenarios()
-        self.references: References = {}  # nothing was ever planted in them
         self.environment: Environment = together(engines.environments)
+        self._references: dict[int, References] = {}  # by seed: what others are to be the same as
 
     def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None) -> Tried:
         """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
@@ -70,14 +70,14 @@ class Laboratory:
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
         *references, trial = planned.trials
-        for reference in references:
-            if (reference.scenario, reference.workload) not in self.references:
-                self._try(reference, seed)
-        return self._try(replace(trial, prelude=prelude), seed)
+        known = self._references.setdefault(seed, {})
+        for each in references:
+            if (each.scenario, each.workload) not in known:
+                self._judged(each, seed, known)
+        return self._judged(replace(trial, prelude=prelude), seed, {**known})
 
-    def _try(self, trial: Trial, seed: int) -> Tried:
+    def _judged(self, trial: Trial, seed: int, references: References) -> Tried:
         workload = library.build(trial.workload, seed)
-        references = dict(self.references) if trial.prelude else self.references
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             workload.save(folder / "workload.npz")

@@ -38,7 +38,13 @@ class Measurer:
 
     def measure(self, requests: Sequence[tuple[Trial, str, int]]) -> Generator[Measured, None, None]:
         """For each trial, measure (`MEASURES` of its framework) and number of batches, in order."""
-        jobs = [self._job(*request) for request in requests]
+        yield from self._measure([self._job(*request) for request in requests])
+
+    def measure_overlap(self, trial: Trial, measure: str, batches: int, validation: int) -> Measured:
+        """As `measure`, of a training that validates, on so many batches."""
+        return next(self._measure([self._job(trial, measure, batches, validation)]))
+
+    def _measure(self, jobs: Sequence[Job]) -> Generator[Measured, None, None]:
         for job, outcome in zip(jobs, self._engine.run(jobs), strict=True):
             measured = reader.read(job.history).first("measured")
             if measured is None:
@@ -46,10 +52,10 @@ class Measurer:
             else:
                 yield Measured(outcome, measured.value, "")
 
-    def _job(self, trial: Trial, measure: str, batches: int) -> Job:
-        workload = self._folder / f"{DATASET}-{batches}.npz"
+    def _job(self, trial: Trial, measure: str, batches: int, validation: int = 1) -> Job:
+        workload = self._folder / f"{DATASET}-{batches}-{validation}.npz"
         if not workload.exists():
-            many_batches(batches, self._seed).save(workload)
+            many_batches(batches, self._seed, validation).save(workload)
         self._made += 1
         asked = Trial(
             trial.scenario, trial.locator, trial.framework, workload.stem, trial.device, trial.seed, measure=measure
@@ -66,9 +72,11 @@ def failure(history: Path, outcome: Outcome) -> str:
     return f"it raises {failed.value['exception']}: {' '.join(failed.value['message'].split())}"
 
 
-def many_batches(batches: int, seed: int) -> Workload:
-    """Full batches, for which samples are used again if need be; validation is not measured, and gets the first."""
+def many_batches(batches: int, seed: int, validation: int = 1) -> Workload:
+    """Full batches, for which samples are used again if need be; validation gets the first of the same samples."""
     task, features, targets = library.DATASETS[DATASET]()
     order = np.random.default_rng(seed).permutation(len(features))
-    train = tuple(tuple(map(int, ids)) for ids in np.resize(order, (batches, BATCH)))
-    return Workload(f"{DATASET}/{batches}_batches", task, features, targets, train, train[:1])
+    train, validated = (
+        tuple(tuple(map(int, ids)) for ids in np.resize(order, (count, BATCH))) for count in (batches, validation)
+    )
+    return Workload(f"{DATASET}/{batches}_batches", task, features, targets, train, validated)

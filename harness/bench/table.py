@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -12,14 +11,8 @@ from rich.table import Table as RichTable
 from harness.bench.costs import CONFIDENCE, Compared
 from harness.bench.statistics import fewest
 from harness.bench.strategies import BARE, LIGHTNING, Bench, Request
+from harness.report.plain_table import Table
 from harness.report.render import render, save
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def write(bench: Bench, out: Path) -> None:
@@ -38,12 +31,16 @@ def write(bench: Bench, out: Path) -> None:
 
 
 def print_bench(bench: Bench, console: Console) -> None:
-    for table in tables(bench):
+    show(tables(bench), remarks(bench), console)
+
+
+def show(tables: Sequence[Table], remarks: Sequence[str], console: Console) -> None:
+    for table in tables:
         shown = RichTable(*map(escape, table.columns), title=escape(table.title), title_justify="left", box=None)
         for row in table.rows:
             shown.add_row(*map(escape, row))
         console.print(shown)
-    for remark in remarks(bench):
+    for remark in remarks:
         console.print(escape(remark), soft_wrap=True, highlight=False)
 
 

@@ -1,23 +1,13 @@
 """Runs one trial in Keras 3 on TensorFlow and writes its history."""
 
-import os
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from harness.faults.injector import Injector
 from harness.frameworks import keras_measuring
-from harness.frameworks.keras_faults import FaultlessTraining, FaultyTraining
+from harness.frameworks.keras_fit import TrialFit
 from harness.frameworks.keras_package import NAME, keras, tf
-from harness.frameworks.keras_recording import (
-    STEPS,
-    Position,
-    Progress,
-    Recording,
-    instrument,
-    record_own_callbacks,
-)
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.workload import Workload
@@ -61,7 +51,8 @@ def run(
     recorder: Recorder | None,
     injector: Injector | None = None,
 ) -> None:
-    """Train the scenario's compiled model on the workload for as many epochs as its schedule plans.
+    """Train the scenario's compiled model on the workload for as many epochs as its schedule plans, by its own script
+    if it has one.
 
     Args:
         device: `cpu`; see `cuda`.
@@ -69,42 +60,11 @@ def run(
         injector: of what goes wrong; None for nothing. It needs a recorder.
     """
     _settle(seed)
-    with _strategy(scenario.ranks):
-        model = scenario.module(workload.shape)
-    position = Position()
-    faulty = FaultyTraining(injector, position) if injector else FaultlessTraining()
-    own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks()]
-    arguments: dict[str, Any] = {
-        "epochs": workload.schedule.epochs, "verbose": 0, "shuffle": False,
-        "validation_data": faulty.validation(workload), **scenario.trainer, "callbacks": own,
-    }  # fmt: skip
-    if os.path.exists(scenario.resume_from):
-        arguments["initial_epoch"] = next(each.resume_from(model) for each in own if hasattr(each, "resume_from"))
-    faulty.spoil(model)
-    if recorder is not None:
-        recording = Recording(recorder, workload, position)
-        instrument(model, scenario.predictions_from, recording)
-        owners = record_own_callbacks(own, recorder, position)
-        # Last, so that it is told what callbacks before it add to the figures.
-        arguments["callbacks"] = [Progress(position), *faulty.around([*own, recording])]
-        planned = {"max_epochs": arguments["epochs"], "stages": list(STEPS), "hooks": [], "owners": owners}
-        recorder.write("plan", "info", planned)
-    faulty.fit(model, workload, arguments)
-
-
-def _strategy(replicas: int) -> AbstractContextManager[Any]:
-    """The scope to make a model in that several replicas are to train, each on a CPU of its own.
-
-    It must be asked for before TensorFlow runs anything.
-    """
-    if replicas == 1:
-        return nullcontext()
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
-    scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy(
-        [f"CPU:{index}" for index in range(replicas)]
-    ).scope()
-    return scope
+    fit = TrialFit(scenario, workload, recorder, injector)
+    if scenario.fit:
+        scenario.fit(fit)
+    else:
+        fit.fit(validation_data=fit.val_loader())
 
 
 def cuda() -> dict[str, Any]:

@@ -90,16 +90,16 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
         self._position = position
         self._open: dict[int, tuple[int, ...]] = {}  # the samples of the steps that have begun, by replica
         self._replicas = threading.Lock()  # each has threads of its own
+        self._told: dict[int, set[str]] = {}  # the names of the figures of each epoch
 
     def _note(self, hook: str) -> None:
         self._recorder.write(hook, "info", **self._position.stamp())
 
     def _note_weights(self) -> None:
-        """Their checksum: equal ones before and after an epoch say that nothing was learnt."""
-        checksum = 0
-        for weights in self.model.trainable_variables:
-            checksum = zlib.crc32(weights.numpy().tobytes(), checksum)
-        self._recorder.write("weights", "info", {"crc32": checksum}, **self._position.stamp())
+        """`crc32` of what is trained: equal ones before and after an epoch say that nothing was learnt.
+        `state_crc32` of all weights, such as the running statistics of batch norm, besides."""
+        checksums = {"crc32": _crc32(self.model.trainable_variables), "state_crc32": _crc32(self.model.weights)}
+        self._recorder.write("weights", "info", checksums, **self._position.stamp())
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._note("on_train_begin")
@@ -145,7 +145,15 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._note("on_epoch_end")
         self._note_weights()
-        metrics = {name: encode_scalar(figure) for name, figure in (logs or {}).items()}
+        self._told[epoch] = set(logs or {})
+        self._tell(epoch, logs or {})
+
+    def told_late(self, epoch: int, logs: Any) -> None:
+        """Only what is new: it is told with what was told at the end of the epoch."""
+        self._tell(epoch, {name: logs[name] for name in logs if name not in self._told[epoch]})
+
+    def _tell(self, epoch: int, logs: Any) -> None:
+        metrics = {name: encode_scalar(figure) for name, figure in logs.items()}
         told = {"step": None, "epoch": epoch, "metrics": metrics}
         self._recorder.write("logger", "ok", told, **self._position.stamp())
 
@@ -177,6 +185,31 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
             value = {"ids": ids, **told}
             self._recorder.write("batch", "fail", value, rank=replica, **self._position.stamp())
         self._open = {}
+
+
+class LateFigures(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  # Keras is not type-checked here
+    """A logger that is told of epochs after their end. It notes what it was told when training has ended: so the same
+    trial gives the same history, whenever figures come."""
+
+    def __init__(self, recording: Sequence[Recording]) -> None:
+        super().__init__()
+        self._recording = recording
+        self._told: list[tuple[int, Any]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._told.append((epoch, logs))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        for recording in self._recording:
+            for epoch, figures in self._told:
+                recording.told_late(epoch, figures)
+
+
+def _crc32(variables: Sequence[Any]) -> int:
+    checksum = 0
+    for variable in variables:
+        checksum = zlib.crc32(variable.numpy().tobytes(), checksum)
+    return checksum
 
 
 def metrics_of(model: Any) -> list[Any]:

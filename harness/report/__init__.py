@@ -1,4 +1,4 @@
-"""What runs say to people and to other programs: report.html, report.md and junit.xml."""
+"""What runs say to people and to other programs: report.html, report.md with its drawings, and junit.xml."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from harness.run_directory import RunDirectory
 
 
 def write_reports(directories: Sequence[RunDirectory], out: Path) -> None:
-    """Write the three reports on one run, or on several side by side, into the folder `out`.
+    """Write the reports on one run, or on several side by side, into the folder `out`.
 
     Reads nothing but the run directories; an interrupted run is reported as far as it got.
 
@@ -26,5 +26,10 @@ def write_reports(directories: Sequence[RunDirectory], out: Path) -> None:
             "report.html": render("report.html.jinja", **shown),
             "report.md": render("report.md.jinja", **shown),
             "junit.xml": junit.document(runs),
+            **{
+                each.drawing: render("timeline.svg.jinja", timeline=each.timeline)
+                for each in shown["overlaps"]
+                if each.drawing
+            },
         },
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.findings import Finding
 from harness.history.reader import abridged
-from harness.report import faults, tables
+from harness.report import faults, overlap, tables
 from harness.report.runs import Headline, Run, headline
 from harness.report.text import figure
 
@@ -74,6 +74,7 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
         "matrices": tables.matrices(findings),
         "under_faults": under_faults,
         "unexpected": [_unexpected(run, finding, anchors) for run in runs for finding in run.unexpected],
+        "overlaps": overlap.shown(runs),
         "claims": [claim for claim in claims if claim.claim["verdict"] != "undecided"],
         "undecided": [claim for claim in claims if claim.claim["verdict"] == "undecided"],
         "deviations": tables.deviations(findings),

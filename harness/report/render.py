@@ -18,7 +18,7 @@ def _plural(count: int, noun: str) -> str:
 def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader("harness.report"),
-        autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
+        autoescape=lambda name: name is not None and name.endswith((".html.jinja", ".svg.jinja")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -36,7 +36,7 @@ def _templates() -> Environment:
 
 
 def render(template: str, **context: Any) -> str:
-    """A template of `harness/report/templates`, filled in; HTML is escaped by the template's name."""
+    """A template of `harness/report/templates`, filled in; HTML and SVG are escaped by the template's name."""
     return text.printable(_templates().get_template(template).render(**context))
 
 

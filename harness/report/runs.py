@@ -21,7 +21,12 @@ FINE = ("exact", "ok")
 
 @dataclass(frozen=True)
 class Run:
-    """What one run directory holds. `label` tells it from the others in the same report."""
+    """What one run directory holds.
+
+    Attributes:
+        label: tells it from the others in the same report.
+        overlap: what was measured of validation beside training; None if nothing was.
+    """
 
     label: str
     directory: RunDirectory
@@ -29,6 +34,7 @@ class Run:
     findings: tuple[Finding, ...]
     claims: tuple[Mapping[str, Any], ...]
     timings: tuple[Mapping[str, Any], ...]
+    overlap: Mapping[str, Any] | None = None
 
     @property
     def environment(self) -> str:
@@ -98,6 +104,7 @@ def read(directories: Sequence[RunDirectory]) -> list[Run]:
             findings=tuple(directory.read_findings()),
             claims=tuple(directory.read_claims()),
             timings=tuple(directory.read_timings()),
+            overlap=directory.read_overlap(),
         )
         for label, directory in zip(labels([directory.path for directory in directories]), directories, strict=True)
     ]

@@ -4,6 +4,7 @@ Keras is imported where a bug is planted, in the trial: the tests only list what
 """
 
 from contextlib import suppress
+from dataclasses import replace
 
 from changes import Change, around
 
@@ -11,6 +12,7 @@ COMPILED = "strategies/keras_compiled/as_documented@digits/ragged"
 FOUR_AT_ONCE = "strategies/keras_steps_per_execution/as_documented@digits/ragged"
 WEIGHTED_BY_HAND = "strategies/keras_custom_step/recommended@digits/ragged"
 HOOKS = "epoch_end_reliability/basic_callback/as_documented@short/diabetes"
+SIDECAR = "parallel_validation/keras_sidecar/recommended@short/diabetes"
 IN_ORDER = ("order", "hooks and steps")
 CALLER = ("exception", "caller")
 
@@ -207,3 +209,42 @@ def interrupt_ignored():
     def fit(inner, self, *args, **kwargs):
         with suppress(KeyboardInterrupt):
             return inner(self, *args, **kwargs)
+
+
+# Validation in a process beside the training
+
+
+@plant(on=SIDECAR, caught_by=("same_as", "val_loss"))
+def weights_handed_over_an_epoch_late():
+    """The weights that are evaluated as an epoch's are those that there are when the next has ended."""
+    from harness.parallel.keras import SidecarValidation
+
+    hand_over = SidecarValidation.on_epoch_end
+    ended = []
+
+    @around(SidecarValidation, "on_epoch_end")
+    def on_epoch_end(inner, self, epoch, logs=None):
+        for earlier in ended[-1:]:
+            inner(self, *earlier)
+        ended.append((epoch, logs))
+
+    @around(SidecarValidation, "on_train_end")
+    def on_train_end(inner, self, logs=None):
+        hand_over(self, *ended[-1])
+        inner(self, logs)
+
+
+@plant(on=SIDECAR, caught_by=("same_as", "val_loss"))
+def figures_mixed_up():
+    """Every epoch gets the figures of the one before, as if its result had come back for the next."""
+    from harness.parallel.sidecar import Sidecar
+
+    known = []
+
+    @around(Sidecar, "finished")
+    def finished(inner, self):
+        given = []
+        for outcome in inner(self):
+            known.append(outcome)
+            given.append(replace(outcome, metrics=known[-2:][0].metrics))
+        return given

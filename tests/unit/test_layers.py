@@ -23,7 +23,7 @@ LAYERS = (
         "harness.oracle.lightning_loop",
         "harness.oracle.keras_loop",
     ),
-    ("harness.records",),
+    ("harness.records", "harness.parallel"),
     ("harness.engine.place", "harness.engine.leftovers", "harness.engine.servers"),
     ("harness.engine.trial", "harness.engine.warm_parent"),
     ("harness.environment", "harness.findings", "harness.workloads", "harness.schemas"),
@@ -99,7 +99,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted((ROOT / "harness").rglob("*.py"))}
-ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.records"))]
+ADAPTERS = [name for name in MODULES if name.startswith(("harness.frameworks", "harness.parallel", "harness.records"))]
 
 
 def imports_of(module: str) -> set[str]:
