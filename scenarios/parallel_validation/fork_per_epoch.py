@@ -1,6 +1,6 @@
 """A process for every epoch, by fork: it begins with all that training has, and nothing is pickled.
 
-But for threads: where torch computes on more than one, as it does by default, the forked process waits for them forever.
+But for threads: where torch computes on more than one, as by default, the forked process waits for them forever.
 Trials have one.
 """
 
