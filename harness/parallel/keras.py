@@ -67,8 +67,8 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         retries: how many new processes an epoch is given to whose process died.
         time_limit, drain_limit: seconds; None for no limit.
 
-    Keras 3, in one training process. Random layers evaluate as in `evaluate`: they do nothing. On TensorFlow the
-    process has as many threads as this one has.
+    Keras 3, in one training process. On TensorFlow the other process has as many threads as this one; on a GPU both
+    need room there (`TF_FORCE_GPU_ALLOW_GROWTH`). It needs seconds to import TensorFlow, while the first epoch trains.
     """
 
     def __init__(
