@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torchmetrics import Accuracy
 
 from harness.frameworks.lightning_package import pl
 from harness.parallel import ParallelValidation
@@ -265,9 +266,13 @@ def _fit_twice(trainer: Any, module: Any) -> None:
 class LogsMetricsInTraining(Module):
     """Lightning remembers which attribute a metric object is, by the identity of the object."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_training = Accuracy(task="multiclass", num_classes=3)
+
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        self.accuracy(self(batch[0]), batch[1])
-        self.log("train_acc", self.accuracy, on_step=True, on_epoch=False)
+        self.of_training(self(batch[0]), batch[1])
+        self.log("train_acc", self.of_training)
         return super().training_step(batch, batch_idx)
 
 
