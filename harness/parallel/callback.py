@@ -112,6 +112,7 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         check_schedulers(trainer)
         self._running = Running(trainer, pl_module, self._options, self._limit_val_batches, self.outcomes, self.deaths)
+        self._running.begin()
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         assert self._running is not None
@@ -127,9 +128,11 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
         self._end(trainer)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        if self._running is not None:
-            self._running.abandon(f"training was ended by {type(exception).__name__}")
-        self._end(trainer)
+        try:
+            if self._running is not None:
+                self._running.abandon(f"training was ended by {type(exception).__name__}")
+        finally:
+            self._end(trainer)
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         self._end(trainer)

@@ -56,10 +56,10 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: Any, module: Any, trainer: Any) -> None:
         super().__init__(file)
         self._names = {id(tensor): name for name, tensor in tensors_of(module).items()}
-        self._trainer = trainer
+        self._trainers = trainer, module.trainer  # the latter a proxy of the former in some versions
 
     def persistent_id(self, thing: Any) -> tuple[str, Any] | None:
-        if thing is self._trainer:
+        if any(thing is trainer for trainer in self._trainers):
             return "trainer", None
         if id(thing) in self._names:
             kind = "parameter" if isinstance(thing, torch.nn.Parameter) else "buffer"

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from typing import Any, cast
 import torch
 
 from harness.frameworks.lightning_package import NAME, pl
+from harness.parallel.interrupts import uninterrupted
 from harness.parallel.late import Late, Moment
 from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
@@ -38,7 +40,7 @@ class _Epoch:
 
 
 class Running:
-    """Makes the memory, and starts the workers.
+    """Makes the memory.
 
     Args:
         limit_val_batches: the Trainer's, which has been taken from it.
@@ -60,10 +62,9 @@ class Running:
         self._trainer, self._module, self._options = trainer, module, options
         self._outcomes = outcomes
         self._slots = Slots(tensors_of(module), options.workers + 1)
-        self._setting = _setting(trainer, options, limit_val_batches)
         self._loaders = options.loaders or loaders_of(trainer)
         self._attributes = plain_attributes(module)
-        self._late = Late(trainer, module, self._epoch_ended)
+        self._setting = _setting(trainer, options, limit_val_batches, self._attributes)
         self._moments: dict[int, Moment] = {}
         self._checkpoints: Path | None = None
         self._here: Validation | None = None
@@ -74,7 +75,11 @@ class Running:
             lambda: Worker(make, method), options.workers, self._slots.count, options.retries, options.time_limit,
             self._prepare, deaths,
         )  # fmt: skip
-        if trainer.num_sanity_val_steps:
+        self._late = Late(trainer, module, self._epoch_ended)
+
+    def begin(self) -> None:
+        """Start the workers."""
+        if self._trainer.num_sanity_val_steps:
             self.supervisor.hand_in(Ticket(_Epoch(SANITY, 0), 0, self._request(SANITY)))
         self.supervisor.begin()
 
@@ -109,23 +114,31 @@ class Running:
         """Before any other callback: hand its weights over."""
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
-        if self._late.beyond(epoch.number):
-            reason = f"training was to stop after epoch {self._late.last_epoch}"
-            self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", reason))
-        elif (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
-            self.supervisor.hand_in(Ticket(epoch, None, b"", NOT_DUE))
-        else:
-            self._hand_over(epoch)
-            self._turn += 1
+        ticket = Ticket(epoch, None, b"", "skipped", "training was ended")
+        try:
+            ticket = self._ticket(epoch)
+        finally:
+            with uninterrupted():
+                self.supervisor.hand_in(ticket)
         self.release()
 
-    def _hand_over(self, epoch: _Epoch) -> None:
+    def _ticket(self, epoch: _Epoch) -> Ticket:
+        trainer = self._trainer
+        if self._late.beyond(epoch.number):
+            reason = f"training was to stop after epoch {self._late.last_epoch}"
+            return Ticket(epoch, None, b"", "skipped", reason)
+        if (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
+            return Ticket(epoch, None, b"", NOT_DUE)
+        ticket = self._with_weights(epoch)
+        self._turn += 1
+        return ticket
+
+    def _with_weights(self, epoch: _Epoch) -> Ticket:
         if (slot := self._slot()) is None:
-            self.supervisor.hand_in(Ticket(epoch, None, b"", "skipped", "all workers were busy"))
-        else:
-            weights = self._options.weights or tensors_to_validate
-            self._slots.write(slot, weights(self._trainer, self._module))
-            self.supervisor.hand_in(Ticket(epoch, slot, self._request(epoch.number)))
+            return Ticket(epoch, None, b"", "skipped", "all workers were busy")
+        weights = self._options.weights or tensors_to_validate
+        self._slots.write(slot, weights(self._trainer, self._module))
+        return Ticket(epoch, slot, self._request(epoch.number))
 
     def _slot(self) -> int | None:
         """For the weights of the epoch that has just been trained; None if it is to be skipped."""
@@ -172,26 +185,23 @@ class Running:
 
     def _tell(self, ticket: Ticket, tell: bool) -> None:
         epoch: _Epoch = ticket.about
-        if ticket.status == "lost":
-            if tell and self._options.on_failure == "sequential":
+        try:
+            if ticket.status == "lost" and tell and self._options.on_failure == "sequential":
                 self._validate_here(ticket)
-            else:
+        except BaseException as error:
+            ticket.reason = repr(error)
+            raise
+        finally:
+            if ticket.status == "lost":
                 ticket.status = "failed"
-        self.supervisor.give_up(ticket.slot)
+            self.supervisor.give_up(ticket.slot)
+            self._note(ticket)
         if epoch.number == SANITY:
             self._complain(ticket, "the sanity check", tell)
             return
         figures: Figures | None = ticket.reply if ticket.status == "ok" else None
         if figures is not None:
             self._log(figures)
-        if ticket.status != NOT_DUE:
-            self._outcomes.append(
-                Outcome(
-                    epoch.number, epoch.step, cast(Status, ticket.status),
-                    {name: float(value) for name, value in figures.callback.items()} if figures else {},
-                    ticket.reason, figures.digest if figures else "", ticket.tries, self._trainer.current_epoch,
-                )
-            )  # fmt: skip
         moment = self._moments.pop(epoch.number, None)
         if moment is not None:
             if tell:
@@ -199,6 +209,19 @@ class Running:
                 self._late.tell(moment, figures.callback if figures else None, lost=lost)
             moment.forget()
         self._complain(ticket, f"epoch {epoch.number}", tell)
+
+    def _note(self, ticket: Ticket) -> None:
+        """Its outcome; before anything that may raise."""
+        epoch: _Epoch = ticket.about
+        figures: Figures | None = ticket.reply if ticket.status == "ok" else None
+        if ticket.status != NOT_DUE and epoch.number != SANITY:
+            self._outcomes.append(
+                Outcome(
+                    epoch.number, epoch.step, cast(Status, ticket.status),
+                    {name: float(value) for name, value in figures.callback.items()} if figures else {},
+                    ticket.reason, figures.digest if figures else "", ticket.tries, self._trainer.current_epoch,
+                )
+            )  # fmt: skip
 
     def _log(self, figures: Figures) -> None:
         trainer = self._trainer
@@ -223,7 +246,7 @@ class Running:
         with pl.utilities.seed.isolate_rng():
             if self._here is None:
                 warnings.warn(f"validating sequentially from now on: {ticket.reason}", RuntimeWarning, stacklevel=2)
-                module = copy.deepcopy(self._module, {id(self._trainer): None})  # which 1.9 would take along
+                module = copy.deepcopy(self._module, {id(self._module.trainer): None})  # which 1.9 would take along
                 self._here = Validation(module, self._loaders(), self._slots, self._setting)
                 self.supervisor.retire("validation is sequential now")
             assert ticket.slot is not None
@@ -257,7 +280,9 @@ class Running:
             shutil.rmtree(self._checkpoints, ignore_errors=True)
 
 
-def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Setting:
+def _setting(
+    trainer: Any, options: Options, limit_val_batches: float, attributes: Mapping[tuple[str, str], Any]
+) -> Setting:
     device = trainer.strategy.root_device
     before_2_0 = hasattr(trainer, "_inference_mode")
     arguments = {
@@ -268,7 +293,9 @@ def _setting(trainer: Any, options: Options, limit_val_batches: float) -> Settin
         "log_every_n_steps": trainer.log_every_n_steps,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
-    return Setting(arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads)
+    return Setting(
+        arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads, attributes
+    )
 
 
 def _seed(epoch: int) -> int:

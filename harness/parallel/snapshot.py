@@ -1,5 +1,6 @@
 """What a validation looks at, as it is when an epoch has been trained."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,6 +24,13 @@ def plain_attributes(module: Any) -> dict[tuple[str, str], Any]:
         for name, value in vars(child).items()
         if type(value) in PLAIN and name not in NOT_OF_THE_USER
     }
+
+
+def put_plain_attributes(module: Any, attributes: Mapping[tuple[str, str], Any]) -> None:
+    """Those of `plain_attributes`, some or all."""
+    children = dict(module.named_modules())
+    for (path, name), value in attributes.items():
+        setattr(children[path], name, value)
 
 
 def extra_states(module: Any) -> dict[str, Any]:

@@ -5,15 +5,17 @@ is noticed, whatever the main thread does. Processes are started by the main thr
 thread holds a lock would find it held for ever.
 """
 
+import atexit
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Any
 
+from harness.parallel.interrupts import uninterrupted
 from harness.parallel.worker import DONE, RAISED, READY, UNUSABLE, Worker
 
 GRACE_S = 2.0  # for an idle worker to end its loaders' workers
@@ -67,6 +69,7 @@ class _State:
     waiting: deque[Ticket] = field(default_factory=deque)
     free: list[int] = field(default_factory=list)
     open: list[Ticket] = field(default_factory=list)  # handed in, and not yet taken back, in order
+    prepared: bool = False  # all slots
     unusable: str = ""
     stopping: bool = False
 
@@ -103,10 +106,12 @@ class Supervisor:
         self._state = _State()
         self._changed = threading.Condition()
         self._woken, self._wake = os.pipe()
+        self._closed = False
         self._thread = threading.Thread(target=self._watch, name="watches validation", daemon=True)
 
     def begin(self) -> None:
         """Start the workers, and watch them."""
+        atexit.register(self.stop)  # before the interpreter waits for the processes that it has started
         self.restart_dead()
         self._thread.start()
 
@@ -115,10 +120,11 @@ class Supervisor:
         with self._changed:
             places = [] if self._state.unusable else [place for place in self._places if place.worker is None]
         for place in places:  # the watching thread leaves alone what has no worker
-            worker = self._start()
-            with self._changed:
-                place.worker, place.ready, place.too_slow = worker, False, False
-                place.deadline = self._in(self._time_limit)
+            with uninterrupted():  # nobody would know of a worker that is not put in its place
+                worker = self._start()
+                with self._changed:
+                    place.worker, place.ready, place.too_slow = worker, False, False
+                    place.deadline = self._in(self._time_limit)
         if places:
             self._notify()
 
@@ -129,8 +135,9 @@ class Supervisor:
             return [place.worker.pid for place in self._places if place.worker]
 
     def free_slot(self) -> int | None:
-        """One that nobody uses, if there is any; it is the caller's."""
+        """One that nobody uses, if there is any; it is the caller's. Waits until all have been prepared, or one is."""
         with self._changed:
+            self._changed.wait_for(lambda: self._state.free or self._state.prepared)
             return self._state.free.pop() if self._state.free else None
 
     def take_back(self) -> Ticket | None:
@@ -154,16 +161,14 @@ class Supervisor:
         with self._changed:
             if slot is not None:
                 self._state.free.append(slot)
+                self._changed.notify_all()
         self._notify()
 
-    def settled(self) -> list[Ticket]:
+    def settled(self) -> Iterator[Ticket]:
         """Those that are settled and before which nothing is open, in the order in which they were handed in; each is
-        told once."""
-        with self._changed:
-            done = []
-            while self._state.open and self._state.open[0].status:
-                done.append(self._state.open.pop(0))
-            return done
+        told once. Those that are not asked for any more stay."""
+        while self.has_settled:
+            yield self._state.open.pop(0)
 
     @property
     def has_free_slot(self) -> bool:
@@ -210,20 +215,24 @@ class Supervisor:
         self.stop()
 
     def stop(self, grace_s: float = GRACE_S) -> None:
-        """End the workers: those that are idle in order, the others at once."""
+        """End the workers: those that are idle in order, the others at once. May be called again, above all where it
+        was interrupted."""
         with self._changed:
-            if self._state.stopping:
-                return
-            os.write(self._wake, b".")
-            self._state.stopping = True
+            if not self._state.stopping:
+                self._state.stopping = True
+                os.write(self._wake, b".")
         if self._thread.is_alive():
             self._thread.join()
         for place in self._places:
             if place.worker is not None:
                 place.worker.end(grace_s if place.ready and place.ticket is None else 0.0)
-                place.worker = None
-        os.close(self._woken)
-        os.close(self._wake)
+                worker, place.worker = place.worker, None
+                worker.forget()
+        if not self._closed:
+            self._closed = True
+            os.close(self._woken)
+            os.close(self._wake)
+            atexit.unregister(self.stop)
 
     # What follows runs in the thread that watches, or holds the lock.
 
@@ -232,6 +241,7 @@ class Supervisor:
             self._watch_on()
         except BaseException as error:  # nobody may wait for it for ever
             with self._changed:
+                self._state.prepared = True
                 self._lose_all(f"what watches the workers failed: {error!r}")
                 self._changed.notify_all()
             raise
@@ -241,6 +251,9 @@ class Supervisor:
             self._prepare(slot)
             if all(ticket.slot != slot for ticket in self._state.open):
                 self.give_up(slot)
+        with self._changed:
+            self._state.prepared = True
+            self._changed.notify_all()
         while True:
             with self._changed:
                 if self._state.stopping:
@@ -309,18 +322,18 @@ class Supervisor:
             self._lose_all(f"the worker could not be made ready:\n{value}")
         elif place.ticket is not None:
             ticket, place.ticket = place.ticket, None
+            if ticket.status:
+                return  # it has been settled without the worker
             if kind == DONE:
                 ticket.status, ticket.reply = "ok", value
-                slot, ticket.slot = ticket.slot, None
-                if slot is not None:
-                    self._state.free.append(slot)
+                self._free(ticket)
             elif kind == RAISED:
                 self._lose(ticket, value)
 
     def _bury(self, place: _Place, worker: Worker) -> None:
         noticed = time.monotonic()
         worker.kill()  # what it has started
-        how = worker.how_it_died()
+        how = f"took longer than {self._time_limit:g} s" if place.too_slow else worker.how_it_died()
         worker.forget()
         ticket = place.ticket
         place.worker = place.ticket = place.deadline = None
@@ -332,7 +345,7 @@ class Supervisor:
             place.failed_starts += 1
             if place.failed_starts > self._retries:
                 self._lose_all(f"the worker {how} before it was ready, {place.failed_starts} times")
-        if ticket is None:
+        if ticket is None or ticket.status:
             return
         if ticket.tries <= self._retries:
             self._state.waiting.appendleft(ticket)
@@ -344,14 +357,17 @@ class Supervisor:
         for place in self._places:
             if place.worker and place.deadline is not None and place.deadline <= now:
                 place.deadline = None
-                if place.ticket is not None:
-                    place.ticket.status = "timed out"
-                    place.ticket.reason = f"it took longer than {self._time_limit:g} s"
-                    if place.ticket.slot is not None:
-                        self._state.free.append(place.ticket.slot)
-                    place.ticket = None
+                ticket, place.ticket = place.ticket, None
+                if ticket is not None and not ticket.status:
+                    ticket.status, ticket.reason = "timed out", f"it took longer than {self._time_limit:g} s"
+                    self._free(ticket)
                 place.too_slow = True
                 place.worker.kill()
+
+    def _free(self, ticket: Ticket) -> None:
+        slot, ticket.slot = ticket.slot, None
+        if slot is not None:
+            self._state.free.append(slot)
 
     def _lose_all(self, reason: str) -> None:
         """No worker will ever come."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import RandomSampler
 
 from harness.frameworks.lightning_package import pl
+from harness.parallel.snapshot import put_plain_attributes
 from harness.parallel.weights import Slots, digest, tensors_of
 
 SANITY = -1  # in place of an epoch: a few batches, of which nothing is reported
@@ -71,6 +72,7 @@ class Setting:
         callbacks: makes those of the worker's Trainer.
         workers: how many share the epochs.
         threads: that torch computes with in a worker.
+        attributes: plain ones that the module and its children had when training began, by path and name.
     """
 
     arguments: Mapping[str, Any]
@@ -78,6 +80,7 @@ class Setting:
     callbacks: Callable[[], Sequence[Any]]
     workers: int
     threads: int
+    attributes: Mapping[tuple[str, str], Any]
 
 
 class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the package is chosen at run time
@@ -126,6 +129,10 @@ class Validation:
         # `fit` has set it up.
         module.setup = module.teardown = _nothing
         self._module = module
+        # It may have been copied in the midst of an epoch later than those that it validates.
+        put_plain_attributes(module, setting.attributes)
+        self._attributes = setting.attributes
+        self._trained: set[tuple[str, str]] = set()  # attributes that training has changed
         self._loaders = loaders
         self._slots = slots
         self._told = _Told()
@@ -178,9 +185,11 @@ class Validation:
                 tensor.data = views[name]  # read where it is
             else:
                 tensor.data.copy_(views[name])
+        # What was validated last may be a later epoch.
+        back = {key: self._attributes[key] for key in self._attributes.keys() & self._trained}
+        put_plain_attributes(self._module, {**back, **request.attributes})
+        self._trained |= request.attributes.keys()
         children = dict(self._module.named_modules())
-        for (path, name), value in request.attributes.items():
-            setattr(children[path], name, value)
         for path, state in request.extra_states.items():
             children[path].set_extra_state(state)
         torch.manual_seed(request.seed)

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import active_children, get_context
 from multiprocessing.connection import wait
+from multiprocessing.util import get_temp_dir
 from typing import Any
 
 from harness.parallel.channel import Channel
@@ -34,6 +36,9 @@ class Worker:
     """
 
     def __init__(self, make: Callable[[], Answer], method: str) -> None:
+        # Where processes of a loader put sockets; they make a folder each otherwise, which outlives them if they are
+        # killed. This one is removed when this process ends, or by a worker if it cannot.
+        get_temp_dir()
         ours, theirs = socket.socketpair()
         # Not `settimeout`, with which nothing could be received without waiting.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_LIMIT_S, 0))
@@ -68,7 +73,6 @@ class Worker:
             self.channel.send(END)
         if not wait([self.exit], grace_s):
             self.kill()
-        self.forget()
 
     def forget(self) -> None:
         """Once it is dead, or as good as."""
@@ -115,10 +119,11 @@ def _work(make: Callable[[], Answer], end: socket.socket, parent: int) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Wait until the process that trains is gone, killed even, and take along what was started here."""
+    """Wait until the process that trains is gone, killed even, and take along what was started for it."""
     try:
         watched = os.pidfd_open(parent)
         wait([watched])
     except ProcessLookupError:
         pass  # it was gone before
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
