@@ -1,4 +1,4 @@
-"""What a worker does with every epoch of a Keras training: a model of its own evaluates the weights that it is sent.
+"""What a worker does with every epoch of a Keras training: a model of its own evaluates the weights.
 
 Keras is imported in the worker only: whoever imports this need not wait for it.
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from harness.parallel.memory import Memory
 
 Build = Callable[[], Any]
 Data = Callable[[], Mapping[str, Any]]
@@ -31,10 +33,12 @@ class Sent:
         content: `build` and `data`, pickled: unpickling them may take seconds of imports, and the worker must have
             begun before, to notice if the process that trains goes.
         threads: of TensorFlow, between operations and within one.
+        memory: where the weights are.
     """
 
     content: bytes
     threads: tuple[int, int] | None
+    memory: Memory
 
     def __call__(self) -> "Evaluation":
         if self.threads is not None:
@@ -43,19 +47,19 @@ class Sent:
             tf.config.threading.set_inter_op_parallelism_threads(self.threads[0])
             tf.config.threading.set_intra_op_parallelism_threads(self.threads[1])
         build, data = pickle.loads(self.content)
-        return Evaluation(build, data)
+        return Evaluation(build, data, self.memory)
 
 
 class Evaluation:
-    """Called with a slot, of which it needs nothing, and the pickled weights."""
+    """Called with the slot of the weights, and whatever."""
 
-    def __init__(self, build: Build, data: Data) -> None:
+    def __init__(self, build: Build, data: Data, memory: Memory) -> None:
         self._model, self._arguments = build(), {"verbose": 0, **data()}
+        self._memory = memory
 
     def __call__(self, request: tuple[int, bytes]) -> Figures:
         """Raises ValueError: the model does not hold the weights as they are, those of another dtype for one."""
-        _, content = request
-        weights = pickle.loads(content)
+        weights = self._memory.read(request[0])
         self._model.set_weights(weights)
         held = digest(self._model.get_weights())
         if held != digest(weights):

@@ -11,6 +11,7 @@ import keras
 
 from harness.parallel.evaluation import Figures, Sent
 from harness.parallel.interrupts import uninterrupted
+from harness.parallel.memory import Memory
 from harness.parallel.options import WhenSlower, check_choices, check_limits
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.supervisor import Death, Supervisor, Ticket
@@ -113,6 +114,7 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         self._when_slower, self._on_failure = when_slower, on_failure
         self._retries, self._time_limit, self._drain_limit = retries, time_limit, drain_limit
         self._supervisor: Supervisor | None = None
+        self._memory = Memory(0)
         self._epoch = 0  # that training has come to
 
     def __enter__(self) -> "SidecarValidation":
@@ -130,6 +132,7 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
             self._note(ticket)
         self._supervisor.stop()
         self._supervisor = None
+        self._memory.close()
 
     @property
     def worker_pids(self) -> list[int]:
@@ -139,9 +142,11 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     def on_train_begin(self, logs: Any = None) -> None:
         self.close()
         self.outcomes, self.deaths = [], []
-        make = self._sent()
-        # What is blocked or skipped waits in none.
+        content = self._pickled()
+        # What is blocked or skipped needs none to wait in.
         slots = 2 if self._when_slower == "latest" else 1
+        self._memory = Memory(slots)
+        make = Sent(content, _threads(), self._memory)
         self._supervisor = Supervisor(
             lambda: Worker(make, "spawn"), 1, slots, self._retries, self._time_limit, _prepare, self.deaths
         )
@@ -152,15 +157,14 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
                 callback.set_model(self.model)
                 callback.on_train_begin(logs)
 
-    def _sent(self) -> Sent:
+    def _pickled(self) -> bytes:
         try:
-            content = pickle.dumps(self._build_and_data)
+            return pickle.dumps(self._build_and_data)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
                 f"build or data cannot be sent to another process: {error}; let them be functions of a module, that "
                 "make what they return"
             ) from error
-        return Sent(content, _threads())
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.close()
@@ -187,7 +191,7 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         if self._when_slower == "latest" and (waiting := supervisor.take_back()) is not None:
             waiting.status, waiting.reason = "skipped", "a later epoch took its place"
             supervisor.give_up(waiting.slot)
-            waiting.slot, waiting.request = None, b""
+            waiting.slot = None
         self._release(supervisor)
         while (slot := supervisor.free_slot()) is None and self._when_slower != "skip":
             supervisor.wait(lambda: supervisor.has_free_slot or supervisor.has_settled)
@@ -195,8 +199,8 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         self._release(supervisor)  # what was settled between the two
         if slot is None:
             return Ticket(epoch, None, b"", "skipped", "an earlier epoch was still being validated")
-        weights = pickle.dumps(self.model.get_weights(), pickle.HIGHEST_PROTOCOL)
-        return Ticket(epoch, slot, weights)
+        self._memory.write(slot, self.model.get_weights())
+        return Ticket(epoch, slot, b"")
 
     def on_train_end(self, logs: Any = None) -> None:
         assert self._supervisor is not None
@@ -266,7 +270,7 @@ def _refuse(told: Sequence[Any]) -> None:
 
 
 def _prepare(slot: int) -> None:
-    """Nothing: a slot is no memory here, only a turn. Weights travel with their request."""
+    """Nothing: its memory comes with what is written."""
 
 
 def _threads() -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from harness.parallel.evaluation import Figures, digest
+from harness.parallel.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -16,21 +17,22 @@ class Sums:
     """`build` returns what goes wrong, and `data` when: the how manieth evaluation it is that a process begins."""
 
     content: bytes
-    threads: object = None
+    threads: object
+    memory: Memory
 
     def __call__(self):
         build, data = pickle.loads(self.content)
-        return _Sum(build(), data())
+        return _Sum(build(), data(), self.memory)
 
 
 class _Sum:
-    def __init__(self, wrong, turn):
-        self.wrong, self.turn, self.turns = wrong, turn, count()
+    def __init__(self, wrong, turn, memory):
+        self.wrong, self.turn, self.memory, self.turns = wrong, turn, memory, count()
 
     def __call__(self, request):
         if next(self.turns) == self.turn:
             go_wrong(self.wrong)
-        weights = pickle.loads(request[1])
+        weights = self.memory.read(request[0])
         return Figures({"loss": float(sum(array.sum() for array in weights))}, digest(weights))
 
 

@@ -6,9 +6,9 @@ figures are those of `fit(validation_data=...)` is for the scenarios.
 
 import math
 import os
-import pickle
 import signal
 import warnings
+from contextlib import closing
 from functools import partial
 from multiprocessing.connection import wait
 
@@ -242,11 +242,13 @@ def test_what_cannot_be_pickled_is_refused_at_the_start():
 
 def test_a_model_that_cannot_hold_the_weights_is_refused():
     from harness.parallel.evaluation import Evaluation
+    from harness.parallel.memory import Memory
 
     halves = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, dtype="float16")])
-    evaluate = Evaluation(lambda: halves, dict)
-    with pytest.raises(ValueError, match="another model than is trained"):
-        evaluate((0, pickle.dumps(new_model().get_weights())))
+    with closing(Memory(1)) as memory:
+        memory.write(0, new_model().get_weights())
+        with pytest.raises(ValueError, match="another model than is trained"):
+            Evaluation(lambda: halves, dict, memory)((0, b""))
 
 
 def test_callbacks_that_would_keep_later_weights_are_refused():

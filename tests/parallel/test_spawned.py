@@ -15,17 +15,20 @@ import pytest
 
 SOON_S = 60.0  # nothing here takes that long; it ends a test that would hang
 SCRIPT = """
-import pickle
 import sys
 import evaluators
+from harness.parallel.memory import Memory
 from harness.parallel.supervisor import Supervisor, Ticket
 from harness.parallel.worker import Worker
 
 if __name__ == "__main__":
-    make = evaluators.Sums(bytes.fromhex(sys.argv[1]))
+    memory = Memory(1)
+    make = evaluators.Sums(bytes.fromhex(sys.argv[1]), None, memory)
     supervisor = Supervisor(lambda: Worker(make, "spawn"), 1, 1, 0, None, evaluators.same, [])
     supervisor.begin()
-    supervisor.hand_in(Ticket(None, None, pickle.dumps([])))
+    slot = supervisor.free_slot()
+    memory.write(slot, [])
+    supervisor.hand_in(Ticket(None, slot, b""))
     print(*supervisor.pids, flush=True)
     sys.stdin.read()
 """
@@ -68,7 +71,7 @@ def test_it_ends_with_a_script_that_does_not_stop_it(started_by_a_script):
 
 def test_no_framework_is_imported_for_it():
     """Whoever trains with Keras need not have Lightning, and the process starts at once."""
-    modules = ("channel", "evaluation", "options", "supervisor", "worker")
+    modules = ("channel", "evaluation", "memory", "options", "supervisor", "worker")
     asked = f"""
 import sys, {", ".join(f"harness.parallel.{name}" for name in modules)}
 print({{"torch", "lightning", "pytorch_lightning", "keras", "tensorflow"}} & {{*sys.modules}})"""
