@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -26,8 +26,8 @@ from mishaps import ENDS, Mishap, note, noted
 HERE = Path(__file__).parent
 # How long nothing may run in a fit, its own limits aside. Whoever wants to run and cannot is not at rest.
 REST_S = 1.0
-# For processes that are to end with the one that trains: it takes each one signal.
-END_S = 5.0
+# For processes that are to end with the one that trains, and that run: it takes each one signal.
+END_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -173,19 +173,33 @@ def _of_session(session: int) -> list[int]:
     return found
 
 
-def _activity(session: int) -> Any:
-    """Something that stays equal as long as nothing of a session runs; None while something wants to."""
-    found = []
-    for process in _of_session(session):
-        for task in Path(f"/proc/{process}/task").glob("*"):
-            try:
-                lines = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line)
-            except OSError:
-                return None
-            if lines["State"].split()[0] not in "ST":
-                return None
-            found.append((task.name, lines["voluntary_ctxt_switches"], lines["nonvoluntary_ctxt_switches"]))
-    return sorted(found)
+class _Rest:
+    """Whether nothing of a session has run, or wanted to, for some seconds of looking at it."""
+
+    def __init__(self, session: int, seconds: float) -> None:
+        self._session, self._seconds = session, seconds
+        self._since, self._seen = time.monotonic(), None
+
+    def has_come(self) -> bool:
+        now = self._activity()
+        if now is None or now != self._seen:
+            self._since, self._seen = time.monotonic(), now
+        return time.monotonic() > self._since + self._seconds
+
+    def _activity(self) -> Any:
+        """Something that stays equal as long as nothing runs; None while something wants to."""
+        found = []
+        for process in _of_session(self._session):
+            for task in Path(f"/proc/{process}/task").glob("*"):
+                try:
+                    content = (task / "status").read_text()
+                except OSError:
+                    return None
+                lines = dict(line.split(":", 1) for line in content.splitlines())
+                if lines["State"].split()[0] not in "ST":
+                    return None
+                found.append((task.name, lines["voluntary_ctxt_switches"], lines["nonvoluntary_ctxt_switches"]))
+        return sorted(found)
 
 
 def _observe(fit: Any, strikes: Sequence[Strike]) -> Observed:
@@ -218,7 +232,7 @@ def _follow(
     """Read what it tells, and strike, until it is gone, or at rest; the latter is what is told last."""
     told = b""
     gone = os.pidfd_open(child)
-    activity, resting_since = None, time.monotonic()
+    rest = _Rest(child, rest_s)
     strikes.sort(key=lambda strike: strike.seconds)
     try:
         while True:
@@ -234,10 +248,7 @@ def _follow(
                 return told, False
             if strikes and strikes[0].seconds + began <= time.monotonic():
                 _strike(child, strikes.pop(0), folder)
-            now = _activity(child)
-            if now is None or now != activity:
-                activity, resting_since = now, time.monotonic()
-            elif time.monotonic() > resting_since + rest_s:
+            if rest.has_come():
                 return told, True
     finally:
         os.close(reader)
@@ -272,24 +283,34 @@ def _children(process: int) -> list[int]:
 
 def _left(session: int) -> list[str]:
     """Those that do not end with the one that trains, by name; they are ended."""
-    descriptors = {}
+    rest = _Rest(session, REST_S)
     deadline = time.monotonic() + END_S
+    while (ends := _ends(session)) and not rest.has_come() and time.monotonic() < deadline:
+        wait(ends, REST_S / 4)
+        _close(ends)
+    names = []
+    for end, process in ends.items():
+        names.append(Path(f"/proc/{process}/comm").read_text().strip())
+        signal.pidfd_send_signal(end, signal.SIGKILL)
+        wait([end])
+    _close(ends)
+    return names
+
+
+def _ends(session: int) -> dict[int, int]:
+    """What becomes readable when a process ends, of each that there is."""
+    found = {}
     for process in _of_session(session):
         try:
-            descriptors[os.pidfd_open(process)] = process
+            found[os.pidfd_open(process)] = process
         except ProcessLookupError:
             continue
-    left = set(descriptors)
-    while left and (ready := wait(left, max(0.0, deadline - time.monotonic()))):
-        left -= set(ready)
-    names = []
-    for descriptor, process in descriptors.items():
-        if descriptor in left:
-            names.append(Path(f"/proc/{process}/comm").read_text().strip())
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            wait([descriptor])
+    return found
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
         os.close(descriptor)
-    return names
 
 
 def main() -> None:

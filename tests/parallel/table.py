@@ -24,6 +24,7 @@ KINDS = {"ours": "ParallelValidation", "document": "document 003, mended"}
 # Rows of ParallelValidation in turn; the document's pattern has no options.
 OPTIONS = tuple({"workers": workers, "retries": 9, "time_limit": 30.0} for workers in (1, 2))
 ALWAYS = 99
+STRIKES = 5  # of workers in a fit, at most
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Row:
 
 
 def struck_at_random(observer: Observer, kind: str, fault: str, at: str, kills: int, **strike: Any) -> Row:
-    """So many signals, up to three a fit, at any time that a fit takes which nobody strikes."""
+    """So many signals at any time that a fit takes which nobody strikes."""
     generator = random.Random(0)
     row = Row(fault, kind)
     fit: dict[str, Any] = {"epochs": 6, "loader_workers": 0}
@@ -64,7 +65,7 @@ def struck_at_random(observer: Observer, kind: str, fault: str, at: str, kills: 
     number = 0
     while row.counts["struck"] < kills:
         options = OPTIONS[number % 2] if kind == "ours" else {}
-        times = 3 if at == "worker" else 1
+        times = STRIKES if at == "worker" else 1
         strikes = [Strike(generator.uniform(0, whole), at, seed=number, **strike) for _ in range(times)]
         row.add(observer, strikes, options=options, **{**fit, "loader_workers": 2 if number % 5 == 4 else 0})
         number += 1
@@ -73,7 +74,7 @@ def struck_at_random(observer: Observer, kind: str, fault: str, at: str, kills: 
 
 def at_events(observer: Observer, kind: str, fault: str, *mishaps: Mishap, **fit: Any) -> Row:
     row = Row(fault, kind)
-    for options in OPTIONS if kind == "ours" else ({},):
+    for options in OPTIONS if kind == "ours" and "start_method" not in fit.get("options", {}) else ({},):
         more = {"on_failure": "continue", **fit.get("options", {})} if kind == "ours" else {}
         row.add(observer, mishaps=mishaps, **{**fit, "options": {**options, **more}})
     return row
@@ -84,12 +85,19 @@ def rows(observer: Observer, kind: str, kills: int) -> Iterator[Row]:
     few = max(kills // 10, 1)
     yield struck_at_random(observer, kind, "training killed, any time", "main", few)
     yield struck_at_random(observer, kind, "Ctrl-C, any time", "group", few, signal=signal.SIGINT)
+    yield struck_at_random(observer, kind, "SIGTERM, any time", "main", few, signal=signal.SIGTERM)
     yield at_events(observer, kind, "nothing")
     for batch in (0, 2):
         yield at_events(observer, kind, f"worker killed in batch {batch}", Mishap(BATCH, "kill", 1, batch))
     yield at_events(observer, kind, "worker killed while it sends", Mishap(SENDING, "kill"))
     yield at_events(observer, kind, "the same, and 8 MiB to send", Mishap(SENDING, "kill"), big=True)
     yield at_events(observer, kind, "8 MiB to send", big=True)
+    if kind == "ours":
+        for method in ("forkserver", "spawn"):
+            killed = Mishap(BATCH, "kill", 1)
+            yield at_events(
+                observer, kind, f"worker killed, started by {method}", killed, options={"start_method": method}
+            )
     yield at_events(observer, kind, "validation raises once", Mishap(BATCH, "raise", 1))
     yield at_events(observer, kind, "validation raises always", Mishap(BATCH, "raise", times=ALWAYS))
     limit = {"time_limit": 1.0}

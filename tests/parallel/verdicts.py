@@ -66,8 +66,8 @@ def _logged(seen: Observed, validation: bool) -> list[Any]:
 
 
 def _different(seen: Observed, reference: Observed, validation: bool) -> list[Any]:
-    """Lines that the reference has not, or not as often, or, of validation, not in this order."""
+    """Lines that the reference has not, or that come again, or after those of a later step."""
     mine, its = _logged(seen, validation), _logged(reference, validation)
-    steps = [step for _, step in mine]
-    unordered = mine if steps != sorted(set(steps)) else []
-    return [*unordered, *(line for line in mine if line not in its)]
+    return [
+        line for number, line in enumerate(mine) if line not in its or any(step >= line[1] for _, step in mine[:number])
+    ]
