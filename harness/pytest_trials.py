@@ -16,7 +16,7 @@ from harness.findings import FIGURES, Finding
 from harness.history import reader
 from harness.history.reader import History
 from harness.pytest_scenarios import Selection
-from harness.run import judge_outcome
+from harness.run import References, judge_outcome
 from harness.run_directory import RunDirectory
 from harness.workloads import library
 from harness.workloads.workload import Workload
@@ -114,6 +114,7 @@ class Trials:
     planned: plan.Plan
     _workloads: dict[str, Workload] = field(default_factory=dict)
     _rounds: Counter[str] = field(default_factory=Counter)
+    _references: References = field(default_factory=dict)
 
     def unavailable(self, scenario: str, workload: str) -> str:
         """Why it cannot run here; empty if it can."""
@@ -124,6 +125,9 @@ class Trials:
 
     def run(self, scenario: str, workload: str) -> Judged:
         """Run it once more, and judge it. Every round has a history of its own."""
+        same_as = self.selection.catalog.scenarios[scenario].same_as
+        if same_as and (same_as, workload) not in self._references and not self.unavailable(same_as, workload):
+            self.run(same_as, workload)
         trial = self._trial(scenario, workload)
         self._rounds[trial.id] += 1
         round_id = f"{trial.id}--round-{self._rounds[trial.id]}"
@@ -132,7 +136,7 @@ class Trials:
         samples = self._materialise(workload, arrays)
         [outcome] = self.engines.run([job])
         environment = self.engines.environments[trial.framework]
-        findings, read = judge_outcome(outcome, self.selection.catalog, samples, history, environment)
+        findings, read = judge_outcome(outcome, self.selection.catalog, samples, history, environment, self._references)
         declared_at = self.selection.catalog.scenarios[scenario].declared_at
         return Judged(outcome, findings, read, job, environment, declared_at)
 

@@ -22,6 +22,7 @@ from harness.environment import NOT_ASKED, Environment
 from harness.errors import UsageError
 from harness.faults.selection import NO_FAULT
 from harness.frameworks.overlap_load import KINDS, Kind, Load
+from harness.scenario import Scenario
 
 EXIT_DONE, EXIT_UNDECIDED = 0, 3
 LIGHTNING = "lightning"
@@ -192,8 +193,23 @@ def _plan(overlap: Overlap, catalog: Catalog, environment: Environment) -> dict[
         scenario = catalog.scenarios[id]
         if scenario.framework != LIGHTNING or scenario.fit is None:
             overlap.left_out[id] = "it is no script of Lightning's Trainer, which is what is measured here"
-    wanted = request.only or tuple(trials)
-    return {id: trial for id, trial in trials.items() if id not in overlap.left_out and id in wanted}
+        elif reason := _fails(scenario, environment):
+            overlap.left_out[id] = reason
+    if request.only:
+        overlap.left_out = {id: reason for id, reason in overlap.left_out.items() if id in request.only}
+        trials = {id: trial for id, trial in trials.items() if id in request.only}
+    return {id: trial for id, trial in trials.items() if id not in overlap.left_out}
+
+
+def _fails(scenario: Scenario, environment: Environment) -> str:
+    """Why a scenario is not expected to train to its end here; empty if it is."""
+    for expect in scenario.expects:
+        if environment.meets(expect.needs):
+            if expect.verdict == "raised":
+                return f"it is expected to raise {expect.exception or 'an exception'}"
+            if expect.checker == "process":
+                return "its process is not expected to end well"
+    return ""
 
 
 def _measure(overlap: Overlap, trials: dict[str, Trial], measurer: Measurer, tell: Tell) -> None:
@@ -222,6 +238,7 @@ def _measure(overlap: Overlap, trials: dict[str, Trial], measurer: Measurer, tel
             strategies = [id for id in trials if id not in overlap.left_out and (not cell.only or id in cell.only)]
             for id in draw.sample(strategies, len(strategies)):
                 _sample(overlap, cell, number, trials[id], measurer)
+            _leave_out_what_disagrees(overlap, cell)
             if not overlap.comparable:
                 return
     if request.weights:
@@ -241,11 +258,22 @@ def _load(cell: Cell) -> Load:
 def _sample(overlap: Overlap, cell: Cell, number: int, trial: Trial, measurer: Measurer) -> None:
     measured = measurer.measure_overlap(trial, _load(cell).to_measure(), cell.batches, cell.validation_batches)
     if measured.failure:
-        overlap.left_out[trial.scenario] = measured.failure
-        if trial.scenario.endswith("/recommended"):
-            overlap.missing.add(trial.scenario)
+        _leave_out(overlap, trial.scenario, measured.failure)
         return
     cell.samples.setdefault(trial.scenario, []).append(Sample(number, measured.value, measured.outcome.left_behind))
+
+
+def _leave_out(overlap: Overlap, scenario: str, reason: str) -> None:
+    """From now on."""
+    overlap.left_out[scenario] = reason
+    if scenario.endswith("/recommended"):
+        overlap.missing.add(scenario)
+
+
+def _leave_out_what_disagrees(overlap: Overlap, cell: Cell) -> None:
+    for scenario in cell.samples:
+        if scenario not in overlap.left_out and cell.rounds(scenario) and (reason := cell.row(scenario)["reason"]):
+            _leave_out(overlap, scenario, reason)
 
 
 def _seconds_per_batch(

@@ -65,6 +65,13 @@ class Sample:
             each["seconds"] for each in self.told["hooks"] if each["epoch"] == epoch and each["hook"] not in AT_THE_END
         )
 
+    @property
+    def hooks_of_all_epochs_s(self) -> dict[str, float]:
+        """By hook."""
+        hooks = self.told["hooks"]
+        names = dict.fromkeys(each["hook"] for each in hooks)
+        return {name: math.fsum(each["seconds"] for each in hooks if each["hook"] == name) for name in names}
+
     @cached_property
     def hand_off_s(self) -> float | None:
         """In an epoch that is not the first; None if there is none."""
@@ -210,6 +217,7 @@ class Round:
             "foreign_cores": sample.foreign_s / sample.wall_s,
             "wall_s": sample.wall_s,
             "cpu_s": sample.told["cpu_s"],
+            "hooks_s": sample.hooks_of_all_epochs_s,
             "hand_off_s": sample.hand_off_s,
             "start_up_s": sample.start_up_s,
             "tear_down_s": sample.tear_down_s,

@@ -4,7 +4,6 @@ Hooks of the scenario's callbacks are timed by Lightning's own profiler interfac
 nothing that Lightning inspects is changed. All times are of the clock that processes share, from the script's start.
 """
 
-import hashlib
 import os
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from harness.frameworks.lightning_recording import overrides
 from harness.frameworks.overlap_load import Load
 from harness.frameworks.overlap_modules import LoadedModule, LoadedTraining, make_loader, make_module
 from harness.frameworks.process_use import busy_seconds, cpu_seconds, descendants, private_bytes
+from harness.frameworks.torch_recording import checksums
 from harness.scenario import Scenario
 from harness.workloads.workload import Workload
 
@@ -34,7 +34,7 @@ class Seen:
         train: when each epoch's batches began and ended.
         hooks: (hook, epoch) → seconds in the scenario's callbacks; epoch −1 is before the first.
         figures: every `val_loss` that the logger was told, with the epoch and step that it was told for.
-        weights: a digest at the end of every epoch.
+        weights: a checksum of them and of the buffers at the end of every epoch.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Seen:
         self.over = 0.0
         self.hooks: dict[tuple[str, int], float] = {}
         self.figures: list[dict[str, Any]] = []
-        self.weights: list[str] = []
+        self.weights: list[int] = []
 
     @property
     def epoch(self) -> int:
@@ -62,7 +62,7 @@ class Watching(pl.Callback):  # type: ignore[name-defined,misc]  # the package i
         self._seen.train[-1][1] = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        self._seen.weights.append(digest(pl_module))
+        self._seen.weights.append(checksums(pl_module)["state_crc32"])
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         self._seen.over = time.monotonic()
@@ -202,15 +202,6 @@ def measure(scenario: Scenario, load: Load, workload: Workload, device: str, see
     }
     os.unlink(trace)
     return told
-
-
-def digest(module: Any) -> str:
-    """Of all weights and buffers, to the last bit."""
-    content = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        content.update(name.encode())
-        content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return content.hexdigest()
 
 
 def _passes(trace: Path, began: float, train_batches: int, validation_batches: int) -> list[dict[str, Any]]:

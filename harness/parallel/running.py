@@ -102,16 +102,16 @@ class Running:
         else:
             self._slots.whole(slot).zero_()
 
-    def _request(self, epoch: int) -> bytes:
+    def _request(self, epoch: int, turn: int = 0) -> bytes:
         now = plain_attributes(self._module)
         changed = {key: value for key, value in now.items() if self._attributes.get(key, self) != value}
         seed = _seed(epoch)
-        return pickle.dumps(
-            Request(epoch, self._turn, loops_of(self._trainer), changed, extra_states(self._module), seed)
-        )
+        return pickle.dumps(Request(epoch, turn, loops_of(self._trainer), changed, extra_states(self._module), seed))
 
     def epoch_trained(self) -> None:
-        """Before any other callback: hand its weights over."""
+        """Before any other callback: hand its weights over. Its outcome is not told before `_epoch_ended` has noted
+        what those that are held back are to find, however soon it is there."""
+        self.release()
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
         ticket = Ticket(epoch, None, b"", "skipped", "training was ended")
@@ -120,7 +120,6 @@ class Running:
         finally:
             with uninterrupted():
                 self.supervisor.hand_in(ticket)
-        self.release()
 
     def _ticket(self, epoch: _Epoch) -> Ticket:
         trainer = self._trainer
@@ -129,16 +128,12 @@ class Running:
             return Ticket(epoch, None, b"", "skipped", reason)
         if (epoch.number + 1) % trainer.check_val_every_n_epoch or not validates(trainer):
             return Ticket(epoch, None, b"", NOT_DUE)
-        ticket = self._with_weights(epoch)
-        self._turn += 1
-        return ticket
-
-    def _with_weights(self, epoch: _Epoch) -> Ticket:
+        turn, self._turn = self._turn, self._turn + 1
         if (slot := self._slot()) is None:
             return Ticket(epoch, None, b"", "skipped", "all workers were busy")
         weights = self._options.weights or tensors_to_validate
-        self._slots.write(slot, weights(self._trainer, self._module))
-        return Ticket(epoch, slot, self._request(epoch.number))
+        self._slots.write(slot, weights(trainer, self._module))
+        return Ticket(epoch, slot, self._request(epoch.number, turn))
 
     def _slot(self) -> int | None:
         """For the weights of the epoch that has just been trained; None if it is to be skipped."""

@@ -15,7 +15,7 @@ FLOOR = "parallel_validation/no_validation/control"
 DOCUMENTED = "parallel_validation/spawned_process/migrated"
 HAND_OFF = ("hand_off_s", "start_up_s", "tear_down_s")
 ENOUGH_CORES = 2
-NONE = "–"
+NONE, NEVER = "–", "never"
 # Of the drawing, in its own units.
 WIDTH, LABELS, LANE, GAP, AXIS = 1000.0, 250.0, 16.0, 12.0, 26.0
 TICKS = 8
@@ -121,7 +121,7 @@ def cell_title(cell: Json) -> str:
 def _strategies(cell: Json) -> Table:
     columns = [
         "strategy", "same figures", "time", "speed-up", "of at most", "overlap efficiency", "hook an epoch",
-        "start-up", "tear-down", "CPU", "pays from epoch", "predicted",
+        "start-up", "tear-down", "CPU", "pays from epoch", "predicted", "if validation takes",
     ]  # fmt: skip
     disturbed = f"{len(cell['disturbed_rounds'])} of {cell['rounds']} rounds disturbed"
     title = f"{cell_title(cell)} ({disturbed})" if cell["disturbed_rounds"] else cell_title(cell)
@@ -134,7 +134,7 @@ def _strategy(row: Json, width: int) -> list[str]:
         return [_name(row), f"no numbers: {row['reason']}", *[NONE] * (width - 2)]
     if row["scenario"] in (REFERENCE, FLOOR):
         agreement = "the reference" if row["scenario"] == REFERENCE else row["agreement"]
-        return [_name(row), agreement, _times(numbers["wall_s"]), *[NONE] * 6, _times(numbers["cpu_s"]), NONE, NONE]
+        return [_name(row), agreement, _times(numbers["wall_s"]), *[NONE] * 6, _times(numbers["cpu_s"]), *[NONE] * 3]
     pays = numbers["break_even"]
     return [
         _name(row),
@@ -146,6 +146,7 @@ def _strategy(row: Json, width: int) -> list[str]:
         *(_times(numbers[name]) for name in ("hand_off_s", "start_up_s", "tear_down_s", "cpu_s")),
         _epoch(pays["measured_epochs"]),
         _epoch(pays["predicted_epochs"]),
+        NEVER if pays["predicted_validation_s"] is None else f"over {_seconds(pays['predicted_validation_s'])}",
     ]
 
 
@@ -261,8 +262,8 @@ def _ratios(spread: Json | None) -> str:
 
 
 def _times(spread: Json | None) -> str:
-    """In the unit that suits the median."""
-    if spread is None:
+    """In the unit that suits the median; none if none were taken."""
+    if spread is None or not spread["high"]:
         return NONE
     scale, form, unit = _unit(spread["median"])
     return _spread(spread, scale, form, unit)
@@ -293,4 +294,4 @@ def _bytes(value: int) -> str:
 
 
 def _epoch(value: int | None) -> str:
-    return "never" if value is None else str(value)
+    return NEVER if value is None else str(value)

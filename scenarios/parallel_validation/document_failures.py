@@ -58,6 +58,13 @@ def with_early_stopping(fit):
     fit.trainer(callbacks=[callback, stopping]).fit(fit.module, fit.train_loader())
 
 
+def with_checkpoints(fit):
+    callback = ParallelValidationCallback(fit, fit.val_loader(), "fork")
+    best = pl.callbacks.ModelCheckpoint("checkpoints", monitor="val_loss", save_on_train_epoch_end=True)
+    fit.trainer(callbacks=[callback, best], enable_checkpointing=True).fit(fit.module, fit.train_loader())
+    torch.load(best.best_model_path)  # it warned, and saved none
+
+
 def with_much_to_tell(fit):
     fit.trainer(callbacks=[GivesMuch(fit, fit.val_loader(), "fork")]).fit(fit.module, fit.train_loader())
 
@@ -83,6 +90,7 @@ declare_failure("no_logger", without_logger, raises("AttributeError"))
 declare_failure(
     "early_stopping", with_early_stopping, raises("RuntimeError"), Expect("violated", checker="process")
 )  # fmt: skip
+declare_failure("checkpoint", with_checkpoints, raises("FileNotFoundError"))
 declare_failure(
     "large_result", with_much_to_tell,
     Expect("unknown", checker="aggregate"), Expect("violated", checker="process"), limit_s=2,

@@ -80,7 +80,7 @@ def validated(module, loader, callbacks=(), device=0):
 
 
 def declare(pattern, variant, fit, **more):
-    scenario(
+    return scenario(
         pattern=f"parallel_validation/{pattern}", variant=variant, source=SOURCE, fit=fit,
         **{"module": network, "aggregates": FIGURES, "same_as": REFERENCE, "workloads": WORKLOADS, **more},
     )  # fmt: skip

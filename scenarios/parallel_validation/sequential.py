@@ -23,7 +23,7 @@ def without_validation(fit):
     fit.trainer().fit(fit.module, fit.train_loader())
 
 
-declare("sequential", "recommended", isolated, same_as="")
+reference = declare("sequential", "recommended", isolated, same_as="")
 declare(
     "default_loader", "control", by_default, aggregates=FIGURES[:1], expects=[Expect("violated", checker="same_as")]
 )  # fmt: skip

@@ -1,10 +1,12 @@
 """What a trial may do to itself and to its surroundings, called in its process as its second epoch starts."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 
@@ -97,6 +99,23 @@ def leave_a_child_behind():
 @in_the_second_epoch
 def leave_a_daemon_behind():
     print(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+
+
+@in_the_second_epoch
+def use_a_fork_server():
+    """Its processes and its named semaphores end with the trial."""
+    context = multiprocessing.get_context("forkserver")
+    kept.append(context.Queue())
+    child = context.Process(target=kept[-1].put, args=("told",))
+    child.start()
+    print(kept[-1].get())
+    child.join()
+
+
+@in_the_second_epoch
+def leave_a_child_of_a_fork_server_behind():
+    """Besides the server, and the tracker of its resources."""
+    multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(1000,)).start()
 
 
 @in_the_second_epoch

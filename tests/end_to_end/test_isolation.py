@@ -38,9 +38,10 @@ TELLS = {
     "close_all_files": r"left with exit status 1 before the trial was over",
     "leave_a_child_behind": r"left 1 processes running",
     "leave_a_daemon_behind": r"left 1 processes running",
+    "leave_a_child_of_a_fork_server_behind": r"left 3 processes running",
     "change_its_surroundings": r"TypeError: 'NoneType' object is not callable",
 }
-MISBEHAVIOURS = [*TELLS, "leave_a_file_behind", "print_megabytes"]
+MISBEHAVIOURS = [*TELLS, "leave_a_file_behind", "print_megabytes", "use_a_fork_server"]
 # Nobody can tell which of two trials left a segment that end at the same moment: see `harness.engine.leftovers`.
 ALONE = "leave_shared_memory_behind"
 
@@ -144,6 +145,13 @@ def test_much_output_is_no_finding_and_is_kept(alone):
     ended = of("print_megabytes", alone)
     assert ended.unexpected == []
     assert ended.job.output.stat().st_size > 16 * MEBIBYTE
+
+
+@pytest.mark.parametrize("trials", ["alone", "side_by_side"])
+def test_what_ends_with_the_trial_is_not_left_behind(trials, request):
+    ended = of("use_a_fork_server", request.getfixturevalue(trials))
+    assert (ended.unexpected, ended.outcome.left_behind, ended.outcome.leftovers) == ([], 0, [])
+    assert "told" in ended.job.output.read_text()
 
 
 @needs_pidfd

@@ -156,3 +156,29 @@ class RefusesNan(Module):
         if self(batch[0]).isnan().any():
             raise ValueError("not a number")
         super().validation_step(batch, batch_idx)
+
+
+class Settles(pl.Callback):
+    """Has whoever hands in an epoch go on when its validation is known: as late as a busy machine may."""
+
+    def __init__(self, validation: ParallelValidation) -> None:
+        self.validation = validation
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        supervisor = self.validation._running.supervisor
+        hand_in = supervisor.hand_in
+
+        def wait(ticket: Any) -> None:
+            hand_in(ticket)
+            assert supervisor.wait(lambda: bool(ticket.status))
+
+        supervisor.hand_in = wait
+
+
+def test_an_outcome_that_is_there_at_once_is_told_of_a_whole_epoch(tmp_path: Path) -> None:
+    validation = ParallelValidation()
+    best = pl.callbacks.ModelCheckpoint(str(tmp_path), monitor="train_loss_epoch", save_top_k=-1, filename="{epoch}")
+
+    train(callbacks=[validation, Settles(validation), best], enable_checkpointing=True)
+
+    assert len(best.best_k_models) == 4

@@ -25,6 +25,9 @@ from harness.frameworks.lightning_recording import CALLBACK_HOOKS
 from harness.history.recorder import Recorder
 from harness.workloads import library
 
+# Of those that validate beside training, two that copy the module, and one thing at a time can be seen of.
+COPYING = ["parallel_validation/live_weights/control", "parallel_validation/fork_per_epoch/recommended"]
+
 
 def watch_dispatch(calls):
     """Note every module hook that Lightning dispatches, under 1.9's and 2.x's private names for that."""
@@ -114,7 +117,7 @@ def main():
     watch_dispatch(calls)
     witnessed = {}
     with tempfile.TemporaryDirectory() as folder:
-        for scenario in catalog.find().select(["epoch_*"]):
+        for scenario in catalog.find().select(["epoch_*", *COPYING]):
             if scenario.framework != "lightning":
                 continue
             name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"

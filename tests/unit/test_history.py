@@ -134,6 +134,16 @@ class TestRecorder:
             recorder.write("log", "info", math.nan)
         assert path.read_bytes() == b""
 
+    def test_a_process_that_is_forked_and_does_not_join_writes_nothing(self, recorder, path):
+        recorder.write("trial", "invoke")
+        child = os.fork()
+        if child == 0:
+            recorder.write("batch", "ok")
+            os._exit(0)
+        os.waitpid(child, 0)
+        recorder.write("trial", "ok")
+        assert [(each.f, each.type) for each in read(path).operations] == [("trial", "invoke"), ("trial", "ok")]
+
     def test_a_full_disk_is_told(self):
         full = Recorder("/dev/full")
         with pytest.raises(OSError, match="No space left"):

@@ -104,6 +104,7 @@ class TestScenarios:
             {"trainer": {"verbose": 1}, "framework": "keras"},
             {"framework": "torch"},
             {"framework": "keras", "fit": print},
+            {"fit": print, "gpus": 2, "limit_s": 1.0, "same_as": "a/b/recommended"},
             {"needs": "pytorch-lightning >= 2.0, != 2.1.*"},
             {"needs": "torchmetrics~=1.0rc1"},
             {"needs": "lightning"},
