@@ -2,19 +2,20 @@
 
 import gc
 import os
+import secrets
 import shutil
 import signal
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, current_process, get_context
 from multiprocessing.connection import wait
-from multiprocessing.util import get_temp_dir
 from typing import Any
 
 from harness.parallel.channel import Channel
@@ -36,15 +37,13 @@ class Worker:
     """
 
     def __init__(self, make: Callable[[], Answer], method: str) -> None:
-        # Where processes of a loader put sockets; they make a folder each otherwise, which outlives them if they are
-        # killed. This one is removed when this process ends, or by a worker if it cannot.
-        get_temp_dir()
+        self._folder = os.path.join(tempfile.gettempdir(), f"validation-{secrets.token_hex(4)}")
         ours, theirs = socket.socketpair()
         # Not `settimeout`, with which nothing could be received without waiting.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_LIMIT_S, 0))
         # Not a daemon: its loaders may have workers of their own.
         self._process = get_context(method).Process(  # type: ignore[attr-defined]  # which every context has
-            target=_work, args=(make, theirs, os.getpid()), daemon=False
+            target=_work, args=(make, theirs, os.getpid(), self._folder), daemon=False
         )
         with warnings.catch_warnings():
             # From Python 3.12 on of a fork while there are threads. The child runs torch on one thread, and takes no
@@ -80,6 +79,7 @@ class Worker:
         self._process.close()
         self.channel.close()
         os.close(self.exit)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:
         try:
@@ -88,11 +88,15 @@ class Worker:
             self._process.kill()
 
 
-def _work(make: Callable[[], Answer], end: socket.socket, parent: int) -> None:
+def _work(make: Callable[[], Answer], end: socket.socket, parent: int, folder: str) -> None:
     os.setpgid(0, 0)  # Ctrl-C is for the process that trains, and what this one starts is killed with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    # Where processes of a loader put sockets; otherwise they make a folder each, which is left if they are killed.
+    os.mkdir(folder, 0o700)
+    current_process()._config["tempdir"] = folder  # type: ignore[attr-defined]  # as get_temp_dir of multiprocessing
+    end_with_parent = threading.Thread(target=_die_with, args=(parent, folder), daemon=True)
+    end_with_parent.start()
     channel = Channel(end)
     try:
         try:
@@ -111,19 +115,20 @@ def _work(make: Callable[[], Answer], end: socket.socket, parent: int) -> None:
         if active_children():  # workers of a loader end in order, once it is gone
             gc.collect()
     except (EOFError, OSError):
-        pass  # the process that trains is gone
+        end_with_parent.join()  # the process that trains is gone
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)  # no handler that was registered by the process that trains
 
 
-def _die_with(parent: int) -> None:
+def _die_with(parent: int, folder: str) -> None:
     """Wait until the process that trains is gone, killed even, and take along what was started for it."""
     try:
         watched = os.pidfd_open(parent)
         wait([watched])
     except ProcessLookupError:
         pass  # it was gone before
-    shutil.rmtree(get_temp_dir(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)

@@ -129,11 +129,13 @@ class Observer:
 
 
 def _fork(folder: Path, work: Callable[[Callable[..., None]], None]) -> tuple[int, int]:
-    """Do this in a child with a session of its own, in this folder; its process, and where it tells."""
+    """Do this in a child with a session of its own, in this folder; its process, and where it tells; the child is
+    about to begin."""
     reader, writer = os.pipe()
     child = os.fork()
     if child:
         os.close(writer)
+        os.read(reader, 1)
         return child, reader
     os.setsid()
     os.close(reader)
@@ -149,6 +151,7 @@ def _fork(folder: Path, work: Callable[[Callable[..., None]], None]) -> tuple[in
         while data:
             data = data[os.write(writer, data) :]
 
+    os.write(writer, b".")
     try:
         work(tell)
     except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too
@@ -211,8 +214,8 @@ def _observe(fit: Any, strikes: Sequence[Strike]) -> Observed:
     (folder / "tmp").mkdir()
     leftovers = Leftovers([str(folder / "tmp")])
     rest_s = REST_S + sum(fit.options.get(limit) or 0 for limit in ("time_limit", "drain_limit"))
-    began = time.monotonic()
     child, reader = _fork(folder, lambda tell: fits.run(fit, tell))
+    began = time.monotonic()
     told, hung = _follow(child, reader, [*strikes], rest_s, began, folder)
     seconds = time.monotonic() - began
     if hung:

@@ -7,6 +7,7 @@ with 1 if anything was found of the former.
 import argparse
 import random
 import signal
+import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from verdicts import judge
 
 COLUMNS = (
     "fits", "struck", "epochs trained", "ok", "other status", "no status", "wrong", "hangs", "processes left",
-    "files left", "noticed within, ms",
+    "files left", "noticed after, ms", "at most",
 )  # fmt: skip
 KINDS = {"ours": "ParallelValidation", "document": "document 003, mended"}
 # Rows of ParallelValidation in turn; the document's pattern has no options.
@@ -31,12 +32,12 @@ STRIKES = 5  # of workers in a fit, at most
 class Row:
     fault: str
     kind: str
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COLUMNS[:-1], 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COLUMNS[:-2], 0))
     noticed: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
-        noticed = f"{1000 * max(self.noticed):.0f}" if self.noticed else ""
-        return f"| {self.fault} | {KINDS[self.kind]} | {' | '.join(map(str, self.counts.values()))} | {noticed} |"
+        noticed = [f"{1000 * of(self.noticed):.0f}" if self.noticed else "" for of in (statistics.median, max)]
+        return f"| {' | '.join([self.fault, KINDS[self.kind], *map(str, self.counts.values()), *noticed])} |"
 
     def add(self, observer: Observer, strikes: Sequence[Strike] = (), **fit: Any) -> None:
         seen = observer.observe(self.kind, strikes, **fit)

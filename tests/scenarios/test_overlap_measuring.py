@@ -1,5 +1,6 @@
 """What the bench's own training tells of itself."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ def told(script: Any = None, scenario: str = REFERENCE, **load: Any) -> dict[str
     workload = many_batches(BATCHES, 0, VALIDATION)
     changed = found if script is None else replace(found, fit=script)
     return measure(changed, Load(epochs=EPOCHS, **load), workload, "cpu", 0)
+
+
+def sequential(fit: Any) -> None:
+    fit.trainer().fit(fit.module, fit.train_loader(), fit.val_loader())
 
 
 def with_notes(fit: Any) -> None:
@@ -92,6 +97,16 @@ def test_weights_of_a_middle_of_an_epoch_are_not_taken_for_its_end() -> None:
 
     (seen,) = told(script)["validation"]
     assert not seen["whole"]
+
+
+def test_what_a_process_is_given_can_be_sent_to_it() -> None:
+    def script(fit: Any) -> None:
+        new_module, loader = pickle.loads(pickle.dumps((fit.new_module, fit.val_loader())))
+        assert torch.equal(new_module().net.weight, fit.module.net.weight)
+        assert len(list(loader)) == VALIDATION
+        sequential(fit)
+
+    assert told(script)["weights"] == told()["weights"]
 
 
 def test_memory_is_told_if_it_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
