@@ -69,7 +69,7 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     `on_failure` is `continue`.
 
     When `fit` raises, Keras tells no callback: leave the `with` block, or call `close`, to end the process. At the end
-    of the interpreter that happens by itself, and if the training process is killed. No file is written.
+    of the interpreter that happens by itself, and if the training process is killed. Nothing is left of the weights.
 
     Args:
         told: callbacks that are told of epochs whose figures are complete.
