@@ -48,9 +48,10 @@ def _is_ours(path: str) -> bool:
 
 
 def _unused(paths: set[str]) -> set[str]:
-    """Those that no process has open or mapped."""
+    """Those that no process has open or mapped, and that are still there when this is known: another trial may have
+    removed its own."""
     in_use = {path for process in Path("/proc").glob("[0-9]*") for path in paths if _uses(process, path)}
-    return paths - in_use
+    return {path for path in paths - in_use if os.path.lexists(path)}
 
 
 def _uses(process: Path, path: str) -> bool:

@@ -129,6 +129,7 @@ class Validation:
         # `fit` has set it up.
         module.setup = module.teardown = _nothing
         self._module = module
+        module._metric_attributes = None  # Lightning knows metrics by their identity: copies are others
         # It may have been copied in the midst of an epoch later than those that it validates.
         put_plain_attributes(module, setting.attributes)
         self._attributes = setting.attributes

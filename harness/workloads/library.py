@@ -61,6 +61,7 @@ RECIPES = {
 # Few batches and epochs, for what is run under many faults or starts processes.
 RECIPES["short/diabetes"] = Recipe("diabetes", "train=4x16,validation=4x16", schedule=Schedule(epochs=3))
 RECIPES["short/digits"] = Recipe("digits", "train=5x32,validation=3x32+5", schedule=Schedule(epochs=3))
+RECIPES["short/two_epochs"] = Recipe("digits", "train=5x32,validation=3x32+5", schedule=Schedule(epochs=2))
 RECIPES["short/single_epoch"] = Recipe("digits", "train=5x32,validation=3x32+5", schedule=Schedule(epochs=1))
 
 NAMES = tuple(RECIPES)

@@ -1,4 +1,8 @@
-"""A process for every epoch, by fork: it begins with all that training has, and nothing is pickled."""
+"""A process for every epoch, by fork: it begins with all that training has, and nothing is pickled.
+
+But for threads: where torch computes on more than one, as by default, the forked process waits for them forever.
+Trials have one.
+"""
 
 from harness import Expect
 from scenarios.parallel_validation.document import mean_loss

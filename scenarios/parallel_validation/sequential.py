@@ -8,7 +8,7 @@ import torch
 
 from harness import Aggregate, Expect
 from harness.oracle.quantities import cross_entropy
-from scenarios.parallel_validation.network import FIGURES, declare
+from scenarios.parallel_validation.network import FEWER, FIGURES, WORKLOADS, declare
 
 
 def isolated(fit):
@@ -23,7 +23,7 @@ def without_validation(fit):
     fit.trainer().fit(fit.module, fit.train_loader())
 
 
-reference = declare("sequential", "recommended", isolated, same_as="")
+reference = declare("sequential", "recommended", isolated, same_as="", workloads=[WORKLOADS, FEWER])
 declare(
     "default_loader", "control", by_default, aggregates=FIGURES[:1], expects=[Expect("violated", checker="same_as")]
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from harness import Expect
 from scenarios.parallel_validation.document import Data, ParallelValidationCallback
-from scenarios.parallel_validation.network import FIGURES, declare, without_validation_step
+from scenarios.parallel_validation.network import FEWER, FIGURES, declare, without_validation_step
 from scenarios.parallel_validation.process_per_epoch import ProcessPerEpoch
 
 
@@ -43,7 +43,7 @@ declare(
 # All epochs' figures are told at the end, of no epoch and no step, and as they come; the accuracy is made up.
 TOLD_AT_THE_END = [Expect("wrong", checker="aggregate"), Expect("ok", "weights", "same_as")]
 declare(
-    "spawned_process", "migrated", migrated, **OF_DOCUMENT,
+    "spawned_process", "migrated", migrated, **OF_DOCUMENT, workloads=FEWER,
     expects=[*TOLD_AT_THE_END, Expect("violated", checker="same_as")],
 )  # fmt: skip
-declare("spawned_process", "recommended", recommended)
+declare("spawned_process", "recommended", recommended, workloads=FEWER)

@@ -1,5 +1,6 @@
 """Whatever a module does in validation, beside training it comes to the same figures, to the bit."""
 
+import os
 from functools import partial
 from typing import Any
 
@@ -259,3 +260,33 @@ def _fit_twice(trainer: Any, module: Any) -> None:
     trainer.fit(module, train_loader(), val_loader())
     trainer.fit_loop.max_epochs = EPOCHS
     trainer.fit(module, train_loader(), val_loader())
+
+
+class LogsMetricsInTraining(Module):
+    """Lightning remembers which attribute a metric object is, by the identity of the object."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        self.accuracy(self(batch[0]), batch[1])
+        self.log("train_acc", self.accuracy, on_step=True, on_epoch=False)
+        return super().training_step(batch, batch_idx)
+
+
+class EndsItsWorker:
+    """Loaders that no process can make but the one that trains."""
+
+    def __init__(self) -> None:
+        self.trains = os.getpid()
+
+    def __call__(self) -> Any:
+        if os.getpid() != self.trains:
+            os._exit(3)
+        return val_loader()
+
+
+@pytest.mark.filterwarnings("ignore:validating sequentially from now on:RuntimeWarning")
+def test_sequential_validation_takes_over_with_the_same_figures() -> None:
+    validation = ParallelValidation(loaders=EndsItsWorker(), on_failure="sequential", retries=0)
+
+    compare(validation, module=LogsMetricsInTraining)
+
+    assert [outcome.status for outcome in validation.outcomes] == ["ok"] * EPOCHS
