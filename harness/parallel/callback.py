@@ -6,7 +6,7 @@ from typing import Any, get_args
 import torch
 
 from harness.frameworks.lightning_package import pl
-from harness.parallel.options import OnFailure, Options, StartMethod, WhenSlower
+from harness.parallel.options import OnFailure, Options, StartMethod, WhenSlower, check_choices, check_limits
 from harness.parallel.outcome import Outcome
 from harness.parallel.refusals import check_schedulers, check_trainer
 from harness.parallel.running import Running
@@ -73,18 +73,13 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
     ) -> None:
         """Raises ValueError: an argument is none of those that there are."""
         super().__init__()
-        for name, value, known in (
-            ("when_slower", when_slower, get_args(WhenSlower)),
-            ("on_failure", on_failure, get_args(OnFailure)),
+        check_choices(
+            ("when_slower", when_slower, get_args(WhenSlower)), ("on_failure", on_failure, get_args(OnFailure)),
             ("start_method", start_method, (None, *get_args(StartMethod))),
-        ):
-            if value not in known:
-                raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, known))}")
+        )  # fmt: skip
         if workers < 1 or retries < 0 or threads < 1:
             raise ValueError(f"workers={workers}, retries={retries}, threads={threads}: at least 1, 0 and 1")
-        for name, limit in (("time_limit", time_limit), ("drain_limit", drain_limit)):
-            if limit is not None and limit <= 0:
-                raise ValueError(f"{name}={limit}: more than 0 seconds, or None")
+        check_limits(time_limit=time_limit, drain_limit=drain_limit)
         self.outcomes: list[Outcome] = []
         self.deaths: list[Death] = []
         self._options = Options(

@@ -19,7 +19,7 @@ class Outcome:
         metrics: what `trainer.callback_metrics` has been given, as floats (in Keras, what `evaluate` returned); empty
             unless `ok`.
         reason: in words, why it is not `ok`.
-        digest: BLAKE2b of the weights and buffers that were validated, in hexadecimal; in Keras, CRC-32 of the weights.
+        digest: BLAKE2b of the weights and buffers that were validated, in hexadecimal; empty unless `ok`.
         tries: how often it was begun.
         released: the epoch that training was in when the outcome was told: callbacks and loggers hear of it
             `released - epoch` epochs late.
