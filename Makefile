@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test kills lint types clean
+.PHONY: install report test kills strikes lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -26,6 +26,10 @@ test: lint types
 # Trainings killed 200 times for each callback in each framework: some ten minutes.
 kills: install
 	$(BIN)/python tests/kills/table.py
+
+# Trainings that validate beside training, with workers killed 200 times, hung, interrupted: some minutes.
+strikes: install
+	$(BIN)/python tests/parallel/table.py
 
 lint: install
 	$(BIN)/ruff check .
