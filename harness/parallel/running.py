@@ -111,11 +111,11 @@ class Running:
     def epoch_trained(self) -> None:
         """Before any other callback: hand its weights over. Its outcome is not told before `_epoch_ended` has noted
         what those that are held back are to find, however soon it is there."""
-        self.release()
         trainer = self._trainer
         epoch = _Epoch(trainer.current_epoch, trainer.global_step)
         ticket = Ticket(epoch, None, b"", "skipped", "training was ended")
         try:
+            self.release()
             ticket = self._ticket(epoch)
         finally:
             with uninterrupted():
