@@ -87,6 +87,7 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
             weights, threads,
         )  # fmt: skip
         self._limit_val_batches: int | float = 0
+        self._callbacks: list[Any] = []
         self._running: Running | None = None
 
     @property
@@ -102,24 +103,35 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
         self._limit_val_batches = trainer.limit_val_batches
         trainer.limit_val_batches = 0  # Lightning asks for it before it validates, or makes the loaders
         # First, so that an epoch's weights are those that sequential validation would see.
+        self._callbacks = trainer.callbacks
         trainer.callbacks = [self, *(each for each in trainer.callbacks if each is not self)]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         check_schedulers(trainer)
-        self._running = Running(trainer, pl_module, self._options, self._limit_val_batches, self.outcomes, self.deaths)
-        self._running.begin()
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._begin(trainer, pl_module)
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self._begin(trainer, pl_module)  # an epoch that is resumed need not start
+
+    def _begin(self, trainer: Any, module: Any) -> None:
+        """Once, when the module's own `on_train_start` has run."""
+        if self._running is None:
+            self._running = Running(trainer, module, self._options, self._limit_val_batches, self.outcomes, self.deaths)
+            self._running.begin()
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         assert self._running is not None
-        self._running.release()
+        self._running.batch_trained()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         assert self._running is not None
         self._running.epoch_trained()
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        assert self._running is not None
-        self._running.drain()
+        if self._running is not None:  # else there was no epoch to train
+            self._running.drain()
         self._end(trainer)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
@@ -139,3 +151,4 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
             self._running = None
         if self._limit_val_batches:
             trainer.limit_val_batches, self._limit_val_batches = self._limit_val_batches, 0
+            trainer.callbacks = self._callbacks

@@ -15,7 +15,7 @@ import torch
 from harness.frameworks.lightning_package import pl
 
 KINDS = (pl.callbacks.EarlyStopping, pl.callbacks.ModelCheckpoint)
-VALIDATED, TRAINED = "on_validation_end", "on_train_epoch_end"  # sequential validation comes to them in this order
+VALIDATED, TRAINED, ENDED = "on_validation_end", "on_train_epoch_end", "on_train_end"  # in the order of their coming
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,22 @@ class Moment:
     """The end of an epoch.
 
     Attributes:
-        metrics: what `trainer.callback_metrics` had of training.
+        steps: what `trainer.callback_metrics` had of training when its validation was due.
+        metrics: what it had when the epoch ended.
         folder: where what training had is saved; None if nobody keeps checkpoints.
     """
 
     epoch: int
     step: int
+    steps: Mapping[str, Any]
     metrics: Mapping[str, Any]
     folder: Path | None
 
     def save(self, trainer: Any, weights_only: set[bool]) -> None:
         if self.folder is not None:
             for only in weights_only:
-                trainer.save_checkpoint(self.saved(only), weights_only=only)
+                # Not `save_checkpoint`, which may do it in the background, or in a format of its own.
+                torch.save(trainer._checkpoint_connector.dump_checkpoint(only), self.saved(only))
 
     def saved(self, weights_only: bool) -> Path:
         assert self.folder is not None
@@ -86,10 +89,12 @@ class Late:
         self._stopped: int | None = None
         self.held = [callback for callback in trainer.callbacks if isinstance(callback, KINDS)]
         self._module = module
-        self._hooks = [{name: getattr(callback, name) for name in (VALIDATED, TRAINED)} for callback in self.held]
-        self._own = [{name: vars(callback).get(name) for name in (VALIDATED, TRAINED)} for callback in self.held]
+        self._last: Moment | None = None  # that they were told of
+        hooks = VALIDATED, TRAINED, ENDED
+        self._hooks = [{name: getattr(callback, name) for name in hooks} for callback in self.held]
+        self._own = [{name: vars(callback).get(name) for name in hooks} for callback in self.held]
         for callback in self.held:
-            callback.on_validation_end = _nothing
+            callback.on_validation_end = callback.on_train_end = _nothing
             callback.on_train_epoch_end = lambda *_: ended()
 
     @property
@@ -97,11 +102,14 @@ class Late:
         """Of the checkpoints that may have to be saved late: whether they are to hold weights only."""
         return {bool(each.save_weights_only) for each in self.held if isinstance(each, pl.callbacks.ModelCheckpoint)}
 
-    @property
     def folder(self) -> Path | None:
-        """Where checkpoints are kept; None if none are."""
-        folders = [each.dirpath for each in self.held if isinstance(each, pl.callbacks.ModelCheckpoint)]
-        return Path(folders[0] or self.trainer.default_root_dir) if folders else None
+        """Beside the checkpoints, so that what waits is on the same disk; None if they are kept elsewhere."""
+        keeps = next(each for each in self.held if isinstance(each, pl.callbacks.ModelCheckpoint))
+        folder = str(keeps.dirpath or self.trainer.default_root_dir)
+        if "://" in folder:
+            return None
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return Path(folder)
 
     @property
     def last_epoch(self) -> int | None:
@@ -120,9 +128,14 @@ class Late:
             lost: it was to be, and there is no figure: whoever looks for one is not told of this epoch.
         """
         if self.beyond(moment.epoch):
+            moment.forget()
             return
+        if self._last is not None:
+            self._last.forget()
+        self._last = moment
         stopping = self.trainer.should_stop
         if validation is not None:
+            self.metrics.update(moment.steps)
             self.metrics.update(validation)
             self._call(VALIDATED, moment, lost)
         self.metrics.update(moment.metrics)
@@ -135,6 +148,11 @@ class Late:
         for callback, hooks in zip(self.held, self._hooks, strict=True):
             if not lost or callback.monitor is None or callback.monitor in moment.metrics:
                 hooks[hook](then, self._module)
+
+    def end(self) -> None:
+        """Training has ended, for those that are held back with the last epoch that they were told of."""
+        if self._last is not None:
+            self._call(ENDED, self._last, lost=False)
 
     def let_go(self) -> None:
         """They are called by Lightning again."""

@@ -1,4 +1,5 @@
-"""What one process writes for another to read, as a whole and of any size: the weights of a Keras model.
+"""What one process writes for another to read, as a whole and of any size: the weights of a Keras model, or all that a
+spawned worker begins with.
 
 The memory is a file without a name (`memfd_create`, Linux): the kernel gives it back when the last process is gone,
 however it went.
@@ -14,7 +15,7 @@ class Memory:
     """Of `count` slots. May be handed to a process that is being started."""
 
     def __init__(self, count: int) -> None:
-        self._files = [os.memfd_create("validation weights", os.MFD_CLOEXEC) for _ in range(count)]
+        self._files = [os.memfd_create("for validation", os.MFD_CLOEXEC) for _ in range(count)]
 
     def write(self, slot: int, content: Any) -> None:
         """A copy of it, in place of what was there."""

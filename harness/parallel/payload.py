@@ -4,13 +4,28 @@ import io
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from harness.frameworks.lightning_package import pl
+from harness.parallel.memory import Memory
 from harness.parallel.validation import Setting, Validation, quiet
 from harness.parallel.weights import Slots, tensors_of
+
+
+def _cudnn(name: str) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    return partial(getattr, torch.backends.cudnn, name), partial(setattr, torch.backends.cudnn, name)
+
+
+# Of torch, for the whole process; figures depend on them.
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
+    "default_dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "float32_matmul_precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "deterministic": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    **{f"cudnn.{name}": _cudnn(name) for name in ("benchmark", "deterministic")},
+}
 
 
 @dataclass
@@ -32,14 +47,16 @@ class Forked:
 class Pickled:
     """Is sent to a process that knows nothing."""
 
-    content: bytes
+    content: Memory  # and not a pipe, which would have the process that trains wait for this one's imports
     slots: Slots
-    threads: int
 
     def __call__(self) -> Validation:
         quiet()
-        torch.set_num_threads(self.threads)
-        module, loaders, setting = _Unpickler(io.BytesIO(self.content), self.slots).load()
+        content, torch_settings = self.content.read(0)
+        for name, value in torch_settings.items():
+            SETTINGS[name][1](value)
+        module, loaders, setting = _Unpickler(io.BytesIO(content), self.slots).load()
+        torch.set_num_threads(setting.threads)
         return Validation(module, loaders(), self.slots, setting)
 
 
@@ -47,7 +64,9 @@ def pickled(module: Any, loaders: Callable[[], Any], slots: Slots, setting: Sett
     """Raises whatever pickling raises, where the module or the loaders cannot be pickled."""
     content = io.BytesIO()
     _Pickler(content, module, trainer).dump((module, loaders, setting))
-    return Pickled(content.getvalue(), slots, setting.threads)
+    memory = Memory(1)
+    memory.write(0, (content.getvalue(), {name: read() for name, (read, _) in SETTINGS.items()}))
+    return Pickled(memory, slots)
 
 
 class _Pickler(pickle.Pickler):
@@ -71,13 +90,16 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: Any, slots: Slots) -> None:
         super().__init__(file)
         self._views = slots.views[0]
+        self._made: dict[str, Any] = {}
 
     def persistent_load(self, key: tuple[str, Any]) -> Any:
         kind, name = key
         if kind == "trainer":
             return None
-        view = self._views[name].detach()  # whose `data` will be another slot's
-        return torch.nn.Parameter(view, requires_grad=False) if kind == "parameter" else view
+        if name not in self._made:
+            view = self._views[name].detach()  # whose `data` will be another slot's
+            self._made[name] = torch.nn.Parameter(view, requires_grad=False) if kind == "parameter" else view
+        return self._made[name]
 
 
 @dataclass

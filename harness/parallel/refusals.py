@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.frameworks.lightning_package import pl
-from harness.parallel.late import KINDS
+from harness.parallel.late import KINDS, VALIDATED
 from harness.parallel.options import Options
 from harness.parallel.payload import is_defined
 from harness.parallel.snapshot import average_of
@@ -13,7 +13,11 @@ VALIDATION_HOOKS = (
     "on_validation_epoch_end", "on_validation_end",
 )  # fmt: skip
 # Lightning's own that show or measure what goes on in the process that trains, and lose nothing else.
-HARMLESS = ("ProgressBar", "ProgressBarBase", "TQDMProgressBar", "RichProgressBar", "Timer", "DeviceStatsMonitor")
+HARMLESS = tuple(
+    getattr(pl.callbacks, name)
+    for name in ("ProgressBar", "ProgressBarBase", "Timer", "DeviceStatsMonitor")
+    if hasattr(pl.callbacks, name)
+)
 SEQUENTIAL = "leave ParallelValidation out to validate sequentially"
 
 
@@ -29,10 +33,16 @@ def check_trainer(trainer: Any, module: Any, options: Options) -> None:
         )
     if _base(module, "validation_step"):
         raise CannotValidateInParallel("the module has no validation_step: define one, or leave ParallelValidation out")
-    if trainer.val_check_interval != 1.0 or trainer.check_val_every_n_epoch is None:
+    interval = trainer.val_check_interval
+    if isinstance(interval, int) or interval != 1.0 or trainer.check_val_every_n_epoch is None:
         raise CannotValidateInParallel(
-            f"val_check_interval={trainer.val_check_interval!r}: only the end of an epoch is validated in parallel; "
+            f"val_check_interval={interval!r}: only the end of an epoch is validated in parallel; "
             f"use val_check_interval=1.0 with check_val_every_n_epoch, or {SEQUENTIAL}"
+        )
+    if trainer.min_steps and any(isinstance(each, pl.callbacks.EarlyStopping) for each in trainer.callbacks):
+        raise CannotValidateInParallel(
+            f"min_steps={trainer.min_steps} with EarlyStopping: which epoch is the last is not known in time: use "
+            f"min_epochs, or {SEQUENTIAL}"
         )
     if trainer.overfit_batches:
         raise CannotValidateInParallel(
@@ -67,18 +77,21 @@ def check_trainer(trainer: Any, module: Any, options: Options) -> None:
 
 
 def _check_callback(callback: Any) -> None:
-    name = type(callback).__name__
-    if isinstance(callback, KINDS):
-        within = getattr(callback, "_every_n_train_steps", 0) or getattr(callback, "_train_time_interval", None)
-        if within and callback.monitor is not None:
-            raise CannotValidateInParallel(
-                f"{name}(monitor={callback.monitor!r}) saves within an epoch, by a figure that is not known then: "
-                "use every_n_epochs, or monitor=None"
-            )
+    name, kind = type(callback).__name__, next((kind for kind in KINDS if isinstance(callback, kind)), pl.Callback)
+    within = getattr(callback, "_every_n_train_steps", 0) or getattr(callback, "_train_time_interval", None)
+    if isinstance(callback, KINDS) and within and callback.monitor is not None:
+        raise CannotValidateInParallel(
+            f"{name}(monitor={callback.monitor!r}) saves within an epoch, by a figure that is not known then: "
+            "use every_n_epochs, or monitor=None"
+        )
+    if isinstance(callback, HARMLESS) or type(callback).__module__.startswith("harness.frameworks."):
         return
-    if name in HARMLESS or type(callback).__module__.startswith("harness.frameworks."):
-        return
-    found = [hook for hook in VALIDATION_HOOKS if getattr(type(callback), hook, None) is not getattr(pl.Callback, hook)]
+    told_late = kind in KINDS  # of the end of validation
+    found = [
+        hook
+        for hook in VALIDATION_HOOKS
+        if getattr(type(callback), hook) is not getattr(kind, hook) and not (told_late and hook == VALIDATED)
+    ]
     if found:
         raise CannotValidateInParallel(
             f"the callback {name} has {', '.join(found)}, which would not be called in the process that trains: "

@@ -2,12 +2,13 @@
 
 import copy
 import importlib
+import math
 import pickle
 import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ from harness.parallel.options import Options
 from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.payload import Forked, loaders_of, pickled
 from harness.parallel.refusals import CannotValidateInParallel
-from harness.parallel.snapshot import extra_states, loops_of, plain_attributes, tensors_to_validate, validates
+from harness.parallel.snapshot import changed, extra_states, loops_of, plain_attributes, tensors_to_validate, validates
 from harness.parallel.supervisor import Death, Supervisor, Ticket
 from harness.parallel.validation import SANITY, Figures, Request, Setting, Validation
 from harness.parallel.weights import Slots, tensors_of
@@ -68,6 +69,8 @@ class Running:
         self._moments: dict[int, Moment] = {}
         self._checkpoints: Path | None = None
         self._here: Validation | None = None
+        self._deaths, self._warned = deaths, False
+        self._steps: Mapping[str, Any] = {}
         self._turn = 0  # how many epochs were due before this one
         method = options.method(trainer.strategy.root_device.type)
         make = self._payload(method)
@@ -103,10 +106,9 @@ class Running:
             self._slots.whole(slot).zero_()
 
     def _request(self, epoch: int, turn: int = 0) -> bytes:
-        now = plain_attributes(self._module)
-        changed = {key: value for key, value in now.items() if self._attributes.get(key, self) != value}
-        seed = _seed(epoch)
-        return pickle.dumps(Request(epoch, turn, loops_of(self._trainer), changed, extra_states(self._module), seed))
+        attributes = changed(self._attributes, plain_attributes(self._module))
+        loops, states = loops_of(self._trainer), extra_states(self._module)
+        return pickle.dumps(Request(epoch, turn, loops, attributes, states, _seed(epoch)))
 
     def epoch_trained(self) -> None:
         """Before any other callback: hand its weights over. Its outcome is not told before `_epoch_ended` has noted
@@ -155,17 +157,25 @@ class Running:
         epoch = trainer.current_epoch
         if epoch in self._moments:
             return
-        mine = self._late.metrics
-        metrics = {key: value for key, value in trainer.callback_metrics.items() if mine.get(key) is not value}
         folder = None
-        if (kept := self._late.folder) is not None:
+        if self._late.kept:
             if self._checkpoints is None:
-                kept.mkdir(parents=True, exist_ok=True)
-                self._checkpoints = Path(tempfile.mkdtemp(prefix=".waiting-", dir=kept))
+                self._checkpoints = Path(tempfile.mkdtemp(prefix=".waiting-", dir=self._late.folder()))
             folder = self._checkpoints / str(epoch)
             folder.mkdir()
-        moment = self._moments[epoch] = Moment(epoch, trainer.global_step, metrics, folder)
+        moment = self._moments[epoch] = Moment(epoch, trainer.global_step, self._steps, self._of_training(), folder)
         moment.save(trainer, self._late.kept)
+
+    def _of_training(self) -> dict[str, Any]:
+        """What callbacks find now, less what validation has brought."""
+        mine, found = self._late.metrics, self._trainer.callback_metrics
+        return {key: value for key, value in found.items() if mine.get(key) is not value}
+
+    def batch_trained(self) -> None:
+        """Tell of what is settled, and note what callbacks would find if validation came now."""
+        self.release()
+        if self._late.held and validates(self._trainer):
+            self._steps = self._of_training()
 
     def release(self, tell: bool = True) -> None:
         """Tell of what is settled: loggers, the Trainer, and the callbacks that were held back.
@@ -197,13 +207,26 @@ class Running:
         figures: Figures | None = ticket.reply if ticket.status == "ok" else None
         if figures is not None:
             self._log(figures)
+            self._warn_of(figures.kept)
         moment = self._moments.pop(epoch.number, None)
         if moment is not None:
             if tell:
                 lost = figures is None and ticket.status != NOT_DUE
                 self._late.tell(moment, figures.callback if figures else None, lost=lost)
-            moment.forget()
+            else:
+                moment.forget()
         self._complain(ticket, f"epoch {epoch.number}", tell)
+
+    def _warn_of(self, kept: Sequence[str]) -> None:
+        """A worker has only what its own validations have left."""
+        if kept and not self._warned and (self._options.workers > 1 or self._deaths):
+            self._warned = True
+            warnings.warn(
+                f"validation leaves {', '.join(kept)} of the module changed, and epochs were validated by several "
+                "workers: if a later validation builds on it, use workers=1 and on_failure='sequential'",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _note(self, ticket: Ticket) -> None:
         """Its outcome; before anything that may raise."""
@@ -232,12 +255,15 @@ class Running:
         if ticket.status not in ("failed", "timed out") or not tell:
             return
         message = f"validation of {what} {'timed out' if ticket.status == 'timed out' else 'failed'}: {ticket.reason}"
-        if self._options.on_failure == "raise" and ticket.status == "failed":
+        if self._options.on_failure == "raise":
             raise ValidationFailed(message)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
     def _validate_here(self, ticket: Ticket) -> None:
         """In this process, one after the other, from now on; what raises, raises."""
+        if ticket.about.number == SANITY:  # what is wrong will be seen
+            ticket.status = "ok"
+            return
         with pl.utilities.seed.isolate_rng():
             if self._here is None:
                 warnings.warn(f"validating sequentially from now on: {ticket.reason}", RuntimeWarning, stacklevel=2)
@@ -257,6 +283,7 @@ class Running:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
                 self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
             self.release()
+        self._late.end()
         if self._late.last_epoch is not None:
             beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
             rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")
@@ -286,10 +313,20 @@ def _setting(
         "precision": trainer.precision,
         "limit_val_batches": limit_val_batches,
         "log_every_n_steps": trainer.log_every_n_steps,
+        "max_epochs": trainer.max_epochs,
+        "max_steps": trainer.max_steps,
+        "accumulate_grad_batches": trainer.accumulate_grad_batches,
+        "default_root_dir": trainer.default_root_dir,
         "inference_mode": trainer._inference_mode if before_2_0 else trainer.validate_loop.inference_mode,
     }
     return Setting(
-        arguments, trainer.num_sanity_val_steps, options.callbacks, options.workers, options.threads, attributes
+        arguments=arguments,
+        sanity_batches=1.0 if trainer.num_sanity_val_steps == math.inf else trainer.num_sanity_val_steps,
+        training_batches=trainer.num_training_batches,
+        callbacks=options.callbacks,
+        workers=options.workers,
+        threads=options.threads,
+        attributes=attributes,
     )
 
 

@@ -9,16 +9,16 @@ from torchmetrics import Metric
 from harness.frameworks.lightning_package import pl
 from harness.parallel.weights import tensors_of
 
-PLAIN = (bool, int, float, str, type(None))
+PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 # Lightning's and torch's own; `training` above all.
 NOT_OF_THE_USER = frozenset({*vars(torch.nn.Module()), *vars(pl.LightningModule())})
 
 
 def plain_attributes(module: Any) -> dict[tuple[str, str], Any]:
-    """Numbers, strings and None that a module and its children hold, by path and name; those of torchmetrics aside,
-    which are reset before every validation."""
+    """Numbers, strings, None, and tensors that are neither parameters nor buffers, which a module and its children
+    hold, by path and name; those of torchmetrics aside. Tensors are copied, to the CPU."""
     return {
-        (path, name): value
+        (path, name): value.detach().cpu().clone() if isinstance(value, torch.Tensor) else value
         for path, child in module.named_modules()
         if not isinstance(child, Metric)
         for name, value in vars(child).items()
@@ -26,11 +26,23 @@ def plain_attributes(module: Any) -> dict[tuple[str, str], Any]:
     }
 
 
+def changed(before: Mapping[tuple[str, str], Any], now: Mapping[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
+    """Of plain attributes, those that are not what they were."""
+    return {key: value for key, value in now.items() if key not in before or not _same(before[key], value)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else bool(one == other)
+
+
 def put_plain_attributes(module: Any, attributes: Mapping[tuple[str, str], Any]) -> None:
     """Those of `plain_attributes`, some or all."""
     children = dict(module.named_modules())
     for (path, name), value in attributes.items():
-        setattr(children[path], name, value)
+        present = getattr(children[path], name, None)
+        setattr(children[path], name, value.to(present.device) if isinstance(present, torch.Tensor) else value)
 
 
 def extra_states(module: Any) -> dict[str, Any]:

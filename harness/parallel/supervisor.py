@@ -167,8 +167,12 @@ class Supervisor:
     def settled(self) -> Iterator[Ticket]:
         """Those that are settled and before which nothing is open, in the order in which they were handed in; each is
         told once. Those that are not asked for any more stay."""
-        while self.has_settled:
-            yield self._state.open.pop(0)
+        while True:
+            with self._changed:
+                if not self.has_settled:
+                    return
+                ticket = self._state.open.pop(0)
+            yield ticket
 
     @property
     def has_free_slot(self) -> bool:

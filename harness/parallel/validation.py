@@ -6,21 +6,30 @@ step that figures are logged at, and whatever else Lightning makes of them, are 
 
 import logging
 import math
+import os
 import pickle
 import random
+import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from socket import socketpair
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import RandomSampler
+from torchmetrics import Metric
 
 from harness.frameworks.lightning_package import pl
-from harness.parallel.snapshot import put_plain_attributes
+from harness.parallel.channel import Channel
+from harness.parallel.snapshot import changed, plain_attributes, put_plain_attributes
 from harness.parallel.weights import Slots, digest, tensors_of
 
+# Of a module or data module, before `fit` trains: they are not to be done again.
+DONE_BY_FIT = ("setup", "teardown", "prepare_data", "configure_model", "configure_sharded_model")
 SANITY = -1  # in place of an epoch: a few batches, of which nothing is reported
 
 
@@ -53,6 +62,7 @@ class Figures:
         told: what loggers are told, in order: the figures, and the step.
         callback, progress_bar, logged: those of the Trainer's dictionaries of these names.
         digest: of the weights that were validated.
+        kept: what of the module's attributes and metrics is not as it was before; a later validation may build on it.
     """
 
     told: Sequence[tuple[Mapping[str, float], int | None]]
@@ -60,6 +70,7 @@ class Figures:
     progress_bar: Mapping[str, Any]
     logged: Mapping[str, Tensor]
     digest: str
+    kept: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,8 @@ class Setting:
 
     Attributes:
         arguments: for the Trainer.
-        sanity_batches: of each loader, validated before the first epoch; all of them if -1.
+        sanity_batches: of each loader, validated before the first epoch; all of them if 1.0.
+        training_batches: of an epoch.
         callbacks: makes those of the worker's Trainer.
         workers: how many share the epochs.
         threads: that torch computes with in a worker.
@@ -76,7 +88,8 @@ class Setting:
     """
 
     arguments: Mapping[str, Any]
-    sanity_batches: int
+    sanity_batches: float
+    training_batches: float
     callbacks: Callable[[], Sequence[Any]]
     workers: int
     threads: int
@@ -106,6 +119,11 @@ class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the
         self.figures.append((dict(metrics), step))
 
 
+class _IsSanityCheck(pl.Callback):  # type: ignore[name-defined,misc]  # as above
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        trainer.sanity_checking = True
+
+
 class _StepsGoOn(pl.Callback):  # type: ignore[name-defined,misc]  # as above
     """What is logged per step of validation is so at the batches of all epochs, counted by loader."""
 
@@ -126,8 +144,9 @@ class Validation:
     def __init__(self, module: Any, loaders: Any, slots: Slots, setting: Setting) -> None:
         if setting.workers > 1:
             _check_order(loaders)
-        # `fit` has set it up.
-        module.setup = module.teardown = _nothing
+        for hook in DONE_BY_FIT:
+            if getattr(type(module), hook, None) is not getattr(pl.LightningModule, hook, None):
+                setattr(module, hook, _nothing)
         self._module = module
         module._metric_attributes = None  # Lightning knows metrics by their identity: copies are others
         # It may have been copied in the midst of an epoch later than those that it validates.
@@ -138,35 +157,39 @@ class Validation:
         self._slots = slots
         self._told = _Told()
         self._steps = _StepsGoOn()
-        self._tensors = tensors_of(module)
-        self._trainer = self._make(setting, setting.arguments)
-        self._sanity = self._make(setting, {**setting.arguments, "limit_val_batches": setting.sanity_batches})
+        self._setting = setting
+        self._trainer = self._make(self._steps, *setting.callbacks())
 
-    def _make(self, setting: Setting, arguments: Mapping[str, Any]) -> Any:
-        return pl.Trainer(
-            **arguments, callbacks=[self._steps, *setting.callbacks()], logger=self._told, enable_progress_bar=False,
-            enable_model_summary=False, enable_checkpointing=False,
+    def _make(self, *callbacks: Any, **arguments: Any) -> Any:
+        trainer = pl.Trainer(
+            **{**self._setting.arguments, **arguments}, callbacks=list(callbacks), logger=self._told,
+            enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
         )  # fmt: skip
+        # As the module may ask for it.
+        if hasattr(trainer.fit_loop, "max_batches"):
+            trainer.fit_loop.max_batches = self._setting.training_batches
+        else:  # before 2.0
+            trainer.num_training_batches = self._setting.training_batches
+        return trainer
 
     def __call__(self, slot_and_request: tuple[int, bytes]) -> Figures:
         """Validate the weights of a slot, as a pickled `Request` says.
 
         Raises:
-            RuntimeError: the validation changed weights or buffers, with which sequential training would have gone on
-                (seen on the CPU only, where the module has no copy of them).
+            RuntimeError: the validation changed weights or buffers, with which sequential training would have gone on.
         """
         slot, pickled = slot_and_request
         request: Request = pickle.loads(pickled)
         self._told.figures.clear()
         self._load(slot, request)
         if request.epoch == SANITY:
-            self._sanity.validate(self._module, self._loaders, verbose=False)
-            return Figures((), {}, {}, {}, "")
-        weights, before = digest(self._tensors), self._slots.sum(slot)
+            self._check_sanity()
+            return Figures((), {}, {}, {}, "", ())
+        tensors, weights, before = tensors_of(self._module), digest(tensors_of(self._module)), self._kept()
         trainer, self._steps.turn = self._trainer, request.turn
         trainer.fit_loop.load_state_dict(dict(request.loops))
         trainer.validate(self._module, self._loaders, verbose=False)
-        if self._slots.sum(slot) != before:
+        if not self._has(tensors, slot, weights):
             raise RuntimeError(
                 "validation changed weights or buffers of the module, which the training would have to go on with: "
                 "leave this validation sequential"
@@ -177,11 +200,64 @@ class Validation:
             progress_bar=dict(trainer.progress_bar_metrics),
             logged={name: value.detach().cpu() for name, value in trainer.logged_metrics.items()},
             digest=weights,
+            kept=tuple(f"{path}.{name}".lstrip(".") for path, name in changed(before, self._kept())),
         )
 
+    def _has(self, tensors: Mapping[str, Tensor], slot: int, weights: str) -> bool:
+        """Whether the module has just the weights and buffers that it had."""
+        now = tensors_of(self._module)
+        if any(tensor.device.type != "cpu" for tensor in now.values()):  # Lightning has moved it, and made others
+            return digest(now) == weights
+        same = now.keys() == tensors.keys() and all(now[name] is tensor for name, tensor in tensors.items())
+        return same and self._slots.sum(slot) == self._written
+
+    def _kept(self) -> dict[tuple[str, str], Any]:
+        """What a validation may leave to the next one, by path and name."""
+        metrics = ((path, child) for path, child in self._module.named_modules() if isinstance(child, Metric))
+        return {**plain_attributes(self._module), **{(path, "state"): each._update_count for path, each in metrics}}
+
+    def _check_sanity(self) -> None:
+        """Validate a few batches in a process that is forked for it, so that nothing of it stays in the module; the
+        loaders' generators go on as if it had been here.
+
+        Raises:
+            RuntimeError: what was raised there, in words.
+        """
+        ours, theirs = socketpair()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on, of a fork beside a thread
+            child = os.fork()
+        if child == 0:
+            Channel(theirs).send(self._sane())
+            os._exit(0)
+        theirs.close()
+        try:
+            failure, states = Channel(ours).receive()
+        except EOFError:
+            failure, states = "the process that was forked for it died", []
+        os.waitpid(child, 0)
+        ours.close()
+        if failure:
+            raise RuntimeError(failure)
+        for generator, state in zip(self._generators(), states, strict=True):
+            generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+
+    def _sane(self) -> tuple[str, list[bytes]]:
+        """What went wrong, and the states of the loaders' generators then."""
+        try:
+            trainer = self._make(_IsSanityCheck(), limit_val_batches=self._setting.sanity_batches)
+            trainer.validate(self._module, self._loaders, verbose=False)
+        except BaseException:  # noqa: BLE001  # whatever it is, it is told
+            return traceback.format_exc(), []
+        return "", [bytes(generator.get_state().numpy()) for generator in self._generators()]
+
+    def _generators(self) -> list[torch.Generator]:
+        found = (getattr(loader, "generator", None) for loader in each_of(self._loaders))
+        return [generator for generator in found if generator is not None]
+
     def _load(self, slot: int, request: Request) -> None:
-        views = self._slots.views[slot]
-        for name, tensor in self._tensors.items():
+        views, self._written = self._slots.views[slot], self._slots.sum(slot)
+        for name, tensor in tensors_of(self._module).items():
             if tensor.device.type == "cpu":
                 tensor.data = views[name]  # read where it is
             else:
@@ -198,13 +274,18 @@ class Validation:
         np.random.seed(request.seed)
 
 
+def each_of(loaders: Any) -> list[Any]:
+    """Those that a collection holds, however deep."""
+    return list(tree_leaves(getattr(loaders, "iterables", loaders)))  # of a CombinedLoader
+
+
 def _check_order(loaders: Any) -> None:
-    for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
-        if isinstance(getattr(loader, "sampler", None), RandomSampler):
-            raise ValueError(
-                "a validation loader shuffles, and each worker would draw an order of its own: use workers=1, or "
-                "shuffle=False"
-            )
+    samplers = (getattr(loader, "sampler", None) for loader in each_of(loaders))
+    if any(isinstance(sampler, RandomSampler) for sampler in samplers):
+        raise ValueError(
+            "a validation loader shuffles, and each worker would draw an order of its own: use workers=1, or "
+            "shuffle=False"
+        )
 
 
 def _nothing(*_: Any, **__: Any) -> None:

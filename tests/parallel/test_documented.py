@@ -1,7 +1,11 @@
 """The same things going wrong beside the document's pattern: each is found out, as what it is."""
 
+from pathlib import Path
+
 from mishaps import BATCH, SENDING, TRAINING, Mishap
 from verdicts import Verdict, judge
+
+PYTHON = Path("/proc/self/comm").read_text().strip()  # as what is started here is called
 
 
 def seen_and_found(observer, *mishaps, **fit):
@@ -29,23 +33,23 @@ def test_epoch_is_lost_when_its_validation_raises(observer):
 
 def test_process_killed_while_it_sends_keeps_the_lock_and_the_others_wait_for_ever(observer):
     _, found = seen_and_found(observer, Mishap(SENDING, "kill"))
-    assert found == Verdict(unknown={0, 1, 2, 3}, hung=1, processes=["python"] * 3)
+    assert found == Verdict(unknown={0, 1, 2, 3}, hung=1, processes=[PYTHON] * 3)
 
 
 def test_joined_before_a_big_result_is_read(observer):
     _, found = seen_and_found(observer, big=True, epochs=2)
-    assert found == Verdict(unknown={0, 1}, hung=1, processes=["python"] * 2)
+    assert found == Verdict(unknown={0, 1}, hung=1, processes=[PYTHON] * 2)
 
 
 def test_validation_that_hangs_hangs_training(observer):
     _, found = seen_and_found(observer, Mishap(BATCH, "hang", 1))
-    assert found == Verdict(unknown={0, 1, 2, 3}, hung=1, processes=["python"])
+    assert found == Verdict(unknown={0, 1, 2, 3}, hung=1, processes=[PYTHON])
 
 
 def test_orphans_when_training_is_killed(observer):
     seen, found = seen_and_found(observer, Mishap(BATCH, "hang", 0), Mishap(TRAINING, "kill", 2, after=1))
     assert seen.status == -9
-    assert "python" in found.processes
+    assert PYTHON in found.processes
 
 
 def test_epochs_are_lost_when_training_raises(observer):

@@ -164,7 +164,9 @@ class Settles(pl.Callback):
     def __init__(self, validation: ParallelValidation) -> None:
         self.validation = validation
 
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.current_epoch > 0:
+            return
         supervisor = self.validation._running.supervisor
         hand_in = supervisor.hand_in
 

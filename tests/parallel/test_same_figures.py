@@ -24,7 +24,7 @@ class LogsEverywhere(Module):
         super().validation_step(batch, batch_idx)
         self.log("val_step", float(batch_idx), on_step=True, on_epoch=True)
         self.log("val_where", self.current_epoch + self.global_step / 100)
-        self.seen = getattr(self, "seen", 0) + 1
+        self.seen = getattr(self, "seen", 0) + (not self.trainer.sanity_checking)
 
     def on_validation_epoch_end(self) -> None:
         self.log("val_seen", float(self.seen))
