@@ -150,7 +150,7 @@ class Late:
                 hooks[hook](then, self._module)
 
     def end(self) -> None:
-        """Training has ended, for those that are held back with the last epoch that they were told of."""
+        """Training has gone on beyond the last epoch that they were told of, with which it was to end."""
         if self._last is not None:
             self._call(ENDED, self._last, lost=False)
 

@@ -283,10 +283,11 @@ class Running:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
                 self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
             self.release()
-        self._late.end()
         if self._late.last_epoch is not None:
             beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
             rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")
+            if beyond:
+                self._late.end()
 
     def abandon(self, reason: str) -> None:
         """Training failed: what is not done will not be; what is, is told to loggers."""

@@ -25,6 +25,8 @@ CHECKPOINTS: dict[str, dict[str, Any]] = {
     "weights only": {"monitor": "val_loss", "save_weights_only": True},
     "after validation": {"monitor": "val_loss", "save_on_train_epoch_end": False},
     "all of them": {"save_top_k": -1, "filename": "{epoch}-{val_loss:.3f}"},
+    "by a step's figure": {"monitor": "train_loss_step", "save_top_k": 2, "save_on_train_epoch_end": False},
+    "the last only": {"save_top_k": 0, "save_last": True},
     "every third": {"monitor": "val_loss", "every_n_epochs": 3},
 }
 
@@ -109,7 +111,9 @@ def test_training_stops_late_and_says_by_how_much(min_epochs: Any, tmp_path: Pat
     def callbacks(folder: Path) -> list[Any]:
         return [
             pl.callbacks.EarlyStopping("val_made", patience=1),
-            pl.callbacks.ModelCheckpoint(str(folder), monitor="val_made", save_top_k=2, filename="{epoch}"),
+            pl.callbacks.ModelCheckpoint(
+                str(folder), monitor="val_made", save_top_k=2, filename="{epoch}", save_last=True
+            ),
         ]
 
     sequential, parallel, validation = both(callbacks, tmp_path, module=Worsens, min_epochs=min_epochs)
@@ -124,6 +128,8 @@ def test_training_stops_late_and_says_by_how_much(min_epochs: Any, tmp_path: Pat
     trained = len(sequential.logger.of_validation())
     assert [outcome.status for outcome in validation.outcomes[:trained]] == ["ok"] * trained
     assert parallel.trainer.current_epoch >= sequential.trainer.current_epoch
+    last = [torch.load(tmp_path / way / "last.ckpt", weights_only=False) for way in ("sequential", "parallel")]
+    assert last[0]["global_step"] == last[1]["global_step"]
     beyond = parallel.trainer.current_epoch - sequential.trainer.current_epoch
     assert f"was to stop after epoch {stopped.stopped_epoch}, and went on for {beyond} more" in caplog.text
     # Whatever was trained beyond has its status too.

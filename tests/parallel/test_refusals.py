@@ -1,7 +1,9 @@
 """What cannot be validated in parallel is told when training starts, with what to do; nothing is left running."""
 
+import os
 import threading
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -41,6 +43,11 @@ class Watches(pl.Callback):
         pass
 
 
+class Stops(pl.callbacks.EarlyStopping):
+    def on_validation_epoch_end(self, *_: Any) -> None:
+        pass
+
+
 def locked_loader() -> Any:
     loader = val_loader()
     loader.dataset.lock = threading.Lock()
@@ -59,6 +66,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "by batches": (
         {"val_check_interval": 3, "check_val_every_n_epoch": None}, {}, "only the end of an epoch.*val_check_interval",
     ),
+    "after every batch": ({"val_check_interval": 1}, {}, "only the end of an epoch.*val_check_interval=1.0"),
+    "least steps": (
+        {"min_steps": 3, "callbacks": [pl.callbacks.EarlyStopping("val_loss")]}, {}, "min_steps=3.*use min_epochs",
+    ),
+    "hooks of an early stopping": ({"callbacks": [Stops("val_loss")]}, {}, "Stops has on_validation_epoch_end,"),
     "overfitting": ({"overfit_batches": 1}, {}, "overfit_batches=1 validates batches of the loader that trains"),
     "reloading": ({"reload_dataloaders_every_n_epochs": 1}, {}, "makes its loaders once: set it to 0"),
     "plateau": ({"module": Plateau}, {}, "ReduceLROnPlateau.*use a scheduler that needs none"),
@@ -83,7 +95,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("how", "options", "message"), REFUSED.values(), ids=REFUSED)
 def test_refused_before_the_first_batch(how: Any, options: Any, message: str) -> None:
-    validation, steps = ParallelValidation(**options), Counts()
+    validation, steps = ParallelValidation(**options), Steps()
     how = {**how, "callbacks": [validation, steps, *how.get("callbacks", ())]}
 
     with pytest.raises(CannotValidateInParallel, match=f"(?s){message}"):
@@ -94,11 +106,12 @@ def test_refused_before_the_first_batch(how: Any, options: Any, message: str) ->
 
 
 def test_ranks_are_refused_in_each_of_them() -> None:
-    with pytest.raises(torch.multiprocessing.ProcessRaisedException, match=r"CannotValidateInParallel.*in 2 processes"):
+    raises = pytest.raises(torch.multiprocessing.ProcessRaisedException, match=r"CannotValidateInParallel.*2 processes")
+    with raises, mock.patch.dict(os.environ):  # to which Lightning adds its port
         train(callbacks=[ParallelValidation()], devices=2, strategy="ddp_fork")
 
 
-class Counts(pl.Callback):
+class Steps(pl.Callback):
     count = 0
 
     def on_train_batch_start(self, *_: Any) -> None:
@@ -129,12 +142,22 @@ class Learns(Module):
         self.net[0].bias.data.add_(1.0)
 
 
+class Counts(Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        self.count = self.count + 1
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
         (Experiments, "logger.experiment is in the process that trains"),
         (Optimizes, "list index out of range"),
         (Learns, "validation changed weights or buffers"),
+        (Counts, "validation changed weights or buffers"),
     ],
 )
 def test_what_a_worker_cannot_do_ends_training(module: Any, message: str) -> None:

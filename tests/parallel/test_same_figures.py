@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torchmetrics import Accuracy
+from torchmetrics import Accuracy, MaxMetric
 
 from harness.frameworks.lightning_package import pl
 from harness.parallel import ParallelValidation
@@ -96,6 +96,49 @@ class Manual(Module):
         return [torch.optim.SGD([first], 0.1), torch.optim.SGD(others, 0.05)]
 
 
+class Best(Module):
+    """Keeps the best figure so far, from when training begins; a tensor that is no buffer scales what is validated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.best = MaxMetric()
+        self.validations, self.scale = 0, torch.ones(3)
+
+    def on_train_start(self) -> None:
+        self.best.reset()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.scale = self.scale * 0.9
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        outputs = self(batch[0]) * self.scale
+        self.log("val_loss", torch.nn.functional.cross_entropy(outputs, batch[1]))
+
+    def on_validation_epoch_end(self) -> None:
+        self.best(10.0 if self.trainer.sanity_checking else -self.trainer.callback_metrics["val_loss"])
+        self.validations += not self.trainer.sanity_checking
+        self.log("val_best", self.best.compute())
+        self.log("val_count", float(self.validations))
+        self.log("val_batches", self.trainer.num_training_batches * self.trainer.max_epochs)
+
+
+class Configured(Module):
+    """Makes its network, with weights of its own, whenever it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared = 0
+
+    def configure_model(self) -> None:
+        self.net = Module().net
+
+    def prepare_data(self) -> None:
+        self.prepared += 1
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val_prepared", float(self.prepared))
+
+
 class SeveralLoaders(Module):
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:
         self.log("val_loss", torch.nn.functional.cross_entropy(self(batch[0]), batch[1]))
@@ -138,6 +181,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "two optimizers by hand": {"module": Manual},
     "several loaders": {"module": SeveralLoaders, "loaders": lambda: [val_loader(), val_loader(9)]},
     "tied weights": {"module": Tied},
+    "what is kept from epoch to epoch": {"module": Best},
+    "network that is made late": {"module": Configured},
+    "whole sanity check": {"num_sanity_val_steps": -1},
     "data module": {"fit": lambda trainer, module: trainer.fit(module, datamodule=Data())},
     "loaders of the module": {"module": WithLoaders, "fit": lambda trainer, module: trainer.fit(module)},
     "accumulation": {"accumulate_grad_batches": 3},
@@ -167,9 +213,26 @@ def test_several_workers_give_the_same_in_the_same_order(how: Any) -> None:
     assert [outcome.epoch for outcome in validation.outcomes] == list(range(EPOCHS))
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_so_does_a_process_that_was_not_forked(method: Any) -> None:
-    compare(ParallelValidation(start_method=method, workers=1, loaders=val_loader), module=Average)
+class Double(Tied):
+    """Makes a number when it validates."""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        super().validation_step(batch, batch_idx)
+        self.log("val_third", torch.tensor(1.0) / 3)
+
+
+@pytest.mark.parametrize(("method", "module"), [("spawn", Double), ("forkserver", Average)])
+def test_so_does_a_process_that_was_not_forked(method: Any, module: Any) -> None:
+    torch.set_default_dtype(torch.float64 if module is Double else torch.float32)
+    try:
+        compare(ParallelValidation(start_method=method, loaders=val_loader), module=module)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_several_workers_are_warned_of_what_is_kept() -> None:
+    with pytest.warns(RuntimeWarning, match=r"leaves .*validations.*best.state of the module changed.*use workers=1"):
+        train(Best, [ParallelValidation(workers=2)])
 
 
 @pytest.mark.skipif(not hasattr(pl.callbacks, "WeightAveraging"), reason="WeightAveraging came with Lightning 2.6")
