@@ -29,10 +29,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "told"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_scenario_file(epoch_harness, tmp_path, text, told):
+def test_a_broken_scenario_file(refused, tmp_path, text, told):
     (tmp_path / "broken.py").write_text(text)
-    ran = epoch_harness("run", "broken.py", "--out", "run", cwd=tmp_path)
-    assert ran.code == 2
+    ran = refused("run", "broken.py", "--out", "run", cwd=tmp_path)
     assert told in ran.err
     assert "broken.py" in ran.err
     assert not (tmp_path / "run").exists()
@@ -49,21 +48,19 @@ def test_a_broken_scenario_file(epoch_harness, tmp_path, text, told):
         ("missing.py", "no scenario file"),
     ],
 )
-def test_a_filter_that_cannot_be_used(epoch_harness, tmp_path, filter, told):
-    ran = epoch_harness("run", filter, "--out", tmp_path / "run")
-    assert ran.code == 2
+def test_a_filter_that_cannot_be_used(refused, tmp_path, filter, told):
+    ran = refused("run", filter, "--out", tmp_path / "run")
     assert told in ran.err
     assert not (tmp_path / "run").exists()
 
 
-def test_a_fault_file_that_cannot_be_used(epoch_harness, tmp_path):
+def test_a_fault_file_that_cannot_be_used(refused, tmp_path):
     fault = '{"family": "step", "kind": "exception",\n"batch": 9}'
     (tmp_path / "mine.json").write_text(
         f'{{"scenario": "epoch_end_reliability/lightning_hooks/as_documented", "workload": "short/diabetes",\n'
         f'"faults": [{fault}]}}'
     )
-    ran = epoch_harness("run", "--fault", "mine.json", "--out", "run", cwd=tmp_path)
-    assert ran.code == 2
+    ran = refused("run", "--fault", "mine.json", "--out", "run", cwd=tmp_path)
     assert ran.err == (
         "epoch-harness: mine.json:3: $.faults[0].batch: short/diabetes has 4 train batches, counted from 0\n"
     )
@@ -71,25 +68,22 @@ def test_a_fault_file_that_cannot_be_used(epoch_harness, tmp_path):
 
 
 @pytest.mark.parametrize("command", [["report"], ["compare"]])
-def test_a_folder_that_is_no_run(epoch_harness, tmp_path, command):
+def test_a_folder_that_is_no_run(refused, tmp_path, command):
     (tmp_path / "manifest.json").write_text("{")
     arguments = [tmp_path] * (2 if command == ["compare"] else 1)
-    ran = epoch_harness(*command, *arguments)
-    assert ran.code == 2
+    ran = refused(*command, *arguments)
     assert "manifest.json is not JSON" in ran.err
 
 
-def test_a_run_directory_that_is_taken_is_left_alone(epoch_harness, small_run):
+def test_a_run_directory_that_is_taken_is_left_alone(refused, small_run):
     before = (small_run / "findings.jsonl").read_bytes()
-    ran = epoch_harness("run", "--out", small_run)
-    assert ran.code == 2
+    ran = refused("run", "--out", small_run)
     assert "--out" in ran.err
     assert (small_run / "findings.jsonl").read_bytes() == before
 
 
-def test_an_unknown_option(epoch_harness):
-    ran = epoch_harness("run", "--devise", "cpu")
-    assert ran.code == 2
+def test_an_unknown_option(refused):
+    ran = refused("run", "--devise", "cpu")
     assert "--device" in ran.err
 
 
