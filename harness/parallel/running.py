@@ -41,7 +41,7 @@ class _Epoch:
 
 
 class Running:
-    """Makes the memory.
+    """What there is while `fit` runs: memory, workers, and those who are to be told of outcomes.
 
     Args:
         limit_val_batches: the Trainer's, which has been taken from it.
@@ -70,6 +70,7 @@ class Running:
         self._checkpoints: Path | None = None
         self._here: Validation | None = None
         self._deaths, self._warned = deaths, False
+        self._drains = False
         self._steps: Mapping[str, Any] = {}
         self._turn = 0  # how many epochs were due before this one
         method = options.method(trainer.strategy.root_device.type)
@@ -255,7 +256,8 @@ class Running:
         if ticket.status not in ("failed", "timed out") or not tell:
             return
         message = f"validation of {what} {'timed out' if ticket.status == 'timed out' else 'failed'}: {ticket.reason}"
-        if self._options.on_failure == "raise":
+        too_late = self._drains and ticket.status == "timed out"  # there is no training to be ended
+        if self._options.on_failure == "raise" and not too_late:
             raise ValidationFailed(message)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
@@ -277,7 +279,7 @@ class Running:
 
     def drain(self) -> None:
         """Wait for what is still open, within the limit."""
-        limit = self._options.drain_limit
+        self._drains, limit = True, self._options.drain_limit
         deadline = None if limit is None else time.monotonic() + limit
         while self.supervisor.open:
             if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
