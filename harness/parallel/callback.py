@@ -35,8 +35,8 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
         when_slower: what an epoch does that ends while `workers` are busy and one more epoch waits: `block` training,
             be `skip`ped, or be the `latest`: the one that waited longest is skipped.
         on_failure: when an epoch could not be validated: `raise` ValidationFailed out of `fit`; validate it, and all
-            that follow, in this process, one after the other (`sequential`); or `continue` without its figures. One that
-            timed out has none; with `raise` that raises, unless training has ended.
+            that follow, in this process, one after the other (`sequential`); or `continue` without its figures. One
+            that timed out has none; with `raise` that raises, unless training has ended.
         retries: how often an epoch is begun again after its worker died; an exception in it is not retried.
         time_limit: seconds that a validation, or the start of a worker, may take; None for any.
         drain_limit: seconds that the end of training waits for what is still to be validated; None for as long as
