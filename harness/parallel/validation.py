@@ -121,6 +121,8 @@ class _Told(pl.loggers.logger.Logger):  # type: ignore[name-defined,misc]  # the
 
 class _IsSanityCheck(pl.Callback):  # type: ignore[name-defined,misc]  # as above
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        if not isinstance(getattr(type(trainer), "num_sanity_val_batches", None), property):  # before 2.0
+            trainer.num_sanity_val_batches = trainer.num_val_batches
         trainer.sanity_checking = True
 
 

@@ -119,7 +119,7 @@ class Best(Module):
         self.validations += not self.trainer.sanity_checking
         self.log("val_best", self.best.compute())
         self.log("val_count", float(self.validations))
-        self.log("val_batches", self.trainer.num_training_batches * self.trainer.max_epochs)
+        self.log("val_batches", float(self.trainer.num_training_batches * self.trainer.max_epochs))
 
 
 class Configured(Module):
