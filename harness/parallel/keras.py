@@ -1,7 +1,6 @@
 """Validation of a Keras training in a process of its own, while the next epoch trains."""
 
 import pickle
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -205,19 +204,12 @@ class SidecarValidation(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     def on_train_end(self, logs: Any = None) -> None:
         assert self._supervisor is not None
         with self._closed_if_it_raises():
-            self._drain(self._supervisor)
+            supervisor = self._supervisor
+            supervisor.drain(self._drain_limit, lambda: self._release(supervisor))
         self.close()
         self._add_to_history()
         for callback in self._told:
             callback.on_train_end(logs)
-
-    def _drain(self, supervisor: Supervisor) -> None:
-        limit = self._drain_limit
-        deadline = None if limit is None else time.monotonic() + limit
-        while supervisor.open:
-            if not supervisor.wait(lambda: supervisor.has_settled, deadline):
-                supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
-            self._release(supervisor)
 
     def _release(self, supervisor: Supervisor) -> None:
         """Tell of what has become known, in order.

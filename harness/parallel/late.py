@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from harness.frameworks.lightning_package import pl
+from harness.parallel.validation import nothing
 
 KINDS = (pl.callbacks.EarlyStopping, pl.callbacks.ModelCheckpoint)
 VALIDATED, TRAINED, ENDED = "on_validation_end", "on_train_epoch_end", "on_train_end"  # in the order of their coming
@@ -94,7 +95,7 @@ class Late:
         self._hooks = [{name: getattr(callback, name) for name in hooks} for callback in self.held]
         self._own = [{name: vars(callback).get(name) for name in hooks} for callback in self.held]
         for callback in self.held:
-            callback.on_validation_end = callback.on_train_end = _nothing
+            callback.on_validation_end = callback.on_train_end = nothing
             callback.on_train_epoch_end = lambda *_: ended()
 
     @property
@@ -161,7 +162,3 @@ class Late:
                 vars(callback).pop(name, None)
                 if method is not None:
                     setattr(callback, name, method)
-
-
-def _nothing(*_: Any) -> None:
-    pass

@@ -6,7 +6,6 @@ import math
 import pickle
 import shutil
 import tempfile
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -279,12 +278,8 @@ class Running:
 
     def drain(self) -> None:
         """Wait for what is still open, within the limit."""
-        self._drains, limit = True, self._options.drain_limit
-        deadline = None if limit is None else time.monotonic() + limit
-        while self.supervisor.open:
-            if not self.supervisor.wait(lambda: self.supervisor.has_settled, deadline):
-                self.supervisor.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
-            self.release()
+        self._drains = True
+        self.supervisor.drain(self._options.drain_limit, self.release)
         if self._late.last_epoch is not None:
             beyond = sum(self._late.beyond(outcome.epoch) for outcome in self._outcomes)
             rank_zero_info(f"Training was to stop after epoch {self._late.last_epoch}, and went on for {beyond} more.")

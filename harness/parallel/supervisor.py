@@ -204,6 +204,15 @@ class Supervisor:
                 if not any(place.worker is None for place in self._places) or self._state.unusable:
                     self._changed.wait(left)
 
+    def drain(self, limit: float | None, release: Callable[[], None]) -> None:
+        """Wait for whatever is open, calling `release` to take what is settled; after `limit` seconds, all has timed
+        out."""
+        deadline = self._in(limit)
+        while self.open:
+            if not self.wait(lambda: self.has_settled, deadline):
+                self.settle_all("timed out", f"it was not done {limit:g} s after the end of training")
+            release()
+
     def settle_all(self, status: str, reason: str) -> None:
         """Whatever is open ends so."""
         with self._changed:

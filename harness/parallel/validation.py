@@ -148,7 +148,7 @@ class Validation:
             _check_order(loaders)
         for hook in DONE_BY_FIT:
             if getattr(type(module), hook, None) is not getattr(pl.LightningModule, hook, None):
-                setattr(module, hook, _nothing)
+                setattr(module, hook, nothing)
         self._module = module
         module._metric_attributes = None  # Lightning knows metrics by their identity: copies are others
         # It may have been copied in the midst of an epoch later than those that it validates.
@@ -290,8 +290,8 @@ def _check_order(loaders: Any) -> None:
         )
 
 
-def _nothing(*_: Any, **__: Any) -> None:
-    pass
+def nothing(*_: Any, **__: Any) -> None:
+    """In place of a hook."""
 
 
 def quiet() -> None:

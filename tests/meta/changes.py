@@ -34,6 +34,19 @@ class Change:
         return f"{inspect.getfile(self.make)}:{self.name}"
 
 
+def planting_into(plants: list[Change]) -> Callable[..., Callable[[Callable[[], None]], Callable[[], None]]]:
+    """A decorator that takes what `Change` does besides the function, which it adds to `plants`."""
+
+    def plant(on: str, caught_by: tuple[str, str], **more: Any) -> Callable[[Callable[[], None]], Callable[[], None]]:
+        def add(function: Callable[[], None]) -> Callable[[], None]:
+            plants.append(Change(function, on, caught_by, **more))
+            return function
+
+        return add
+
+    return plant
+
+
 def around(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
     """Replace `owner.name` by the decorated function, which gets the original as its first argument.
 

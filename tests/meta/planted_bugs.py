@@ -4,7 +4,7 @@ To plant another, write one function here.
 """
 
 import torch
-from changes import Change, around, tell_that_it_was_reached
+from changes import Change, around, planting_into, tell_that_it_was_reached
 from planting import hook_caller, logger_connector, part, pl, results, training_epoch_loop
 
 LOGGED_FIGURES = "epoch_averaging/per_batch_logging/recommended@digits/ragged"
@@ -15,15 +15,8 @@ MANY_METRICS = "epoch_averaging/metric_reduction/recommended@digits/ragged"
 SUMS_IN_HOOKS = "epoch_averaging/manual_average/recommended@digits/ragged"
 TARGETS_UNUSED = "epoch_end_hooks/custom_outputs/recommended@digits/even"
 
-PLANTS = []
-
-
-def plant(on, caught_by, **more):
-    def add(function):
-        PLANTS.append(Change(function, on, caught_by, **more))
-        return function
-
-    return add
+PLANTS: list[Change] = []
+plant = planting_into(PLANTS)
 
 
 # How figures are reduced over an epoch

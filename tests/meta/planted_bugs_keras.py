@@ -5,7 +5,7 @@ Keras is imported where a bug is planted, in the trial: the tests only list what
 
 from contextlib import suppress
 
-from changes import Change, around
+from changes import Change, around, planting_into
 
 COMPILED = "strategies/keras_compiled/as_documented@digits/ragged"
 FOUR_AT_ONCE = "strategies/keras_steps_per_execution/as_documented@digits/ragged"
@@ -15,15 +15,8 @@ SIDECAR = "parallel_validation/keras_sidecar/recommended@short/diabetes"
 IN_ORDER = ("order", "hooks and steps")
 CALLER = ("exception", "caller")
 
-PLANTS = []
-
-
-def plant(on, caught_by):
-    def add(function):
-        PLANTS.append(Change(function, on, caught_by))
-        return function
-
-    return add
+PLANTS: list[Change] = []
+plant = planting_into(PLANTS)
 
 
 @plant(on=COMPILED, caught_by=("aggregate", "loss"))

@@ -1,7 +1,7 @@
 """Bugs in validation beside training, of which each must be caught by comparison with sequential validation."""
 
 import torch
-from changes import Change, around, tell_that_it_was_reached
+from changes import Change, around, planting_into, tell_that_it_was_reached
 from planting import pl, results
 
 from scenarios.parallel_validation import process_per_epoch
@@ -9,15 +9,8 @@ from scenarios.parallel_validation import process_per_epoch
 IN_PROCESSES = "parallel_validation/fork_per_epoch/recommended@short/digits"
 IN_A_THREAD = "parallel_validation/thread/migrated@short/digits"
 
-PLANTS = []
-
-
-def plant(on, caught_by):
-    def add(function):
-        PLANTS.append(Change(function, on, caught_by))
-        return function
-
-    return add
+PLANTS: list[Change] = []
+plant = planting_into(PLANTS)
 
 
 @plant(on=IN_PROCESSES, caught_by=("same_as", "val_loss"))
