@@ -3,17 +3,18 @@
 The loss falls in every epoch. So whoever waits for it to rise waits in vain from the second epoch on.
 """
 
+from harness import Expect
 from harness.frameworks.lightning_package import pl
 from scenarios.training_loop.logged import Logged, declare
 
 
-def stops(name, module=Logged, monitor="val_loss", patience=2, stopping=None, **trainer):
+def stops(name, module=Logged, monitor="val_loss", patience=2, stopping=None, expects=(), **trainer):
     def script(fit):
         early = pl.callbacks.EarlyStopping(monitor, mode="max", patience=patience, **(stopping or {}))
         trained = fit.trainer(callbacks=[early], **{"max_epochs": 10, **trainer})
         trained.fit(fit.module, fit.train_loader(), fit.val_loader())
 
-    declare(f"early_stopping_{name}", module, fit=script, workloads="short/digits")
+    declare(f"early_stopping_{name}", module, fit=script, workloads="short/digits", expects=expects)
 
 
 class InValidationEpochEnd(Logged):
@@ -39,7 +40,11 @@ stops("max_steps", patience=10, max_epochs=-1, max_steps=15)
 stops("train_loss", monitor="train_loss")
 stops("train_epoch_end_check", stopping={"check_on_train_epoch_end": True})
 stops("validation_end_check", stopping={"check_on_train_epoch_end": False})
-stops("threshold", patience=10, monitor="epoch_figure", module=InValidationEpochEnd, stopping={"divergence_threshold": -1.5})
+stops("threshold", InValidationEpochEnd, "epoch_figure", patience=10, stopping={"divergence_threshold": -1.5})
 stops("validation_epoch_end", InValidationEpochEnd, "epoch_figure")
-stops("train_epoch_end", InTrainEpochEnd, "epoch_figure")
+stops(
+    "train_epoch_end", InTrainEpochEnd, "epoch_figure",
+    # It looks for the figure before the module has logged it.
+    expects=[Expect("raised", needs="pytorch_lightning<2.0", exception="RuntimeError")],
+)  # fmt: skip
 stops("train_epoch_start", InTrainEpochStart, "epoch_figure")
