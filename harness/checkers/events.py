@@ -38,7 +38,7 @@ class Events:
         several parts, and where a script did nothing of the kind."""
         plan = self._plan
         resumed = self.workload.schedule.stopped_at is not None or len(list(self.told.select("trial", "invoke"))) > 1
-        in_parts = len(list(self.told.select("Trainer.fit", "invoke"))) > 1
+        in_parts = sum(each.f.startswith("Trainer.") and each.type == "invoke" for each in self.told.operations) > 1
         if plan is None or self.trial.framework not in ORDERS or resumed or in_parts or not plan.batches["train"]:
             return None
         return self._loop(plan).expected()

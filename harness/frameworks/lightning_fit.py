@@ -6,25 +6,17 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset, default_collate
+from torch.utils.data import DataLoader, IterableDataset, Subset, default_collate
 
 from harness import scenario_files
 from harness.faults.injector import Injector
 from harness.frameworks.lightning_faults import FaultlessTraining, FaultyTraining
+from harness.frameworks.lightning_listeners import Joining, RecordingCallback, RecordingLogger, progress_bar
 from harness.frameworks.lightning_measuring import Telling
+from harness.frameworks.lightning_observables import record_calls, record_passes
 from harness.frameworks.lightning_package import pl
-from harness.frameworks.lightning_recording import (
-    HOOKS,
-    STEPS,
-    Joining,
-    Position,
-    RecordingCallback,
-    RecordingLogger,
-    instrument,
-    overrides,
-    progress_bar,
-    record_own_callbacks,
-)
+from harness.frameworks.lightning_position import Position
+from harness.frameworks.lightning_recording import HOOKS, STEPS, instrument, overrides, record_own_callbacks
 from harness.frameworks.measuring import Measuring
 from harness.frameworks.partition import Partition, Samples
 from harness.history.recorder import Recorder
@@ -70,6 +62,7 @@ class TrialFit:
             stage: [self._faulty.partition(batches, stage) for batches in workload.loaders_of(stage)]
             for stage in STAGES
         }
+        self._record_passes(self._samplers)
         self._planned = False
         self.module = self.another_module()
 
@@ -86,6 +79,7 @@ class TrialFit:
 
     def train_loaders(self, number: int) -> list[Any]:
         parts = [Partition(self._workload.train[part::number]) for part in range(number)]
+        self._record_passes({"train": parts})
         return [self._samples.loader(part) for part in parts]
 
     def val_loader(self, **options: Any) -> Any:
@@ -95,7 +89,9 @@ class TrialFit:
         return self._loader("test", **options)
 
     def predict_loader(self, **options: Any) -> Any:
-        return self._loader("predict", **options)
+        batches = self._workload.validation
+        samples = Subset(self._samples, [sample for batch in batches for sample in batch])
+        return DataLoader(samples, len(batches[0]), **options)
 
     def _loader(self, stage: str, stream: bool = False, **options: Any) -> Any:
         if stream:
@@ -103,6 +99,10 @@ class TrialFit:
         else:
             loaders = [self._faulty.loader(self._samples, each, stage, **options) for each in self._samplers[stage]]
         return loaders if len(loaders) > 1 else loaders[0]
+
+    def _record_passes(self, partitions: dict[str, list[Partition]]) -> None:
+        if self._recorder is not None:
+            record_passes(partitions, self._recorder, self._position)
 
     def trainer(self, callbacks: Sequence[Any] = (), **arguments: Any) -> Any:
         scenario, recorder = self._scenario, self._recorder
@@ -143,6 +143,8 @@ class TrialFit:
         self._faulty.spoil_logger(given["logger"])
         trainer = pl.Trainer(**given)
         self._faulty.spoil_checkpoints(trainer)
+        if recorder is not None:
+            record_calls(trainer, recorder, self._position)
         return trainer
 
     def _recording(self, recorder: Recorder, given: dict[str, Any]) -> list[Any]:
@@ -180,7 +182,7 @@ class WhenSetUp(pl.Callback):  # type: ignore[name-defined,misc]  # the package 
         self._then = then
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        self._then(trainer, str(stage))
+        self._then(trainer, getattr(stage, "value", stage))
 
 
 class Stream(IterableDataset):  # type: ignore[misc]  # torch is not type-checked here

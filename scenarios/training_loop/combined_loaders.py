@@ -12,13 +12,14 @@ IN_THE_TRAINER = "multiple_trainloader_mode"  # it is said there in Lightning 1.
 
 
 class Combined(Logged):
-    """Takes the samples of both loaders for one batch."""
+    """Takes the samples of both loaders for one batch, and says how many there are: Lightning would take the first's."""
 
     def training_step(self, batch, batch_idx):
-        if isinstance(batch, dict):
-            pairs = [pair for pair in batch.values() if pair is not None]
-            batch = [torch.cat(parts) for parts in zip(*pairs, strict=True)]
-        return super().training_step(batch, batch_idx)
+        pairs = [pair for pair in batch.values() if pair is not None]
+        x, y = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        loss = self.loss_fn(self(x), y)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(y))
+        return loss
 
 
 def combined(mode):
@@ -44,4 +45,7 @@ OTHER_SAMPLES = Expect("violated", checker="samples", aggregate="train")
 declare_mode("max_size_cycle", OTHER_SAMPLES)
 declare_mode("min_size", OTHER_SAMPLES)
 declare_mode("max_size", needs="pytorch_lightning>=2.0")
-declare("combined_sequential", Combined, fit=combined("sequential"), needs="pytorch_lightning>=2.0")
+declare(
+    "combined_sequential", Combined, "control", fit=combined("sequential"), needs="pytorch_lightning>=2.0",
+    expects=[Expect("raised", exception="ValueError")],  # not in training
+)  # fmt: skip

@@ -1,5 +1,7 @@
 """Optimizers and schedulers that the training step itself steps, in turn, each for its own part of the network."""
 
+import inspect
+
 import torch
 
 from scenarios.training_loop.logged import Logged, declare
@@ -15,14 +17,20 @@ class Alternating(Logged):
         return optimizers, [torch.optim.lr_scheduler.ExponentialLR(each, gamma=0.5) for each in optimizers]
 
     def training_step(self, batch, batch_idx):
-        optimizer = self.optimizers()[batch_idx % 2]
-        self.toggle_optimizer(optimizer)
+        number = batch_idx % 2
+        optimizer = self.optimizers()[number]
+        self.toggle_optimizer(*self.which(optimizer, number))
         loss = super().training_step(batch, batch_idx)
         optimizer.zero_grad()
         self.manual_backward(loss)
         self.clip_gradients(optimizer, gradient_clip_val=0.5, gradient_clip_algorithm="norm")
         optimizer.step()
-        self.untoggle_optimizer(optimizer)
+        self.untoggle_optimizer(*self.which(optimizer, number)[-1:])
+
+    def which(self, optimizer, number):
+        """How it is told which optimizer is meant; in Lightning 1.9, by its number besides."""
+        named = inspect.signature(self.toggle_optimizer).parameters
+        return [optimizer, number] if "optimizer_idx" in named else [optimizer]
 
     def on_train_epoch_end(self):
         for scheduler in self.lr_schedulers():

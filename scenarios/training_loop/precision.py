@@ -18,7 +18,7 @@ def trains_in(*names):
 def is_known(precision):
     try:
         pl.Trainer(precision=precision, accelerator="cpu", logger=False, enable_checkpointing=False)
-    except ValueError:
+    except (ValueError, pl.utilities.exceptions.MisconfigurationException):
         return False
     return True
 
