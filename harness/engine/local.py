@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -235,7 +236,15 @@ class Engines:
     """An engine for each of several frameworks; made by :func:`engines`."""
 
     by_framework: dict[str, LocalEngine]
-    environments: dict[str, Environment]
+
+    @cached_property
+    def environments(self) -> dict[str, Environment]:
+        """What is installed there, by framework; waits until the engines have started.
+
+        Raises:
+            HarnessError: as `LocalEngine.environment`.
+        """
+        return {framework: engine.environment() for framework, engine in self.by_framework.items()}
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """As `LocalEngine.run`; one framework works at a time, so that no more jobs run than were asked for."""
@@ -249,18 +258,19 @@ def engines(
     jobs: int = 1,
     limit_s: float = DEFAULT_LIMIT_S,
     log: IO[bytes] | int = subprocess.DEVNULL,
+    python: str = sys.executable,
 ) -> Iterator[Engines]:
     """Start an engine for each framework, side by side; leaving ends whatever it started.
 
-    Raises:
-        HarnessError: no engine can be started here.
+    Args:
+        python: the interpreter whose environment is under test.
     """
     with ExitStack() as stack:
         started = {
-            framework: stack.enter_context(LocalEngine(framework, jobs, limit_s=limit_s, log=log))
+            framework: stack.enter_context(LocalEngine(framework, jobs, python, limit_s, log))
             for framework in frameworks
         }
-        yield Engines(started, {framework: engine.environment() for framework, engine in started.items()})
+        yield Engines(started)
 
 
 def _in_words(status: int) -> str:
