@@ -1,8 +1,9 @@
 """An interpreter for each side: the one that it names, or that of an environment built for it, kept in a cache.
 
-The environment of a side is in `environments/KEY-…` of the cache, where KEY is made of everything that decides what is
-in it. It counts only once `complete.json` is in it, which is written last: whatever else carries the key was begun by
-somebody who did not end, and is removed. Who builds holds a lock; who finds an environment complete needs none.
+The environment of a side is in `environments/KEY-…` of the cache, where KEY is made of what was asked for. It counts
+only once `complete.json` is in it, which is written last and says what is installed; and only as long as that is, but
+for what was asked for, as it is installed here. What never got that far was begun by somebody who did not end, and is
+removed. Who builds holds a lock; who finds an environment complete needs none.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from harness.errors import HarnessError, UsageError
 from harness.upgrade import installing
@@ -38,6 +41,10 @@ LOOK = """
 import json, sys
 found = {"python": ".".join(map(str, sys.version_info[:3])), "new_enough": sys.version_info >= %r}
 if found["new_enough"]:
+    import re
+    from importlib.metadata import distributions
+    names = {re.sub("[-_.]+", "-", each.metadata["Name"]).lower(): each.version for each in distributions()}
+    found["installed"] = names
     import numpy, torch
     try:
         import pytorch_lightning
@@ -45,8 +52,6 @@ if found["new_enough"]:
         if error.name != "pytorch_lightning":
             raise
         import lightning.pytorch
-    from importlib.metadata import distributions
-    found["installed"] = {each.metadata["Name"].lower().replace("_", "-"): each.version for each in distributions()}
 print()
 print(json.dumps(found))
 """
@@ -137,24 +142,24 @@ def _kept_or_built(
     environments = cache() / "environments"
     environments.mkdir(parents=True, exist_ok=True)
     pinned = constraints(additions)
-    key = _key(side, additions, pinned)
-    if kept := _kept(environments, key):
+    key = _key(side, additions)
+    if kept := _kept(environments, key, pinned):
         return kept, False
     with _locked(environments / f"{key}.lock", label, tell):
-        if kept := _kept(environments, key):  # built while we waited
+        if kept := _kept(environments, key, pinned):  # built while we waited
             return kept, False
-        for begun in environments.glob(f"{key}-*"):
-            shutil.rmtree(begun, ignore_errors=True)
+        for folder in environments.glob(f"{key}-*"):
+            if not _usable(folder):
+                shutil.rmtree(folder, ignore_errors=True)
         return _build(side, additions, pinned, environments, key, label, tell), True
 
 
-def _key(side: Built, additions: Sequence[Addition], pinned: Sequence[str]) -> str:
+def _key(side: Built, additions: Sequence[Addition]) -> str:
     """What a wheel or checkout is called, or where it lies, does not matter, but what is in it does."""
     files = [each for each in (side, *additions) if isinstance(each, (Wheel, Checkout))]
     decisive = {
         "python": [sys.implementation.name, platform.python_version(), sys.base_prefix, sysconfig.get_platform()],
         "requirements": pip_arguments(side, additions, named=True),
-        "constraints": list(pinned),
         "contents": [contents(each) for each in files],
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -174,12 +179,20 @@ def _locked(path: Path, label: str, tell: Callable[[str], None]) -> Iterator[Non
         lock.release()
 
 
-def _kept(environments: Path, key: str) -> Path | None:
-    """Of which the Python is still there: the one that it is a link to may have been removed since."""
+def _kept(environments: Path, key: str, pinned: Sequence[str]) -> Path | None:
+    here = dict(line.split("==") for line in pinned)
     for folder in sorted(environments.glob(f"{key}-*")):
-        if _complete(folder) is not None and os.access(folder / "bin/python", os.X_OK):
+        if _usable(folder) and all(
+            Version(version).public == here.get(name, Version(version).public)
+            for name, version in (_complete(folder) or {}).items()
+        ):
             return folder
     return None
+
+
+def _usable(folder: Path) -> bool:
+    """Complete, and its Python is there: the one that it is a link to may have been removed since."""
+    return _complete(folder) is not None and os.access(folder / "bin/python", os.X_OK)
 
 
 def _complete(folder: Path) -> dict[str, str] | None:
@@ -220,10 +233,7 @@ def _lightning(installed: Mapping[str, str]) -> str:
 
 
 def _title(side: Built, additions: Sequence[Addition], installed: Mapping[str, str]) -> str:
-    where = "" if not isinstance(side, (Wheel, Checkout)) else f" ({side.label})"
-    added = [f"{name} {installed[name]}" for name in map(_name, additions) if name in installed]
+    where = f" ({side.label})" if isinstance(side, (Wheel, Checkout)) else ""
+    names = [canonicalize_name(each.name) for each in additions]
+    added = [f"{name} {installed[name]}" for name in names if name in installed]
     return ", ".join([f"{_lightning(installed)}{where}", *added])
-
-
-def _name(addition: Addition) -> str:
-    return addition.name.lower().replace("_", "-")

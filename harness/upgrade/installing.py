@@ -7,21 +7,25 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from harness.errors import HarnessError, UndecidedError, UsageError
 
 FEW = 6  # lines of pip's that a message shows; all of them are in its log
+WIDE = 240  # of which so much
 
-# What pip 22 to 26 write where it got no answer at all; a page that a server says it does not have is none of these.
-_UNREACHED = re.compile(
-    r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|ProxyError|Max retries exceeded|"
-    r"Network is unreachable|ConnectionResetError|connection error:|confirming the ssl certificate|"
-    r"Failed to establish a new connection|Temporary failure in name resolution"
+# What pip 22 to 26 write of what gave no answer in the end. A page that a server says it does not have is nothing of
+# it, nor is what was reached at another try.
+_NO_ANSWER = (
+    r"connection error|timed out|ssl certificate|5\d\d Server Error|Max retries exceeded|[Ff]ailed to (establish|connect)"
+    r"|Connection\w*Error|Timeout\w*Error|Network is unreachable|name resolution|Name or service not known"
 )
+_UNREACHED = re.compile(rf".*(Could not fetch URL |ERROR: |error: |Retrying \(Retry\(total=0,).*({_NO_ANSWER}).*")
 _DISK_FULL = re.compile(r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded")
-_OWN_WORDS = re.compile(r"^\s*(ERROR:|error:|×|AssertionError|\w+Error:)")
-_SAYS_NOTHING = re.compile(r"ResolutionImpossible|subprocess-exited-with-error|^\s*error: metadata-generation-failed")
+_OWN_WORDS = re.compile(r"^\s*(ERROR:|error:|×|\w+Error:)")
+_SAYS_NOTHING = re.compile(r"ResolutionImpossible|subprocess-exited-with-error|metadata-generation-failed")
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:,]+ *")  # before each line of its log
 
 
 def make(folder: Path, arguments: Sequence[str], constraints: Sequence[str], log: Path, what: str) -> None:
@@ -36,43 +40,34 @@ def make(folder: Path, arguments: Sequence[str], constraints: Sequence[str], log
         UndecidedError: pip could not reach where it is, or nobody can say whether it could be installed.
         HarnessError: the disk is full, or no environment can be made on this machine.
     """
-    log.write_text("")
-    made = _run([sys.executable, "-m", "venv", str(folder)], log)
-    if made.status != 0:
-        _raise_if_full(made.said, what, log)
-        raise HarnessError(f"no environment for {what}: python -m venv failed: {_last(made.said)}; more is in {log}")
+    status, said = _run([sys.executable, "-m", "venv", str(folder)])
+    log.write_text(said)
+    if status != 0:
+        _raise_if_full(said, what, log)
+        raise HarnessError(f"no environment for {what}: python -m venv failed: {_last(said)}; more is in {log}")
     pinned = folder / "constraints.txt"
     pinned.write_text("".join(f"{line}\n" for line in constraints))
     # -I: what PYTHONPATH names here is not there.
-    command = [str(folder / "bin/python"), "-I", "-m", "pip", "install", "--no-input", "--constraint", str(pinned)]
-    done = _run([*command, *arguments], log)
-    if done.status != 0:
-        raise _failure(done.said, what, log)
+    pip = [str(folder / "bin/python"), "-I", "-m", "pip", "--log", str(log), "install", "--no-input"]
+    status, said = _run([*pip, "--constraint", str(pinned), *arguments])
+    if status != 0:
+        raise _failure(said, what, log)
 
 
-class _Done:
-    def __init__(self, status: int, said: str) -> None:
-        self.status, self.said = status, said
-
-
-def _run(command: Sequence[str], log: Path) -> _Done:
-    """To its end. Whatever ends the wait, such as Ctrl-C, ends the command and all that it started."""
-    with log.open("ab") as file:
-        before = file.tell()
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=_surroundings(),
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            status = process.wait()
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
-    with log.open("rb") as file:
-        file.seek(before)
-        return _Done(status, file.read().decode(errors="replace"))
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """Its exit status and all it said. Whatever ends the wait, such as Ctrl-C, ends the command and what it started."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", env=_surroundings(), start_new_session=True,
+    )  # fmt: skip
+    try:
+        said, _ = process.communicate()
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return process.returncode, said
 
 
 def _surroundings() -> Mapping[str, str]:
@@ -81,11 +76,13 @@ def _surroundings() -> Mapping[str, str]:
 
 
 def _failure(said: str, what: str, log: Path) -> HarnessError:
-    _raise_if_full(said, what, log)
-    words = "\n".join(f"  {line}" for line in essential(said))
+    everything = log.read_text(encoding="utf-8", errors="replace") + said
+    _raise_if_full(everything, what, log)
+    unreached = _UNREACHED.search(everything)
+    told = [_STAMP.sub("", unreached[0]).strip()] if unreached else []
+    words = "\n".join(f"  {shortened(line)}" for line in [*told, *essential(said)])
     rest = f"{words}\n  all that pip said is in {log}"
-    # A version that is not among those of the indexes that did answer may be in the one that did not.
-    if _UNREACHED.search(said):
+    if unreached:  # a version that is not where pip did get an answer may be where it got none
         return UndecidedError(f"no environment for {what}: pip could not reach all that it was to ask:\n{rest}")
     return UsageError(f"{what} cannot be installed with the rest that is installed here:\n{rest}")
 
@@ -102,14 +99,15 @@ def essential(said: str) -> list[str]:
     """The few lines of pip's output that say what was wrong: its errors, and what conflicts with what."""
     lines = said.splitlines()
     chosen = [line.strip() for line in lines if _OWN_WORDS.match(line) and not _SAYS_NOTHING.search(line)]
-    for number, line in enumerate(lines):
-        if line.startswith("The conflict is caused by:"):
-            block = lines[number + 1 :]
-            end = block.index("") if "" in block else len(block)
-            chosen += [f"{line.strip()}" for line in block[:end]]
-    chosen = list(dict.fromkeys(chosen)) or [_last(said)]
-    unreached = next((line.strip() for line in lines if _UNREACHED.search(line)), None)
-    return list(dict.fromkeys([unreached, *chosen] if unreached else chosen))[:FEW]
+    if "The conflict is caused by:" in lines:
+        block = lines[lines.index("The conflict is caused by:") + 1 :]
+        chosen += [line.strip() for line in takewhile(str.strip, block)]
+    return [*dict.fromkeys(chosen)][:FEW] or [_last(said)]
+
+
+def shortened(line: str) -> str:
+    """In its middle: what stands last in a list of versions is the newest."""
+    return line if len(line) <= WIDE else f"{line[: WIDE // 2]} … {line[-WIDE // 2 :]}"
 
 
 def _last(said: str) -> str:

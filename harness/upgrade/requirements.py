@@ -11,6 +11,7 @@ from harness.upgrade.sides import LIGHTNING, Addition, Built, Checkout, Release,
 
 # Lightning 1.9 imports pkg_resources, which setuptools 82 no longer has.
 NEEDED = ("torch", "torchmetrics", "numpy", "setuptools<82")
+INSTALLERS = ("pip", "wheel")  # a new environment has its own
 
 
 def pip_arguments(side: Built, additions: Sequence[Addition], named: bool = False) -> list[str]:
@@ -45,7 +46,7 @@ def constraints(additions: Sequence[Addition], installed: Iterable[Distribution]
     return sorted(
         f"{name}=={Version(each.version).public}"
         for name, each in here.items()
-        if name not in free and _is_published(each)
+        if name not in free and name not in INSTALLERS and _is_published(each)
     )
 
 
