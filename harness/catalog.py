@@ -106,6 +106,12 @@ class Catalog:
         """Whether some of what filters ask for may be in files that cannot be read here."""
         return any(missing.may_be_meant(filters) for missing in self.unreadable)
 
+    @property
+    def packages(self) -> set[str]:
+        """The top-level packages and modules that scenarios come from; files given by path are none."""
+        locators = [each.locator for each in self.scenarios.values()] + [each.locator for each in self.unreadable]
+        return {locator.split(".")[0] for locator in locators if not scenario_files.path_of(locator)}
+
     def frameworks(self, filters: Sequence[str]) -> list[str]:
         """Those that the selected scenarios run in; the default one if no scenario could be read."""
         return sorted({scenario.framework for scenario in self.select(filters)}) or [DEFAULT_FRAMEWORK]

@@ -18,8 +18,8 @@ WIDE = 240  # of which so much
 # What pip 22 to 26 write of what gave no answer in the end. A page that a server says it does not have is nothing of
 # it, nor is what was reached at another try.
 _NO_ANSWER = (
-    r"connection error|timed out|ssl certificate|5\d\d Server Error|Max retries exceeded|[Ff]ailed to (establish|connect)"
-    r"|Connection\w*Error|Timeout\w*Error|Network is unreachable|name resolution|Name or service not known"
+    r"connection error|timed out|ssl certificate|5\d\d Server Error|Max retries exceeded|[Ff]ailed to establish"
+    r"|[Ff]ailed to connect|Connection\w*Error|Timeout\w*Error|Network is unreachable|name resolution|service not known"
 )
 _UNREACHED = re.compile(rf".*(Could not fetch URL |ERROR: |error: |Retrying \(Retry\(total=0,).*({_NO_ANSWER}).*")
 _DISK_FULL = re.compile(r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded")
