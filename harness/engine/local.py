@@ -139,7 +139,7 @@ class LocalEngine:
     Args:
         jobs: how many trials run side by side. Outcomes come in the order of the jobs given, whatever it is.
         python: the interpreter whose environment is under test.
-        packages: that scenarios come from, for an interpreter that may not have them.
+        packages: that scenarios come from, for an interpreter that may not find them by itself.
     """
 
     def __init__(
@@ -153,7 +153,8 @@ class LocalEngine:
         # Trials work in folders below this one; it goes when the engine ends, whatever became of them.
         self._folder = tempfile.TemporaryDirectory(prefix="epoch-harness-")
         self._root = Path(harness.__file__).parents[1]
-        if python != sys.executable:
+        packages = list(packages)
+        if python != sys.executable or packages:
             self._root = Path(self._folder.name, "imports")
             link([harness.__name__, *packages], self._root)
         self._alive: list[Parent] = []
@@ -260,7 +261,7 @@ def engines(
     """Start an engine for each framework, side by side; leaving ends whatever it started.
 
     Args:
-        packages: that scenarios come from (`Catalog.packages`), for an interpreter that may not have them.
+        packages: that scenarios come from (`Catalog.packages`), for an interpreter that may not find them by itself.
 
     Raises:
         HarnessError: no engine can be started here.
