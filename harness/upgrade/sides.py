@@ -126,7 +126,7 @@ def parse_additions(side: Side, texts: Sequence[str]) -> tuple[Addition, ...]:
 
 
 def _addition(text: str) -> Addition:
-    if text.endswith(".whl"):
+    if text.endswith(".whl") and "@" not in text:
         return _wheel(Path(os.path.abspath(Path(text).expanduser())))
     try:
         addition = Requirement(text)
