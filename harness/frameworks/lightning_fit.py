@@ -10,20 +10,12 @@ import torch
 from harness import scenario_files
 from harness.faults.injector import Injector
 from harness.frameworks.lightning_faults import FaultlessTraining, FaultyTraining
+from harness.frameworks.lightning_listeners import Joining, RecordingCallback, RecordingLogger, progress_bar
 from harness.frameworks.lightning_measuring import Telling
+from harness.frameworks.lightning_observables import record_calls, record_passes
 from harness.frameworks.lightning_package import pl
-from harness.frameworks.lightning_recording import (
-    HOOKS,
-    STEPS,
-    Joining,
-    Position,
-    RecordingCallback,
-    RecordingLogger,
-    instrument,
-    overrides,
-    progress_bar,
-    record_own_callbacks,
-)
+from harness.frameworks.lightning_position import Position
+from harness.frameworks.lightning_recording import HOOKS, STEPS, instrument, overrides, record_own_callbacks
 from harness.frameworks.measuring import Measuring
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
@@ -66,6 +58,7 @@ class TrialFit:
         self._faulty.spoil_steps(self.module)
         if recorder is not None:
             instrument(self.module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position)
+            record_passes(self._samplers, recorder, self._position)
 
     def train_loader(self) -> Any:
         return self._loaders("train")[0]
@@ -114,6 +107,8 @@ class TrialFit:
         self._faulty.spoil_logger(given["logger"])
         trainer = pl.Trainer(**given)
         self._faulty.spoil_checkpoints(trainer)
+        if recorder is not None:
+            record_calls(trainer, recorder, self._position)
         return trainer
 
     def _recording(self, recorder: Recorder, given: dict[str, Any]) -> list[Any]:

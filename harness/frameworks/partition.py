@@ -1,6 +1,6 @@
 """Feeds a workload to a DataLoader in just the batches it prescribes, and remembers which samples they hold."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -75,25 +75,37 @@ class Partition(Sampler):  # type: ignore[misc]  # as above
     """A batch sampler that yields the workload's batches, and remembers those of the present pass.
 
     Where several ranks share an epoch, batch k goes to rank k modulo their number.
+
+    Attributes:
+        begun: called whenever a pass begins.
     """
 
     def __init__(self, batches: tuple[tuple[int, ...], ...]) -> None:
         self.batches = batches
         self.given: list[tuple[int, ...]] = []
+        self.begun: Callable[[], None] = unnoticed
 
     def __len__(self) -> int:
         return len(self._of_this_rank())
 
     def __iter__(self) -> Iterator[list[int]]:
-        self.given = []
+        self.begin()
         for batch in self._of_this_rank():
             self.given.append(batch)
             yield list(batch)
+
+    def begin(self) -> None:
+        self.given = []
+        self.begun()
 
     def _of_this_rank(self) -> tuple[tuple[int, ...], ...]:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return self.batches[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
         return self.batches
+
+
+def unnoticed() -> None:
+    """Nobody is told."""
 
 
 class WrappedLoader:
