@@ -36,7 +36,7 @@ LAYERS = (
     ("harness.run_directory",),
     ("harness.report",),
     ("harness.run", "harness.compare"),
-    ("harness.cli", "harness.__main__", "harness.progress", "harness.bench"),
+    ("harness.cli", "harness.__main__", "harness.progress", "harness.bench", "harness.upgrade"),
     ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_trials"),
 )
 INSIDE_A_TRIAL = (

@@ -1,0 +1,1 @@
+"""Is an upgrade safe? Two environments compared."""
