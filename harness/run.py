@@ -142,15 +142,20 @@ class Run:
     decisions: list[claims.Decision] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    status: str = "running"
 
     @contextmanager
-    def engines(self, frameworks: Iterable[str]) -> Iterator[Engines]:
-        """Start those that it needs."""
+    def engines(self, frameworks: Iterable[str], packages: Iterable[str]) -> Iterator[Engines]:
+        """Start those that it needs.
+
+        Args:
+            packages: as `harness.engine.local.engines`.
+        """
         self._tell("running")
         request = self.request
         with (self.directory.path / "output" / "engine.txt").open("wb") as log:
             python = request.python or sys.executable
-            with engines(frameworks, request.jobs, request.limit_s, log, python) as warm:
+            with engines(frameworks, request.jobs, request.limit_s, log, python, packages) as warm:
                 yield warm
 
     def carry_out(
@@ -192,6 +197,7 @@ class Run:
 
     def end(self, status: str) -> None:
         """Say how it ended."""
+        self.status = status
         self._tell(status)
 
     def report(self) -> None:
@@ -252,7 +258,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     run = Run(RunDirectory.create(out), request)
     interrupted = False
     try:
-        with run.engines(catalog.frameworks(request.filters)) as warm:
+        with run.engines(catalog.frameworks(request.filters), catalog.packages) as warm:
             deque(run.carry_out(catalog, workloads, warm, progress), maxlen=0)
         run.end("complete")
         run.report()

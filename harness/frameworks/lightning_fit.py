@@ -24,7 +24,6 @@ from harness.scenario import Scenario
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import DataShape, Workload
 
-
 # What a Trainer is asked to do, and the stage of that.
 ALONE = {"validate": "validation", "test": "test", "predict": "predict"}
 STAGES = ("train", *ALONE.values())
