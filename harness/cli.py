@@ -139,10 +139,11 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
     "--fault", "faults", multiple=True, metavar="GLOB|FILE",
     help="Only under faults called so; or under those in a .json file, which also names the scenario.",
 )  # fmt: skip
+@click.option("--python", default="", metavar="PATH", help="An interpreter, to run trials in its environment.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
 def run_trials(
     filters: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float, faults: tuple[str, ...],
-    out: Path | None,
+    python: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
@@ -151,7 +152,7 @@ def run_trials(
     console = Console()
     catalog = catalogs.find()
     selected = select(catalog, filters, faults, seed)
-    request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s)
+    request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s, python=python)
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
     click.echo(_summary(result))
@@ -291,12 +292,12 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
 @click.argument("run_b", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and compare.md.")
 def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
-    """Say which findings of RUN_B differ from those of RUN_A."""
-    from harness.compare import compare as compare_runs
+    """Say how RUN_B differs from RUN_A: what they found, and all that a user would notice; not how long they took."""
+    from harness.comparison.runs import compare as compare_runs
 
     comparison = compare_runs(RunDirectory.open(run_a), RunDirectory.open(run_b))
     if out is not None:
-        comparison.write(out)
+        comparison.write(out, "compare")
     click.echo(comparison.summary())
     sys.exit(comparison.exit_code)
 

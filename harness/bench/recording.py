@@ -24,7 +24,7 @@ import click
 import torch
 
 from harness import scenario_files
-from harness.frameworks import lightning, lightning_recording
+from harness.frameworks import lightning, lightning_position
 from harness.history import reader
 from harness.history.encoding import encode_array, encode_batch, encode_figure
 from harness.history.recorder import Recorder
@@ -110,7 +110,7 @@ def measure_step(pairs: int, folder: Path) -> None:
 
 
 def measure_training(pairs: int, folder: Path) -> None:
-    lightning_recording.COUNTED_EPOCH = -1
+    lightning_position.COUNTED_EPOCH = -1
     declared, _ = scenario_files.load(MODULE)
     scenario = next(scenario for scenario in declared if scenario.id == SCENARIO)
     workload = library.build("digits/batch_of_one", 0)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from harness.checkers import processes
 from harness.checkers.case import Case
 from harness.checkers.events import ORDERS
+from harness.checkers.place import is_request
 from harness.findings import Finding
 from harness.history.reader import Operation
 from harness.oracle.loops import STEP
@@ -60,7 +61,7 @@ def _stamp(operation: Operation) -> tuple[str, str | None, int | None, int | Non
 def _may_be_in(outer: Operation, inner: Operation, hooks: Collection[str]) -> bool:
     """Whether what comes after a beginning may be part of what began: a hook may call others of its own object."""
     (owner, _, _), (other, _, hook) = outer.f.rpartition("."), inner.f.rpartition(".")
-    if inner.f != STEP and hook not in hooks:
+    if is_request(outer) or (inner.f != STEP and hook not in hooks):
         return True  # it was noted in it
     return inner.type != "info" and STEP not in (outer.f, inner.f) and owner == other and outer.f != inner.f
 

@@ -4,6 +4,7 @@ Where a framework is known to pass on another one, that must be the one that is 
 """
 
 from harness.checkers.case import Case
+from harness.checkers.place import is_request
 from harness.engine.place import without_stacks
 from harness.findings import Finding
 from harness.history.reader import Operation
@@ -58,7 +59,8 @@ def _first_raised(case: Case) -> tuple[Raised | None, int]:
         if operation.f == "fault" and operation.fault in RAISED_BY_SIGNALS:
             return (RAISED_BY_SIGNALS[operation.fault], ""), operation.line
         thrown = operation.f == "fault" and isinstance(operation.value, dict) and "exception" in operation.value
-        if thrown or (operation.type == "fail" and operation.f != "trial" and case.trial.processes == 1):
+        failed = operation.type == "fail" and operation.f != "trial" and not is_request(operation)
+        if thrown or (failed and case.trial.processes == 1):
             return (operation.value["exception"], operation.value["message"]), operation.line
     return None, 0
 

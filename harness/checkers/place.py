@@ -57,9 +57,14 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({of_exception(error)})"
 
 
+def is_request(operation: Operation) -> bool:
+    """What is asked of a Trainer, in which steps and hooks are; itself neither."""
+    return operation.f == "checkpoint" or operation.f.startswith("Trainer.")
+
+
 def _is_event(operation: Operation) -> bool:
     """A step or a hook (a callback's has neither begin nor end), and not what was noted in it."""
-    if operation.f.rpartition(".")[2] in ("trial", "fault", *TOLD_OF_AN_EXCEPTION):
+    if is_request(operation) or operation.f.rpartition(".")[2] in ("trial", "fault", *TOLD_OF_AN_EXCEPTION):
         return False
     return operation.f == "batch" or operation.f.startswith("on_") or operation.type in ("invoke", "fail")
 

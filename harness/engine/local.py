@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -241,7 +242,15 @@ class Engines:
     """An engine for each of several frameworks; made by :func:`engines`."""
 
     by_framework: dict[str, LocalEngine]
-    environments: dict[str, Environment]
+
+    @cached_property
+    def environments(self) -> dict[str, Environment]:
+        """What is installed there, by framework; waits until the engines have started.
+
+        Raises:
+            HarnessError: as `LocalEngine.environment`.
+        """
+        return {framework: engine.environment() for framework, engine in self.by_framework.items()}
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """As `LocalEngine.run`; one framework works at a time, so that no more jobs run than were asked for."""
@@ -261,17 +270,15 @@ def engines(
     """Start an engine for each framework, side by side; leaving ends whatever it started.
 
     Args:
+        python: the interpreter whose environment is under test.
         packages: that scenarios come from (`Catalog.packages`), for an interpreter that may not find them by itself.
-
-    Raises:
-        HarnessError: no engine can be started here.
     """
     with ExitStack() as stack:
         started = {
             framework: stack.enter_context(LocalEngine(framework, jobs, python, limit_s, log, packages))
             for framework in frameworks
         }
-        yield Engines(started, {framework: engine.environment() for framework, engine in started.items()})
+        yield Engines(started)
 
 
 def _in_words(status: int) -> str:

@@ -13,16 +13,32 @@ class Standing(Protocol):
     def stamp(self) -> dict[str, Any]: ...
 
 
-def recorded(inner: Callable[..., Any], f: str, recorder: Recorder, position: Standing) -> Callable[..., Any]:
+def recorded(
+    inner: Callable[..., Any],
+    f: str,
+    recorder: Recorder,
+    position: Standing,
+    asked: Callable[..., dict[str, Any]] | None = None,
+    told: Callable[[Any], dict[str, Any]] | None = None,
+) -> Callable[..., Any]:
+    """Write where a call begins and where it ends, both stamped with where training stood when it began.
+
+    Args:
+        asked: what there is to be noted of its arguments, at either end.
+        told: what there is to be noted of its result besides.
+    """
+
     def hook(*args: Any, **kwargs: Any) -> Any:
         stamp = position.stamp()
-        recorder.write(f, "invoke", **stamp)
+        noted = asked(*args, **kwargs) if asked else {}
+        recorder.write(f, "invoke", noted or None, **stamp)
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            recorder.write(f, "fail", encode_error(error), **stamp)
+            recorder.write(f, "fail", {**noted, **encode_error(error)}, **stamp)
             raise
-        recorder.write(f, "ok", **stamp)
+        noted = {**noted, **(told(result) if told else {})}
+        recorder.write(f, "ok", noted or None, **stamp)
         return result
 
     return hook

@@ -14,6 +14,7 @@ from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.measuring import Measuring
 from harness.frameworks.overlap_load import PREFIX, Load
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
+from harness.frameworks.warnings_recording import record_warnings
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.workload import Workload
@@ -73,18 +74,25 @@ def run(
     """
     seed_all(seed)
     try:
-        if workload.schedule.stopped_at is None:
-            resumed = scenario.resume_from if os.path.exists(scenario.resume_from) else None
-            _fit(scenario, workload, device, recorder, checkpoint=resumed, injector=injector)
-        else:
-            with TemporaryDirectory() as folder:
-                checkpoint = Path(folder, "mid_epoch.ckpt")
-                with suppress(Cut):
-                    _fit(scenario, workload, device, recorder, [CutAfter(workload.schedule.stopped_at, checkpoint)])
-                _fit(scenario, workload, device, recorder, checkpoint=str(checkpoint))
+        with record_warnings(recorder):
+            _run(scenario, workload, device, recorder, injector)
     finally:
         if recorder is not None:
             recorder.gather(scenario.ranks)
+
+
+def _run(
+    scenario: Scenario, workload: Workload, device: str, recorder: Recorder | None, injector: Injector | None
+) -> None:
+    if workload.schedule.stopped_at is None:
+        resumed = scenario.resume_from if os.path.exists(scenario.resume_from) else None
+        _fit(scenario, workload, device, recorder, checkpoint=resumed, injector=injector)
+        return
+    with TemporaryDirectory() as folder:
+        checkpoint = Path(folder, "mid_epoch.ckpt")
+        with suppress(Cut):
+            _fit(scenario, workload, device, recorder, [CutAfter(workload.schedule.stopped_at, checkpoint)])
+        _fit(scenario, workload, device, recorder, checkpoint=str(checkpoint))
 
 
 def _fit(

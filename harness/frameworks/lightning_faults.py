@@ -16,7 +16,8 @@ from harness.faults.injector import Injector
 from harness.faults.loader import block, faulty_pass, told_length
 from harness.faults.step import relabelled, throw
 from harness.frameworks.lightning_package import pl
-from harness.frameworks.lightning_recording import STEPS, Position, overrides, replace
+from harness.frameworks.lightning_position import Position
+from harness.frameworks.lightning_recording import STEPS, overrides, replace
 from harness.frameworks.partition import Partition, Samples
 from harness.history.encoding import encode_error
 from harness.workloads.workload import Batches, Workload
@@ -67,7 +68,7 @@ class FaultyPartition(Partition):
         if self._position.stage() == "sanity":
             yield from super().__iter__()
             return
-        self.given = []
+        self.begin()
         epoch = self._position.trainer.current_epoch
         for batch in faulty_pass(self._of_this_rank(), self._injector, self._stage, epoch, self._strike):
             self.given.append(batch)

@@ -15,15 +15,16 @@ from types import MethodType
 from typing import Any
 
 from harness.frameworks.callback_recording import record_callbacks, recorded
-from harness.frameworks.counters import held_bytes
 from harness.frameworks.lightning_package import pl
+from harness.frameworks.lightning_position import Position, is_counted
 from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.python_calls import PythonCalls
-from harness.frameworks.torch_recording import Predictions, checksums, number
+from harness.frameworks.torch_recording import Predictions, number
 from harness.history.encoding import encode_batch, encode_error, encode_figure
 from harness.history.recorder import Recorder
 
 STEPS = {"train": "training_step", "validation": "validation_step"}
+STEPS_ELSEWHERE = {"test": "test_step", "predict": "predict_step"}  # that no `fit` takes
 # Lightning's own, and those of older and of imagined APIs: a document's module may define them, whether
 # anything calls them or not.
 HOOKS = sorted(
@@ -35,201 +36,6 @@ CALLBACK_HOOKS = sorted(
     {name for name in dir(pl.Callback) if name.startswith("on_")} - {"on_save_checkpoint", "on_load_checkpoint"}
     | {"setup", "teardown"}
 )
-COUNTED_EPOCH = 1  # in the first, some calls only fill caches
-
-
-class Position:
-    """Where training stands: what every operation is stamped with."""
-
-    def __init__(self) -> None:
-        self.trainer: Any = None
-        self.batch: int | None = None
-        self.loader = 0
-        self.of_step: dict[str, Any] | None = None
-        self.python_calls: dict[str, int] = {}
-
-    def stage(self) -> str | None:
-        if self.trainer is None:
-            return None
-        if self.trainer.sanity_checking:
-            return "sanity"
-        if self.trainer.validating or getattr(self.trainer.state, "stage", None) == "validate":
-            return "validation"
-        return "train" if self.trainer.training else None
-
-    def stamp(self) -> dict[str, Any]:
-        """Within a step nothing of it changes, and it is read from the trainer once."""
-        if self.trainer is None:
-            return {}
-        return self.of_step or {
-            "stage": self.stage(),
-            "epoch": self.trainer.current_epoch,
-            "step": self.trainer.global_step,
-            "batch": self.batch,
-        }
-
-
-class Joining(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
-    """To be the first that each of several ranks calls."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        self._recorder.join(trainer.global_rank)
-
-
-class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # as above
-    """Notes the trainer's progress and the figures that callbacks see."""
-
-    def __init__(self, recorder: Recorder, position: Position, metrics: dict[str, Any], callback_metrics: bool) -> None:
-        self._recorder = recorder
-        self._position = position
-        self._metrics = metrics
-        self._callback_metrics = callback_metrics
-        self._planned: dict[str, Any] = {}
-
-    def plan_when_fit_starts(self, planned: dict[str, Any]) -> None:
-        """Without validation, if the Trainer does none then."""
-        self._planned = planned
-
-    def _note(self, hook: str) -> None:
-        self._recorder.write(hook, "info", **self._position.stamp())
-
-    def _note_callback_metrics(self, trainer: Any) -> None:
-        """Only where a scenario reads them: Lightning computes them anew whenever they are asked for."""
-        if not self._callback_metrics:
-            return
-        value = {name: number(metric) for name, metric in trainer.callback_metrics.items()}
-        self._recorder.write("callback_metrics", "ok", value, **self._position.stamp())
-
-    def _note_metric_states(self, moment: str) -> None:
-        """How many updates each torchmetrics object holds around the first batch of a pass; nothing is computed."""
-        if self._metrics:
-            updates = {name: metric._update_count for name, metric in self._metrics.items()}
-            self._recorder.write("metric_state", "ok", {"moment": moment, "updates": updates}, **self._position.stamp())
-
-    def _note_counters(self, module: Any) -> None:
-        """Before the module's own hook gives up what it holds."""
-        stamp = self._position.stamp()
-        if stamp["epoch"] != COUNTED_EPOCH:
-            return
-        calls = self._position.python_calls.get(stamp["stage"], 0)
-        self._recorder.write("counters", "ok", {"held_bytes": held_bytes(module), "python_calls": calls}, **stamp)
-
-    def _note_weights(self, pl_module: Any) -> None:
-        self._recorder.write("weights", "info", checksums(pl_module), **self._position.stamp())
-
-    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        self._position.trainer = trainer
-        if self._planned:
-            stages = [each for each in self._planned["stages"] if each == "train" or trainer.enable_validation]
-            self._recorder.write("plan", "info", {**self._planned, "stages": stages})
-        self._note("on_fit_start")
-        self._note_weights(pl_module)
-
-    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        self._position.batch = None
-        self._note("on_train_epoch_start")
-
-    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self._batch_starts(batch_idx, 0)
-
-    def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        self._position.batch = None
-        self._note("on_validation_epoch_start")
-
-    def on_validation_batch_start(
-        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        self._batch_starts(batch_idx, dataloader_idx)
-
-    def _batch_starts(self, index: int, loader: int) -> None:
-        self._position.batch, self._position.loader = index, loader
-        if (index, loader) == (0, 0):
-            self._note_metric_states("before")
-
-    def _batch_ends(self, index: int) -> None:
-        if (index, self._position.loader) == (0, 0):
-            self._note_metric_states("after")
-
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._batch_ends(batch_idx)
-
-    def on_validation_batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        self._batch_ends(batch_idx)
-
-    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        self._position.batch = None
-        self._note("on_validation_epoch_end")
-        self._note_counters(pl_module)
-
-    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        self._note_callback_metrics(trainer)
-
-    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        self._position.batch = None
-        self._note("on_train_epoch_end")
-        self._note_counters(pl_module)
-        self._note_callback_metrics(trainer)
-        self._note_weights(pl_module)
-
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        self._note("on_train_end")
-
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        self._note("on_exception")
-
-
-class RecordingLogger(pl.loggers.logger.DummyLogger):  # type: ignore[name-defined,misc]  # as above
-    """Notes what the logger is told, with the step and epoch it is told; whatever else a logger has does nothing."""
-
-    def __init__(self, recorder: Recorder, position: Position) -> None:
-        super().__init__()
-        self._recorder = recorder
-        self._position = position
-
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        if not self._position.trainer.is_global_zero:  # as every logger of Lightning's own
-            return
-        value = {
-            "step": step,
-            "epoch": metrics.get("epoch"),
-            "metrics": {name: number(metric) for name, metric in metrics.items() if name != "epoch"},
-        }
-        self._recorder.write("logger", "ok", value, **self._position.stamp())
-
-    def finalize(self, status: str) -> None:
-        self._recorder.write("Logger.finalize", "invoke", **self._position.stamp())
-        self._recorder.write("Logger.finalize", "ok", {"status": status}, **self._position.stamp())
-
-
-def progress_bar(recorder: Recorder, position: Position) -> Any:
-    base = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase
-
-    class RecordingProgressBar(base):  # type: ignore[misc,valid-type]  # 1.9 calls it ProgressBarBase
-        """Shows nothing, and notes what a bar would show after each training batch."""
-
-        def disable(self) -> None:
-            pass
-
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
-            super().on_train_batch_end(trainer, pl_module, *args, **kwargs)
-            shown = self.get_metrics(trainer, pl_module)
-            value = {name: number(_as_number(metric)) for name, metric in shown.items()}
-            recorder.write("progress_bar", "ok", value, **position.stamp())
-
-    return RecordingProgressBar()
-
-
-def _as_number(shown: Any) -> Any:
-    """Lightning 1.9 formats the loss for display before it hands it over."""
-    if isinstance(shown, str):
-        with suppress(ValueError):
-            return float(shown)
-    return shown
 
 
 def instrument(
@@ -242,9 +48,9 @@ def instrument(
 ) -> None:
     """Attach recording to a module instance; its class stays as it is."""
     predictions = Predictions(module.get_submodule(predictions_from))
-    for stage, name in STEPS.items():
+    for stage, name in {**STEPS, **STEPS_ELSEWHERE}.items():
         if overrides(module, name):
-            _record_step(module, name, samples, samplers[stage], predictions, recorder, position)
+            _record_step(module, name, samples, samplers.get(stage, []), predictions, recorder, position)
     for name in HOOKS:
         if overrides(module, name):
             _record_hook(module, name, recorder, position)
@@ -288,12 +94,10 @@ def _record_step(
             return inner(*args, **kwargs)
         position.of_step = stamp = position.stamp()
         index, stage = stamp["batch"], stamp["stage"]
-        given = samplers[position.loader].given
-        supposed = given[index] if index is not None and index < len(given) else ()
-        ids = samples.identify(args[0] if args else kwargs["batch"], supposed)
+        ids = _identified(samples, samplers, position.loader, index, args[0] if args else kwargs["batch"])
         predictions.latest = None
         recorder.write("batch", "invoke", **stamp)
-        counting = stamp["epoch"] == COUNTED_EPOCH
+        counting = is_counted(stamp)
         try:
             with PythonCalls() if counting else nullcontext() as calls:
                 result = inner(*args, **kwargs)
@@ -308,6 +112,18 @@ def _record_step(
         return result
 
     replace(module, name, step)
+
+
+def _identified(
+    samples: Samples, samplers: list[Partition], loader: int, index: int | None, batch: Any
+) -> tuple[int, ...]:
+    """Sample ids; none if the batch comes from a loader that is not the harness's, and holds other samples."""
+    if loader < len(samplers):
+        given = samplers[loader].given
+        return samples.identify(batch, given[index] if index is not None and index < len(given) else ())
+    with suppress(Exception):  # it may be of any kind
+        return samples.identify(batch, ())
+    return ()
 
 
 def _record_hook(module: Any, name: str, recorder: Recorder, position: Position) -> None:

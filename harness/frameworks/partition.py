@@ -1,6 +1,6 @@
 """Feeds a workload to a DataLoader in just the batches it prescribes, and remembers which samples they hold."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -8,6 +8,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from harness.workloads.workload import Workload
+
+
+def _as_it_is(samples: Dataset) -> Dataset:
+    return samples
 
 
 class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
@@ -43,15 +47,18 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         found = [self._ids.get(_bytes(row)) for row in features]
         return supposed if None in found else tuple(index for index in found if index is not None)
 
-    def loader(self, sampler: "Partition", **options: Any) -> DataLoader:
+    def loader(
+        self, sampler: "Partition", through: Callable[[Dataset], Dataset] = _as_it_is, **options: Any
+    ) -> DataLoader:
         """Gives the sampler's batches, in the workload's structure.
 
         Args:
+            through: what makes of these samples those that are given.
             options: further ones of a `DataLoader`.
         """
         if self._structure != "pair":
             options["collate_fn"] = self._collate
-        return DataLoader(self, batch_sampler=sampler, **options)
+        return DataLoader(through(self), batch_sampler=sampler, **options)
 
     def _collate(self, samples: list[tuple[Tensor, Tensor]]) -> Any:
         features, targets = default_collate(samples)
@@ -61,8 +68,12 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         return {"scale": scale, "sample": (features, {"targets": targets})}
 
     def _features(self, batch: Any) -> Tensor:
+        """Where a batch is one of each of several loaders, those of all that gave one."""
         if self._structure == "pair":
-            return batch[0]
+            parts = list(batch.values()) if isinstance(batch, dict) else batch
+            if isinstance(parts[0], Tensor):
+                return parts[0]
+            return torch.cat([features for features, _ in filter(None, parts)])
         return batch["features"] if self._structure == "dict" else batch["sample"][0]
 
 
@@ -75,25 +86,37 @@ class Partition(Sampler):  # type: ignore[misc]  # as above
     """A batch sampler that yields the workload's batches, and remembers those of the present pass.
 
     Where several ranks share an epoch, batch k goes to rank k modulo their number.
+
+    Attributes:
+        begun: called whenever a pass begins.
     """
 
     def __init__(self, batches: tuple[tuple[int, ...], ...]) -> None:
         self.batches = batches
         self.given: list[tuple[int, ...]] = []
+        self.begun: Callable[[], None] = unnoticed
 
     def __len__(self) -> int:
         return len(self._of_this_rank())
 
     def __iter__(self) -> Iterator[list[int]]:
-        self.given = []
+        self.begin()
         for batch in self._of_this_rank():
             self.given.append(batch)
             yield list(batch)
+
+    def begin(self) -> None:
+        self.given = []
+        self.begun()
 
     def _of_this_rank(self) -> tuple[tuple[int, ...], ...]:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return self.batches[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
         return self.batches
+
+
+def unnoticed() -> None:
+    """Nobody is told."""
 
 
 class WrappedLoader:
