@@ -130,7 +130,7 @@ def look_into(python: Path, what: str) -> dict[str, str]:
         raise UsageError(f"{what} did not import Lightning within {LOOKING_S:.0f} seconds") from error
     words = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
     if done.returncode != 0:
-        raise UsageError(f"{what} cannot import NumPy, torch and Lightning: {words[-1].strip()}")
+        raise UsageError(f"{what} cannot import NumPy, torch and Lightning: {installing.shortened(words[-1].strip())}")
     try:
         found = json.loads(done.stdout.splitlines()[-1])
         new_enough, version = found["new_enough"], found["python"]

@@ -25,7 +25,7 @@ _UNREACHED = re.compile(rf".*(Could not fetch URL |ERROR: |error: |Retrying \(Re
 _DISK_FULL = re.compile(r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded")
 _OWN_WORDS = re.compile(r"^\s*(ERROR:|error:|×|\w+Error:)")
 _SAYS_NOTHING = re.compile(r"ResolutionImpossible|subprocess-exited-with-error|metadata-generation-failed")
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:,]+ *")  # before each line of its log
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:,]+ ?")  # before each line of its log
 
 
 def make(folder: Path, arguments: Sequence[str], constraints: Sequence[str], log: Path, what: str) -> None:
@@ -76,11 +76,12 @@ def _surroundings() -> Mapping[str, str]:
 
 
 def _failure(said: str, what: str, log: Path) -> HarnessError:
-    everything = log.read_text(encoding="utf-8", errors="replace") + said
+    logged = log.read_text(encoding="utf-8", errors="replace")
+    everything = "\n".join(_STAMP.sub("", line) for line in f"{logged}\n{said}".splitlines())
     _raise_if_full(everything, what, log)
     unreached = _UNREACHED.search(everything)
-    told = [_STAMP.sub("", unreached[0]).strip()] if unreached else []
-    words = "\n".join(f"  {shortened(line)}" for line in [*told, *essential(said)])
+    told = [unreached[0].strip()] if unreached else []
+    words = "\n".join(f"  {shortened(line)}" for line in dict.fromkeys([*told, *essential(everything)]))
     rest = f"{words}\n  all that pip said is in {log}"
     if unreached:  # a version that is not where pip did get an answer may be where it got none
         return UndecidedError(f"no environment for {what}: pip could not reach all that it was to ask:\n{rest}")

@@ -80,6 +80,8 @@ def parse(text: str) -> Side:
         return Release(Version(text))
     except InvalidVersion:
         pass
+    if not text:
+        raise UsageError(f"a side is empty; name {FORMS}")
     path = Path(os.path.abspath(Path(text).expanduser()))
     if path.suffix == ".whl":
         wheel = _wheel(path)

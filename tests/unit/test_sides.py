@@ -50,6 +50,7 @@ def test_the_interpreter_of_a_virtual_environment_is_left_the_link_that_it_is(fo
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("", "a side is empty"),
         ("newest", "no version"),
         ("2.5.x", "no version"),
         ("there/is/none", "there is no there/is/none"),
