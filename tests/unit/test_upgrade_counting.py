@@ -17,23 +17,25 @@ def trial(scenario="a"):
 
 
 class Side:
-    """Counts what it is told: of each step, of the epoch besides its steps, bytes of each batch and bytes retained."""
+    """Counts what it is told: of each step, of the epoch besides its steps, bytes of each batch (`late`: of the
+    epoch before) and bytes retained."""
 
-    def __init__(self, calls=1000, end=0, kept=0, retained=0, drifts=0, fails=""):
-        self.calls, self.end, self.kept, self.retained, self.drifts, self.fails = (
-            calls, end, kept, retained, drifts, fails,
+    def __init__(self, calls=1000, end=0, kept=0, late=0, retained=0, drifts=0, fails=""):
+        self.calls, self.end, self.kept, self.late, self.retained, self.drifts, self.fails = (
+            calls, end, kept, late, retained, drifts, fails,
         )  # fmt: skip
         self.asked = Counter()
 
     def measure(self, requests):
-        for asked, measure, batches in requests:
-            self.asked[asked.scenario] += 1
+        for _, measure, batches in requests:
+            self.asked[measure] += 1
             yield Measured(None, self.found(measure, batches), self.fails)
 
     def found(self, measure, batches):
         if measure == "memory":
             names = ("live_bytes", "held_bytes")
             return {
+                "before": dict.fromkeys(names, self.late * batches),
                 "peak": dict.fromkeys(names, 100 + self.kept * batches),
                 "retained": dict.fromkeys(names, self.retained),
             }
@@ -54,7 +56,7 @@ def found(baseline, candidate):
 def test_the_same_on_both_sides_is_no_difference_and_is_counted_once():
     baseline = Side()
     assert found(baseline, Side()) == {}
-    assert baseline.asked["a"] == 5
+    assert baseline.asked == {"python_calls": 1, "operations": 1, "host_syncs": 1, "memory": 2}
 
 
 @pytest.mark.parametrize(("calls", "effect"), [(1020, NOTE), (1021, SLOWER), (980, NOTE), (979, FASTER)])
@@ -75,8 +77,9 @@ def test_what_an_epoch_costs_besides_its_steps():
     ) | {"python_calls, epoch": NOTE}
 
 
-def test_what_is_kept_of_every_batch_grows_with_them():
-    differences = counted(Side(), Side(kept=4)).differences
+@pytest.mark.parametrize("until", ["kept", "late"])
+def test_what_is_kept_of_every_batch_grows_with_them(until):
+    differences = counted(Side(), Side(**{until: 4})).differences
     assert {(each.figure, each.candidate) for each in differences} == {
         ("live_bytes, at most, for each batch", 4),
         ("held_bytes, at most, for each batch", 4),
@@ -103,6 +106,12 @@ def test_what_differs_from_itself_is_unstable_and_no_difference():
 )  # fmt: skip
 def test_a_process_that_gives_nothing_leaves_its_scenario_out(baseline, candidate, where):
     assert counted(baseline, candidate).left_out == {"a": f"it could not be counted in {where}: it raises"}
+
+
+def test_only_what_differs_is_counted_again():
+    candidate = Side(2000)
+    counted(Side(), candidate)
+    assert candidate.asked == {"python_calls": 2, "operations": 1, "host_syncs": 1, "memory": 2}
 
 
 def test_each_scenario_is_counted_for_itself():
