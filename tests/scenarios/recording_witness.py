@@ -72,6 +72,7 @@ def train(scenario, workload, recorder, calls):
         trainers.append(trainer)
         return fit(trainer, *args, **kwargs)
 
+    noted.__signature__ = inspect.signature(fit)
     pl.Trainer.fit = noted
     error = ""
     with warnings.catch_warnings(record=True) as shown:
