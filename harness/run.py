@@ -1,7 +1,5 @@
 """A run from plan to exit code: trials, histories, findings, claims, reports."""
 
-import os
-import platform
 import sys
 import time
 from collections import Counter, deque
@@ -27,6 +25,7 @@ from harness.faults.selection import EVERY_FAULT, Faults
 from harness.findings import DECIDED, Finding
 from harness.history import reader
 from harness.history.reader import History
+from harness.machine import machine
 from harness.report import write_reports
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.workloads import library
@@ -239,7 +238,7 @@ class Run:
                 "seconds": 0.0 if status == "running" else round(time.monotonic() - self.started, 3),
                 "arguments": request.to_json(),
                 "seed": request.seed,
-                "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
+                "machine": machine(),
                 "environment": self.environment,
                 "unavailable": [asdict(item) for item in planned.unavailable] if planned else [],
                 "counts": _count(self.findings, planned) if planned and status != "running" else {},
