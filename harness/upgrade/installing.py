@@ -24,7 +24,7 @@ _NO_ANSWER = (
 _UNREACHED = re.compile(rf".*(Could not fetch URL |ERROR: |error: |Retrying \(Retry\(total=0,).*({_NO_ANSWER}).*")
 _DISK_FULL = re.compile(r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded")
 _OWN_WORDS = re.compile(r"^\s*(ERROR:|error:|×|\w+Error:)")
-_SAYS_NOTHING = re.compile(r"ResolutionImpossible|subprocess-exited-with-error|metadata-generation-failed")
+_SAYS_NOTHING = re.compile(r"ResolutionImpossible|\[present-|subprocess-exited-with-error|metadata-generation-failed")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:,]+ ?")  # before each line of its log
 
 
