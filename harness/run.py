@@ -144,15 +144,20 @@ class Run:
     decisions: list[claims.Decision] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    status: str = "running"
 
     @contextmanager
-    def engines(self, frameworks: Iterable[str]) -> Iterator[Engines]:
-        """Start those that it needs."""
+    def engines(self, frameworks: Iterable[str], packages: Iterable[str]) -> Iterator[Engines]:
+        """Start those that it needs.
+
+        Args:
+            packages: as `harness.engine.local.engines`.
+        """
         self._tell("running")
         request = self.request
         with (self.directory.path / "output" / "engine.txt").open("wb") as log:
             python = request.python or sys.executable
-            with engines(frameworks, request.jobs, request.limit_s, log, python) as warm:
+            with engines(frameworks, request.jobs, request.limit_s, log, python, packages) as warm:
                 yield warm
 
     def carry_out(
@@ -162,16 +167,19 @@ class Run:
         request, directory = self.request, self.directory
         environments = warm.environments
         environment = together(environments)
-        planned = plan.make(catalog, request.filters, request.device, request.seed, environments, request.faults)
+        # Whatever is of a framework that was not started is no part of this run.
+        known = {framework: environments.get(framework, NOT_ASKED) for framework in catalog.frameworks(())}
+        planned = plan.make(catalog, request.filters, request.device, request.seed, known, request.faults)
+        unavailable = tuple(item for item in planned.unavailable if _may_be_of(catalog, item, environments))
         trials = [
             replace(trial, prelude=request.prelude)
             for trial in planned.trials
             if not self.chooses or self.chooses(trial)
         ]
-        self.planned = replace(planned, trials=tuple(trials))
+        self.planned = plan.Plan(tuple(trials), unavailable)
         self.environment = environment.found
         self._tell("running")
-        progress.planned(environment.title, len(trials), len(planned.unavailable))
+        progress.planned(environment.title, len(trials), len(unavailable))
         for name in dict.fromkeys(trial.workload for trial in trials):
             workloads[name].save(directory.workload(name))
         jobs = [
@@ -194,6 +202,7 @@ class Run:
 
     def end(self, status: str) -> None:
         """Say how it ended."""
+        self.status = status
         self._tell(status)
 
     def report(self) -> None:
@@ -254,7 +263,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     run = Run(RunDirectory.create(out), request)
     interrupted = False
     try:
-        with run.engines(catalog.frameworks(request.filters)) as warm:
+        with run.engines(catalog.frameworks(request.filters), catalog.packages) as warm:
             deque(run.carry_out(catalog, workloads, warm, progress), maxlen=0)
         run.end("complete")
         run.report()
@@ -278,9 +287,14 @@ def _possible(catalog: Catalog, device: str, environments: dict[str, Environment
     might = {
         (item.scenario, item.workload, item.fault)
         for item in everything.unavailable
-        if item.scenario in catalog.scenarios and catalog.scenarios[item.scenario].framework not in environments
+        if not _may_be_of(catalog, item, environments)
     }
     return might | {(trial.scenario, trial.workload, trial.fault) for trial in everything.trials}
+
+
+def _may_be_of(catalog: Catalog, item: plan.Unavailable, frameworks: Iterable[str]) -> bool:
+    """Whether a trial that cannot run is one of these frameworks; of a file that cannot be read, nobody knows."""
+    return item.scenario not in catalog.scenarios or catalog.scenarios[item.scenario].framework in frameworks
 
 
 def _count(findings: Sequence[Finding], planned: plan.Plan) -> dict[str, Any]:

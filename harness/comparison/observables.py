@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -135,7 +136,8 @@ def _predictions(history: History) -> Iterator[Entry]:
     """What the model gave for them: a digest, or nothing."""
     for operation in history.select("batch", "ok"):
         outputs = operation.value["outputs"] or {"dtype": "none", "shape": [], "base64": ""}
-        yield _entry(operation, f"{outputs['dtype']}{outputs['shape']}: {outputs['base64']}")
+        digits = zlib.crc32(outputs["base64"].encode())
+        yield _entry(operation, f"{outputs['dtype']}{outputs['shape']} with digest {digits:08x}")
 
 
 def _weights(history: History) -> Iterator[Entry]:

@@ -109,6 +109,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     fail_on: tuple[str, ...] = REGRESSIONS
     cost: dict[str, Any] | None = None
+    seed: int = 0
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -148,15 +149,10 @@ class Comparison:
     def command(self, difference: Difference, side: Side) -> str:
         """What shows one side of a difference again."""
         key = difference.key
-        seed = self._seed
         parts = ["epoch-harness run", f"'{key.scenario}@{key.workload}'", f"--fault '{key.fault}'"]
-        parts += [f"--seed {seed}"] if seed else []
+        parts += [f"--seed {self.seed}"] if self.seed else []
         parts += [f"--python {side.python}"] if side.python else []
         return " ".join(parts)
-
-    @property
-    def _seed(self) -> int:
-        return 0
 
     def summary(self) -> str:
         """For a terminal: the answer, then the changes, the gravest first."""

@@ -48,6 +48,7 @@ def compare(a: RunDirectory, b: RunDirectory, fail_on: Sequence[str] = REGRESSIO
         claims=tuple(claim_changes(a.read_claims(), b.read_claims())),
         notes=(f"time is not compared: {timing}",),
         fail_on=tuple(fail_on),
+        seed=manifests[1]["seed"],
     )
 
 

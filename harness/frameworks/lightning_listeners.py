@@ -161,6 +161,13 @@ class RecordingLogger(pl.loggers.logger.DummyLogger):  # type: ignore[name-defin
         self._recorder = recorder
         self._position = position
 
+    def __reduce__(self) -> Any:
+        """What a pickle of a Trainer has in this place, and a copy: a `DummyLogger`'s own would be None."""
+        return pl.loggers.logger.DummyLogger, ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return pl.loggers.logger.DummyLogger()
+
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         if not self._position.trainer.is_global_zero:  # as every logger of Lightning's own
             return

@@ -1,6 +1,7 @@
 """What a user notices of a training besides hooks and figures: draws, learning rates, and what each call to the Trainer
 and each checkpoint came to."""
 
+import multiprocessing
 import random
 import zlib
 from collections.abc import Callable
@@ -24,12 +25,13 @@ CALLS = ("fit", "validate", "test", "predict")
 
 
 def generators() -> dict[str, str]:
-    """`crc32` of the state of each global random generator; drawing from one changes it, and this draws nothing."""
-    states = {
-        "torch": torch.get_rng_state().numpy(),
-        "numpy": np.random.get_state(legacy=False),
-        "python": random.getstate(),
-    }
+    """`crc32` of the state of each global random generator; drawing from one changes it, and this draws nothing.
+
+    Less Python's own in a process that was forked as a rank: Python seeds it there by chance.
+    """
+    states = {"torch": torch.get_rng_state().numpy(), "numpy": np.random.get_state(legacy=False)}
+    if multiprocessing.parent_process() is None:
+        states["python"] = random.getstate()
     return {name: f"{zlib.crc32(_bytes(state)):08x}" for name, state in states.items()}
 
 

@@ -18,7 +18,8 @@ class Recorder:
     """Appends operations to one file. Cheap enough to sit inside a training step (`harness/bench/recording.py`).
 
     Several processes may append to the same file: each line is one `write` to a file opened with O_APPEND,
-    which the kernel keeps whole. A process that is forked from the one that made it writes nothing, unless it joins.
+    which the kernel keeps whole. A process that is forked from the one that made it writes nothing, unless it joins;
+    nor does a copy of it, or a pickle.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -80,6 +81,9 @@ class Recorder:
         self._pid = os.getpid()
         self._process = f'"process":{self._pid}'
         self._rank = rank
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_pid": 0}
 
     def join(self, rank: int) -> None:
         """Go on in a process of its own, forked from the one that made this recorder, as one of several ranks.

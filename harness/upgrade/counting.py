@@ -4,7 +4,7 @@ What differs between the environments is counted once more in both, and what dif
 environment is unstable, and no difference.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +21,11 @@ BATCHES = 8
 # Memory is measured on two sizes of an epoch: what is kept of every batch grows with them.
 MEMORY_BATCHES = (8, 16)
 BYTES = ("live_bytes", "held_bytes")
-PASSES = (*((counter, BATCHES) for counter in COUNTERS), *(("memory", batches) for batches in MEMORY_BATCHES))
+# What is measured, and with how many batches, each in a process of its own.
+PASSES = {**dict.fromkeys(COUNTERS, (BATCHES,)), "memory": MEMORY_BATCHES}
 
 Figures = dict[str, float]  # by counter and part, such as "python_calls, common step"
+Request = tuple[Trial, str]  # the second is one of `PASSES`
 
 
 @dataclass(frozen=True)
@@ -100,67 +102,82 @@ def compare(trials: Sequence[Trial], measurers: Mapping[str, Measurer]) -> Count
         measurers: by side.
     """
     counted = Counted()
-    first = _count(trials, measurers)
+    first = _count([(trial, measure) for trial in trials for measure in PASSES], measurers)
     again = []
     for trial in trials:
-        figures, failed = _divided({side: first[side][trial.scenario] for side in SIDES})
-        if failed:
-            where = "either side" if len(failed) == len(SIDES) else f"the {next(iter(failed))}"
-            counted.left_out[trial.scenario] = f"it could not be counted in {where}: {next(iter(failed.values()))}"
+        if reason := _failed(trial, first):
+            counted.left_out[trial.scenario] = reason
             continue
+        figures: dict[str, Figures] = {side: {} for side in SIDES}
+        for measure in PASSES:
+            one, other = (first[side][trial, measure].figures for side in SIDES)
+            figures[BASELINE] |= one
+            figures[CANDIDATE] |= other
+            again += [(trial, measure)] if one != other else []
         counted.figures[trial.scenario] = figures
-        if differing(figures[BASELINE], figures[CANDIDATE]):
-            again.append(trial)
     second = _count(again, measurers)
-    for trial in again:
-        once = counted.figures[trial.scenario]
-        twice, _ = _divided({side: second[side][trial.scenario] for side in SIDES})
-        unstable = {name for side in SIDES for name in differing(once[side], twice.get(side, {}))}
+    for trial, measure in again:
+        unstable = {
+            name
+            for side in SIDES
+            for name in differing(first[side][trial, measure].figures, second[side][trial, measure].figures)
+        }
         if unstable:
-            counted.unstable[trial.scenario] = sorted(unstable)
+            counted.unstable.setdefault(trial.scenario, []).extend(sorted(unstable))
     return counted
 
 
-def _divided(sides: Mapping[str, Figures | str]) -> tuple[dict[str, Figures], dict[str, str]]:
-    """The figures of those sides that have some, and why the others have none."""
-    figures = {side: found for side, found in sides.items() if not isinstance(found, str)}
-    return figures, {side: found for side, found in sides.items() if isinstance(found, str)}
+@dataclass(frozen=True)
+class _Found:
+    """Figures, or why there are none."""
+
+    figures: Figures
+    failure: str = ""
 
 
-def _count(trials: Sequence[Trial], measurers: Mapping[str, Measurer]) -> dict[str, dict[str, Figures | str]]:
-    """By side and scenario: figures, or why there are none."""
-    requests = [(trial, measure, batches) for trial in trials for measure, batches in PASSES]
+def _failed(trial: Trial, found: Mapping[str, Mapping[Request, _Found]]) -> str:
+    """On which side something of a trial could not be measured, and why; empty if nothing."""
+    failures = {side: found[side][trial, measure].failure for measure in PASSES for side in SIDES}
+    failed = [side for side in SIDES if failures[side]]
+    if not failed:
+        return ""
+    where = "either side" if len(failed) == len(SIDES) else f"the {failed[0]}"
+    return f"it could not be counted in {where}: {failures[failed[0]]}"
 
-    def one(side: str) -> dict[str, Figures | str]:
-        measured = measurers[side].measure(requests)
-        return {trial.scenario: _figures([next(measured) for _ in PASSES]) for trial in trials}
+
+def _count(requests: Sequence[Request], measurers: Mapping[str, Measurer]) -> dict[str, dict[Request, _Found]]:
+    """By side."""
+    processes = [(trial, measure, batches) for trial, measure in requests for batches in PASSES[measure]]
+
+    def one(side: str) -> dict[Request, _Found]:
+        measured = measurers[side].measure(processes)
+        return {
+            (trial, measure): _found(measure, [next(measured) for _ in PASSES[measure]]) for trial, measure in requests
+        }
 
     with ThreadPoolExecutor(len(SIDES)) as threads:
         return dict(zip(SIDES, threads.map(one, SIDES), strict=True))
 
 
-def _figures(found: Sequence[Measured]) -> Figures | str:
-    if failed := [measured.failure for measured in found if measured.failure]:
-        return failed[0]
-    figures: Figures = {}
-    for counter, measured in zip(COUNTERS, found, strict=False):
-        figures |= _of_counter(counter, measured.value)
-    short, long = (measured.value for measured in found[len(COUNTERS) :])
-    return figures | dict(_of_memory(short, long))
+def _found(measure: str, measured: Sequence[Measured]) -> _Found:
+    if failed := [each.failure for each in measured if each.failure]:
+        return _Found({}, failed[0])
+    values = [each.value for each in measured]
+    return _Found(_of_memory(*values) if measure == "memory" else _of_counter(measure, *values))
 
 
 def _of_counter(name: str, value: dict[str, Any]) -> Figures:
     counter = Counter.of(value["steps"], value["epoch"])
-    parts = {
-        "median step": counter.median_step,
-        "common step": counter.common_step,
-        "epoch": counter.epoch,
-    }
+    parts = {"median step": counter.median_step, "common step": counter.common_step, "epoch": counter.epoch}
     return {f"{name}, {part}": count for part, count in parts.items() if count is not None}
 
 
-def _of_memory(short: dict[str, Any], long: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _of_memory(short: dict[str, Any], long: dict[str, Any]) -> Figures:
     few, many = MEMORY_BATCHES
+    figures = {}
     for name in BYTES:
-        yield f"{name}, still there after the epoch", long["retained"][name]
-        yield f"{name}, at most, for each batch", (long["peak"][name] - short["peak"][name]) / (many - few)
+        figures[f"{name}, still there after the epoch"] = long["retained"][name]
+        # Of all that there was, also before the epoch: what is let go only when the next epoch starts grows, too.
+        most = [measured["before"][name] + measured["peak"][name] for measured in (short, long)]
+        figures[f"{name}, at most, for each batch"] = (most[1] - most[0]) / (many - few)
+    return figures

@@ -72,6 +72,11 @@ class Provided:
     built: bool
     installed: Mapping[str, str]
 
+    @property
+    def lightning(self) -> str:
+        """Its version."""
+        return next((self.installed[name] for name in LIGHTNING if name in self.installed), "")
+
 
 def provide(side: Side, additions: Sequence[Addition], tell: Callable[[str], None]) -> Provided:
     """The environment of a side; built, if it is not an interpreter's and not in the cache.

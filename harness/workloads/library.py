@@ -70,7 +70,7 @@ RECIPES |= {
     f"short/{name}": Recipe("digits", "train=5x32,validation=3x32+5", loaders=loaders, schedule=Schedule(**schedule))
     for name, loaders, schedule in (
         ("accumulation", (), {"epochs": 2, "accumulate": 2}),
-        ("two_loaders", (1, 3), {"epochs": 3, "accumulate": 2}),
+        ("two_loaders", (1, 3), {"epochs": 2, "accumulate": 2}),
         ("two_validations", (), {"epochs": 2, "validate_after": 2}),
         ("fraction", (), {"epochs": 2, "validate_after": 0.5}),
         ("cut", (), {"epochs": 1, "train_limit": 3}),

@@ -1,5 +1,6 @@
 """Trains twice, the second time using a deep copy, an unpickled copy and a fork of the module after every epoch, and
-prints what was recorded of both, as JSON. In a process of its own, as `recording_witness` is."""
+copies of the Trainer before, and prints what was recorded of both, as JSON. In a process of its own, as
+`recording_witness` is."""
 
 import json
 import logging
@@ -8,6 +9,7 @@ import pickle
 import sys
 import tempfile
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from scenarios.parallel_validation.network import copied, validated
 from scenarios.parallel_validation.sequential import reference, without_validation
 
 USED = []
+TRAINED = []
 
 
 class UsesCopies(pl.Callback):
@@ -52,14 +55,22 @@ class UsesCopies(pl.Callback):
 
 def with_copies(fit):
     callback = UsesCopies(fit.val_loader(generator=torch.Generator()))
-    fit.trainer(callbacks=[callback]).fit(fit.module, fit.train_loader())
+    trainer = fit.trainer(callbacks=[callback])
+    trainer.callbacks.remove(callback)
+    for copy in (deepcopy(trainer), pickle.loads(pickle.dumps(trainer))):
+        with torch.random.fork_rng():
+            copy.fit(fit.new_module(), fit.train_loader())
+        TRAINED.append(copy.global_step)
+    trainer.callbacks.append(callback)
+    trainer.fit(fit.module, fit.train_loader())
 
 
 def recorded(scenario, path):
     recorder = Recorder(path)
     lightning.run(scenario, library.build("short/digits", 0), "cpu", 0, recorder)
     own = [each for each in reader.read(path).operations if "UsesCopies" not in each.f and each.f != "plan"]
-    return [[each.f, each.type, each.stage, each.epoch, each.batch, each.value] for each in own if each.f != "counters"]
+    told = [each for each in own if each.f not in ("counters", "warning")]  # the copies are warned first
+    return [[each.f, each.type, each.stage, each.epoch, each.batch, each.value] for each in told]
 
 
 def main():
@@ -72,7 +83,7 @@ def main():
         sequential = recorded(reference, Path(folder, "validated"))
     told = [value["metrics"] for f, *_, value in sequential if f == "logger"]
     figures = [metrics["val_loss"] for metrics in told if "val_loss" in metrics]
-    json.dump({"plain": plain, "used": used, "copies": USED, "figures": figures}, sys.stdout)
+    json.dump({"plain": plain, "used": used, "copies": USED, "figures": figures, "trained": TRAINED}, sys.stdout)
 
 
 if __name__ == "__main__":

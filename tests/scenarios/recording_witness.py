@@ -6,6 +6,7 @@ errors. What is witnessed is taken from Lightning's own dispatch, beneath anythi
 
 import contextlib
 import hashlib
+import inspect
 import json
 import logging
 import shutil
@@ -27,6 +28,7 @@ from harness.workloads import library
 
 # Of those that validate beside training, two that copy the module, and one thing at a time can be seen of.
 COPYING = ["parallel_validation/live_weights/control", "parallel_validation/fork_per_epoch/recommended"]
+ASKED = ["fit", "validate", "test", "predict", "save_checkpoint"]
 
 
 def watch_dispatch(calls):
@@ -72,12 +74,15 @@ def train(scenario, workload, recorder, calls):
 
     pl.Trainer.fit = noted
     error = ""
-    try:
-        lightning.run(scenario, workload, "cpu", 0, recorder)
-    except Exception as raised:  # noqa: BLE001  # some are expected to raise: then with and without recording alike
-        error = f"{type(raised).__name__}: {raised}"
-    finally:
-        pl.Trainer.fit = fit
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            lightning.run(scenario, workload, "cpu", 0, recorder)
+        except Exception as raised:  # noqa: BLE001  # some are expected to raise: then with and without recording alike
+            error = f"{type(raised).__name__}: {raised}"
+        finally:
+            pl.Trainer.fit = fit
     weights = hashlib.sha256()
     for trainer in trainers:
         if trainer.lightning_module is not None:
@@ -91,6 +96,8 @@ def train(scenario, workload, recorder, calls):
         "metrics": {
             name: float(value) for trainer in trainers for name, value in sorted(trainer.callback_metrics.items())
         },
+        "warnings": [f"{each.filename}:{each.lineno}: {each.category.__name__}: {each.message}" for each in shown],
+        "signatures": [str(inspect.signature(getattr(trainer, name))) for trainer in trainers for name in ASKED],
         "files": {str(path): digest(path) for path in Path().rglob("*") if path.is_file()},
     }
 

@@ -17,7 +17,10 @@ def witnessed():
     return json.loads(ran.stdout)
 
 
-@pytest.mark.parametrize("observed", ["error", "hooks", "weights", "random", "metrics", "files"])
+OBSERVED = ["error", "hooks", "weights", "random", "metrics", "warnings", "signatures", "files"]
+
+
+@pytest.mark.parametrize("observed", OBSERVED)
 def test_training_is_the_same_with_and_without_recording(witnessed, observed):
     changed = {
         scenario: (runs["plain"][observed], runs["recorded"][observed])
@@ -40,3 +43,8 @@ def test_the_witness_sees_hooks_of_callbacks_and_their_checkpoints(witnessed):
     for hook in ("EpochLog", "EarlyStopping", "ModelCheckpoint"):
         assert [f"{hook}.on_train_epoch_end", last] in seen["hooks"]
     assert len([path for path in seen["files"] if path.endswith(".ckpt")]) == last + 1
+
+
+def test_the_witness_sees_warnings_and_signatures(witnessed):
+    assert all(any("checkpoint" in each for each in runs["plain"]["signatures"]) for runs in witnessed.values())
+    assert any(runs["plain"]["warnings"] for runs in witnessed.values())

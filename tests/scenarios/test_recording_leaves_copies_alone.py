@@ -1,4 +1,4 @@
-"""A copy of a module that is recorded, and a process forked from its trial, do what they do unrecorded."""
+"""A copy of a module or a Trainer that is recorded, and a process forked from its trial, do what they do unrecorded."""
 
 import json
 import subprocess
@@ -20,6 +20,10 @@ def witnessed():
 def test_copies_and_forks_add_nothing_to_the_history(witnessed):
     assert witnessed["plain"]
     assert witnessed["used"] == witnessed["plain"]
+
+
+def test_copies_of_a_trainer_train(witnessed):
+    assert witnessed["trained"] == [15, 15]
 
 
 @pytest.mark.parametrize("what", ["deep copy", "pickled"])

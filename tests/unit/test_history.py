@@ -1,8 +1,10 @@
 """Histories: every bit survives, every operation is a line, and a killed writer leaves a readable prefix."""
 
+import copy
 import json
 import math
 import os
+import pickle
 import signal
 import struct
 import subprocess
@@ -114,6 +116,11 @@ class TestEncoding:
 
 
 class TestRecorder:
+    @pytest.mark.parametrize("copied", [copy.deepcopy, lambda recorder: pickle.loads(pickle.dumps(recorder))])
+    def test_a_copy_writes_nothing(self, recorder, path, copied):
+        copied(recorder).write("batch", "ok", {"ids": [1]})
+        assert path.read_bytes() == b""
+
     def test_every_operation_is_a_line(self, recorder, path):
         for number in range(3):
             recorder.write("batch", "ok", {"ids": [number]})
