@@ -47,11 +47,21 @@ def make(folder: Path, arguments: Sequence[str], constraints: Sequence[str], log
         raise HarnessError(f"no environment for {what}: python -m venv failed: {_last(said)}; more is in {log}")
     pinned = folder / "constraints.txt"
     pinned.write_text("".join(f"{line}\n" for line in constraints))
-    # -I: what PYTHONPATH names here is not there.
-    pip = [str(folder / "bin/python"), "-I", "-m", "pip", "--log", str(log), "install", "--no-input"]
-    status, said = _run([*pip, "--constraint", str(pinned), *arguments])
+    status, said = _run(
+        [*_pip(folder), "--log", str(log), "install", "--no-input", "--constraint", str(pinned), *arguments]
+    )
     if status != 0:
         raise _failure(said, what, log)
+
+
+def remove(folder: Path, name: str) -> None:
+    """Uninstall a distribution, if it is there."""
+    _run([*_pip(folder), "uninstall", "--yes", name])
+
+
+def _pip(folder: Path) -> list[str]:
+    """-I: what PYTHONPATH names here is not there."""
+    return [str(folder / "bin/python"), "-I", "-m", "pip"]
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
