@@ -28,7 +28,7 @@ from harness.history.reader import History
 from harness.machine import machine
 from harness.report import write_reports
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
-from harness.workloads import library
+from harness.workloads import library, own_data
 from harness.workloads.workload import Workload
 
 References = dict[tuple[str, str], Case]  # by scenario and workload
@@ -107,6 +107,8 @@ def judge_outcome(
         read, damage = History(()), str(error)
     references = {} if references is None else references
     trial, scenario = outcome.trial, catalog.scenarios[outcome.trial.scenario]
+    if scenario.data:
+        workload = own_data.seen(scenario, read)
     case = Case(trial, scenario, workload, read, environment, references.get((scenario.same_as, trial.workload)))
     if trial.fault == NONE and scenario.id in {other.same_as for other in catalog.scenarios.values()}:
         references[scenario.id, trial.workload] = case
