@@ -64,6 +64,9 @@ def noting(inner, owner, name, calls):
 
 def train(scenario, workload, recorder, calls):
     calls.clear()
+    for module in [*sys.modules.values()]:  # what Lightning warns of once in a process
+        if isinstance(told := vars(module).get("warning_cache"), (set, dict)):
+            told.clear()
     callbacks = scenario.callbacks
     scenario = replace(scenario, callbacks=lambda: watched(list(callbacks()), calls))
     trainers = []
