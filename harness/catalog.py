@@ -1,7 +1,10 @@
 """Finds scenarios: in packages that announce them by entry point (ours does too), and in files given by path."""
 
+import importlib.util
+import os
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -106,6 +109,12 @@ class Catalog:
         """Whether some of what filters ask for may be in files that cannot be read here."""
         return any(missing.may_be_meant(filters) for missing in self.unreadable)
 
+    @property
+    def packages(self) -> set[str]:
+        """The top-level packages and modules that scenarios come from; files given by path are none."""
+        locators = [each.locator for each in self.scenarios.values()] + [each.locator for each in self.unreadable]
+        return {locator.split(".")[0] for locator in locators if not scenario_files.path_of(locator)}
+
     def frameworks(self, filters: Sequence[str]) -> list[str]:
         """Those that the selected scenarios run in; the default one if no scenario could be read."""
         return sorted({scenario.framework for scenario in self.select(filters)}) or [DEFAULT_FRAMEWORK]
@@ -126,6 +135,26 @@ class Catalog:
         if not found and not any(missing.may_hold(text) for missing in self.unreadable):
             raise UsageError(f"no scenario matches {pattern!r}{self.hint(pattern)}; see: epoch-harness list")
         return found
+
+    def add_from(self, text: str) -> list[Scenario]:
+        """Add a scenario file by its path, or a module, with all modules below it if it is a package, by its name.
+
+        One that is not installed is looked for in the working directory.
+
+        Raises:
+            UsageError, ScenarioError: as `find`.
+        """
+        if is_file(text):
+            return self._file(Path(text))
+        if not all(map(str.isidentifier, text.split("."))):
+            raise UsageError(f"{text!r} is neither a scenario file (mine.py) nor the name of a module (mine.scenarios)")
+        if importlib.util.find_spec(text.split(".")[0]) is None:
+            sys.path.append(os.getcwd())
+        known = {*self.unreadable}
+        declared = [each for locator in _modules_in(text, "--scenarios") for each in self.add(locator)]
+        if not declared and known == {*self.unreadable}:
+            raise ScenarioError(f"{text} declares no scenario, nor does a module below it; call harness.scenario(...)")
+        return declared
 
     def _file(self, path: Path) -> list[Scenario]:
         if not path.is_file():
@@ -213,22 +242,23 @@ def split_filter(text: str) -> tuple[str, str]:
     return pattern, workload or "*"
 
 
-def find(extra: Iterable[Path] = ()) -> Catalog:
-    """The scenarios of all installed packages that announce some, and of the files in `extra`.
+def find(extra: Iterable[Path | str] = ()) -> Catalog:
+    """The scenarios of all installed packages that announce some, and of the files, modules and packages in `extra`.
 
     Raises:
-        ScenarioError: a package or file cannot be used.
+        UsageError: there is no such file, or what is given is neither a file nor the name of a module.
+        ScenarioError: a package, module or file cannot be used, or declares no scenario.
     """
     catalog = Catalog()
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.value):
-        for locator in _modules_in(entry.value):
+        for locator in _modules_in(entry.value, f"entry point group {ENTRY_POINT_GROUP}"):
             catalog.add(locator)
-    for path in extra:
-        catalog._file(path)
+    for each in extra:
+        catalog.add_from(str(each))
     return catalog
 
 
-def _modules_in(package: str) -> list[str]:
+def _modules_in(package: str, named_by: str) -> list[str]:
     """The package or module itself, and every module below it."""
     try:
         module = import_module(package)
@@ -236,7 +266,6 @@ def _modules_in(package: str) -> list[str]:
         below = [info.name for info in pkgutil.walk_packages(getattr(module, "__path__", ()), prefix=f"{package}.")]
     except (Exception, SystemExit) as error:
         raise ScenarioError(
-            f"entry point group {ENTRY_POINT_GROUP} names {package}, which cannot be imported: "
-            f"{type(error).__name__}: {error}"
+            f"{named_by} names {package}, which cannot be imported: {type(error).__name__}: {error}"
         ) from error
     return [package, *below]

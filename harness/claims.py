@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from harness.environment import Environment
@@ -14,6 +15,7 @@ from harness.scenario import Claim, Condition, Differ, Fewer, When
 
 Key = tuple[str, str, str]  # scenario, workload, fault
 Tallies = dict[Key, dict[str, int]]  # counter → integer
+_matches = lru_cache(maxsize=1 << 16)(fnmatchcase)  # the same few names, asked for by every finding and every claim
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,7 @@ def decide(
     evidence = [_gather(condition, findings, tallies) for condition in claim.holds_when]
     needed = {trial for trial in possible if any(_bears_on(condition, *trial) for condition in claim.holds_when)}
     met = [[met for _, _, met in each.met] for each in evidence]
-    unknown = any(
-        finding.verdict == "unknown"
-        for condition in claim.holds_when
-        if isinstance(condition, When)
-        for finding in _selected(condition, findings)
-    )
+    unknown = any("unknown" in each.numbers.get("verdicts", ()) for each in evidence)
     if unknown or not needed <= set(tallies) or not all(met):
         verdict = "undecided"
     elif all(all(each) for each in met):
@@ -104,9 +101,9 @@ def decide(
 
 def _bears_on(condition: Condition, scenario: str, workload: str, fault: str) -> bool:
     return (
-        any(fnmatchcase(scenario, glob) for glob in condition.scenarios)
-        and fnmatchcase(workload, condition.workload)
-        and fnmatchcase(fault, condition.fault if isinstance(condition, When) else NONE)
+        any(_matches(scenario, glob) for glob in condition.scenarios)
+        and _matches(workload, condition.workload)
+        and _matches(fault, condition.fault if isinstance(condition, When) else NONE)
     )
 
 
@@ -118,18 +115,16 @@ def _gather(condition: Condition, findings: Sequence[Finding], tallies: Mapping[
     return _collect_verdicts(condition, findings)
 
 
-def _selected(when: When, findings: Sequence[Finding]) -> list[Finding]:
-    return [
+def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
+    selected = [
         finding
         for finding in findings
-        if _bears_on(when, finding.scenario, finding.workload, finding.fault)
-        and fnmatchcase(finding.aggregate, when.aggregate)
-        and fnmatchcase(finding.checker, when.checker)
+        if _matches(finding.scenario, when.scenario)
+        and _matches(finding.workload, when.workload)
+        and _matches(finding.fault, when.fault)
+        and _matches(finding.aggregate, when.aggregate)
+        and _matches(finding.checker, when.checker)
     ]
-
-
-def _collect_verdicts(when: When, findings: Sequence[Finding]) -> Evidence:
-    selected = _selected(when, findings)
     under = "" if when.fault == NONE else f" under {when.fault}"
     biases = [abs(finding.bias) for finding in selected if finding.bias is not None]
     return Evidence(
@@ -148,7 +143,7 @@ def _compare_counters(fewer: Fewer, tallies: Mapping[Key, dict[str, int]]) -> Ev
         other = tallies.get((fewer.than, workload, fault), {})
         if (
             (scenario, fault) == (fewer.scenario, NONE)
-            and fnmatchcase(workload, fewer.workload)
+            and _matches(workload, fewer.workload)
             and {fewer.counter} <= {*counters} & {*other}
         ):
             mine, theirs = counters[fewer.counter], other[fewer.counter]
@@ -168,7 +163,7 @@ def _compare_figures(differ: Differ, findings: Sequence[Finding]) -> Evidence:
             for finding in findings
             if (finding.checker, finding.aggregate, finding.scenario) == ("aggregate", differ.aggregate, scenario)
             and finding.fault == NONE
-            and fnmatchcase(finding.workload, differ.workload)
+            and _matches(finding.workload, differ.workload)
             and any(epoch.observed is not None for epoch in finding.per_epoch)
         }
 

@@ -19,6 +19,7 @@ from rich.table import Table
 
 import harness
 from harness import catalog as catalogs
+from harness.comparison.differences import CLASSES, REGRESSIONS
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, engines
 from harness.engine.trial import Trial
@@ -29,6 +30,7 @@ from harness.faults.selection import select
 from harness.frameworks.overlap_load import KINDS, Kind
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
+from harness.upgrade.profiles import PROFILES
 from harness.workloads import library
 
 FAILED = 4
@@ -139,10 +141,11 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
     "--fault", "faults", multiple=True, metavar="GLOB|FILE",
     help="Only under faults called so; or under those in a .json file, which also names the scenario.",
 )  # fmt: skip
+@click.option("--python", default="", metavar="PATH", help="An interpreter, to run trials in its environment.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
 def run_trials(
     filters: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float, faults: tuple[str, ...],
-    out: Path | None,
+    python: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
@@ -151,7 +154,7 @@ def run_trials(
     console = Console()
     catalog = catalogs.find()
     selected = select(catalog, filters, faults, seed)
-    request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s)
+    request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s, python=python)
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
     click.echo(_summary(result))
@@ -291,14 +294,95 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
 @click.argument("run_b", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and compare.md.")
 def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
-    """Say which findings of RUN_B differ from those of RUN_A."""
-    from harness.compare import compare as compare_runs
+    """Say how RUN_B differs from RUN_A: what they found, and all that a user would notice; not how long they took."""
+    from harness.comparison.runs import compare as compare_runs
 
     comparison = compare_runs(RunDirectory.open(run_a), RunDirectory.open(run_b))
     if out is not None:
-        comparison.write(out)
+        comparison.write(out, "compare")
     click.echo(comparison.summary())
     sys.exit(comparison.exit_code)
+
+
+@cli.command()
+@click.argument("baseline")
+@click.argument("candidate")
+@FILTERS
+@click.option("--with", "with_", multiple=True, metavar="REQUIREMENT", help="Also on both sides, as torchmetrics==1.8.")
+@click.option("--baseline-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
+@click.option("--candidate-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
+@click.option("--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER.")
+@click.option("--profile", type=click.Choice(PROFILES), default="full", show_default=True, help="quick: no time, 30 s.")
+@click.option(
+    "--budget", "budget_s", type=click.FloatRange(min=0), default=240.0, show_default=True,
+    help="Seconds that timing may take; 0 for none.",
+)  # fmt: skip
+@click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.join(REGRESSIONS)}]")
+@click.option("--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
+@click.option(
+    "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
+    help="Seconds that one trial may take.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="[default: reports/runs/upgrade-TIME]")
+def upgrade(
+    baseline: str, candidate: str, filters: tuple[str, ...], with_: tuple[str, ...], baseline_with: tuple[str, ...],
+    candidate_with: tuple[str, ...], scenarios: tuple[str, ...], profile: str, budget_s: float, fail_on: str | None,
+    accepted: Path | None, seed: int, jobs: int, limit_s: float, out: Path | None,
+) -> None:  # fmt: skip
+    """Say whether CANDIDATE is a safe upgrade of BASELINE: each a version of Lightning (2.5.6), a wheel, a source
+    checkout, or the path of a Python interpreter.
+
+    Exit code: 0 no regression, 1 a regression, 2 bad usage, 3 could not decide, 4 the harness itself failed.
+    """
+    from harness.comparison import accepted as accepting
+    from harness.upgrade import sides
+    from harness.upgrade.environments import provide
+    from harness.upgrade.upgrade import Request, execute
+
+    out = out or Path("reports/runs") / f"upgrade-{datetime.now():%Y%m%d-%H%M%S}"
+    named = (baseline, candidate)
+    parsed = [sides.parse(text) for text in named]
+    built = [() if isinstance(side, sides.Interpreter) else with_ for side in parsed]
+    if with_ and not any(built):
+        built = [with_, with_]  # which is refused, with the reason
+    asked = [(*each, *alone) for each, alone in zip(built, (baseline_with, candidate_with), strict=True)]
+    additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
+    catalog = catalogs.find()
+    own = tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
+    request = Request(
+        filters=filters or own,
+        seed=seed,
+        jobs=jobs,
+        limit_s=limit_s,
+        profile=profile,
+        budget_s=0.0 if profile == "quick" else budget_s,
+        fail_on=_classes(fail_on),
+        accepted=tuple(accepting.read(accepted)) if accepted else (),
+    )
+    console = Console()
+
+    def tell(line: str) -> None:
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+    provided = [provide(side, more, tell) for side, more in zip(parsed, additions, strict=True)]
+    with ConsoleProgress(console) as progress:
+        result = execute(catalog, request, (provided[0], provided[1]), named, out, progress, tell)
+    click.echo(result.summary())
+    click.echo(f"report:  {out / 'upgrade.md'}")
+    sys.exit(result.exit_code)
+
+
+def _classes(text: str | None) -> tuple[str, ...]:
+    """Raises UsageError: one is no class of differences."""
+    if text is None:
+        return REGRESSIONS
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in named:
+        if name not in CLASSES:
+            raise UsageError(f"--fail-on {name!r} is none of: {', '.join(CLASSES)}")
+    return named
 
 
 def main() -> NoReturn:

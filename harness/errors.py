@@ -15,3 +15,9 @@ class UsageError(HarnessError):
 
 class ScenarioError(UsageError):
     """A scenario file that does not import, or declares something that cannot be run."""
+
+
+class UndecidedError(HarnessError):
+    """What was asked cannot be found out here and now: something that it depends on did not answer."""
+
+    exit_code = 3

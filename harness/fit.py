@@ -16,16 +16,37 @@ class Fit(Protocol):
     module: Any
     new_module: Callable[[], Any]
 
-    def train_loader(self) -> Any:
-        """A DataLoader over the training batches."""
+    def another_module(self) -> Any:
+        """Another module of the same kind, with weights of its own, that is recorded as the first is."""
 
-    def val_loader(self, generator: Any = None) -> Any:
+    def train_loader(self, **options: Any) -> Any:
+        """A DataLoader over the training batches.
+
+        Args:
+            options: `stream=True` for an iterable data set of batches, which does not know how many it has. Else
+                `through`, a function that makes a data set of a data set, such as one that adds noise to its samples;
+                and any of a DataLoader, such as `num_workers`.
+        """
+
+    def train_loaders(self, number: int) -> list[Any]:
+        """So many DataLoaders that share the training batches: the first has the first, the second the second, and so
+        on in turn."""
+
+    def val_loader(self, **options: Any) -> Any:
         """A DataLoader over the validation batches, or a list of them if the workload has several. Like any, it draws a
-        number from torch's global generator whenever it is iterated over, or from `generator`, with which it cannot be
-        pickled."""
+        number from torch's global generator whenever it is iterated over, or from the `generator` that is among the
+        options, with which it cannot be pickled."""
+
+    def test_loader(self, **options: Any) -> Any:
+        """As `val_loader`, over the same batches, to test on."""
+
+    def predict_loader(self, **options: Any) -> Any:
+        """A DataLoader over the same samples, in batches of the size of the first, to predict on: Lightning 1.9 makes
+        it anew then, and cannot with batches that are cut beforehand."""
 
     def trainer(self, callbacks: Sequence[Any] = (), **arguments: Any) -> Any:
-        """The Trainer that is recorded, as the workload's schedule has it; to be called once.
+        """A Trainer that is recorded, as the workload's schedule has it: all trainings of a script together are to go
+        through its epochs once. A script that does not train is to go over the batches once.
 
         Args:
             callbacks: the scenario's own; so are their hooks recorded.

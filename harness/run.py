@@ -2,10 +2,11 @@
 
 import os
 import platform
+import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from harness.catalog import Catalog
 from harness.checkers import judge
 from harness.checkers.case import Case
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome, engines
+from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, Outcome, engines
+from harness.engine.trial import Trial
 from harness.environment import NOT_ASKED, Environment, together
 from harness.errors import UsageError
 from harness.faults.fault import NONE
@@ -44,7 +46,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line."""
+    """What was asked for on the command line.
+
+    Attributes:
+        python: the interpreter whose environment is under test; empty for the one that runs the harness.
+    """
 
     filters: tuple[str, ...] = ()
     faults: Faults = EVERY_FAULT
@@ -53,6 +59,7 @@ class Request:
     jobs: int = 1
     limit_s: float = DEFAULT_LIMIT_S
     prelude: str = ""
+    python: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "filters": list(self.filters), "faults": list(self.faults.arguments)}
@@ -108,12 +115,26 @@ def judge_outcome(
     return found, read
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A trial of a run that has ended, and what was found of it."""
+
+    trial: Trial
+    findings: list[Finding]
+    history: History
+
+
 @dataclass
-class _Run:
-    """A run as far as it got; whatever ends it, `end` leaves that behind, readable."""
+class Run:
+    """A run as far as it got; whatever ends it, `end` leaves that behind, readable.
+
+    Attributes:
+        chooses: of the trials that were asked for, those that are to be run; None for all.
+    """
 
     directory: RunDirectory
     request: Request
+    chooses: Callable[[Trial], bool] | None = None
     planned: plan.Plan | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -121,35 +142,55 @@ class _Run:
     decisions: list[claims.Decision] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    status: str = "running"
 
-    def carry_out(self, catalog: Catalog, workloads: dict[str, Workload], progress: Progress) -> None:
-        """All that was asked for; afterwards claims are decided."""
+    @contextmanager
+    def engines(self, frameworks: Iterable[str], packages: Iterable[str]) -> Iterator[Engines]:
+        """Start those that it needs.
+
+        Args:
+            packages: as `harness.engine.local.engines`.
+        """
         self._tell("running")
+        request = self.request
+        with (self.directory.path / "output" / "engine.txt").open("wb") as log:
+            python = request.python or sys.executable
+            with engines(frameworks, request.jobs, request.limit_s, log, python, packages) as warm:
+                yield warm
+
+    def carry_out(
+        self, catalog: Catalog, workloads: dict[str, Workload], warm: Engines, progress: Progress
+    ) -> Iterator[Judged]:
+        """All that was asked for, trial by trial; afterwards claims are decided."""
         request, directory = self.request, self.directory
-        frameworks = catalog.frameworks(request.filters)
-        engine_log = (directory.path / "output" / "engine.txt").open("wb")
-        with engine_log, engines(frameworks, request.jobs, request.limit_s, engine_log) as warm:
-            environments = warm.environments
-            environment = together(environments)
-            self.planned = plan.make(
-                catalog, request.filters, request.device, request.seed, environments, request.faults
-            )
-            self.environment = environment.found
-            self._tell("running")
-            trials = [replace(trial, prelude=request.prelude) for trial in self.planned.trials]
-            progress.planned(environment.title, len(trials), len(self.planned.unavailable))
-            for name in dict.fromkeys(trial.workload for trial in trials):
-                workloads[name].save(directory.workload(name))
-            jobs = [
-                Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
-                for trial in trials
-            ]
-            references: References = {}
-            for job, outcome in zip(jobs, warm.run(jobs), strict=True):
-                where, workload = environments[job.trial.framework], workloads[job.trial.workload]
-                found, history = judge_outcome(outcome, catalog, workload, job.history, where, references)
-                self._keep(outcome, found, history, where)
-                progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
+        environments = warm.environments
+        environment = together(environments)
+        # Whatever is of a framework that was not started is no part of this run.
+        known = {framework: environments.get(framework, NOT_ASKED) for framework in catalog.frameworks(())}
+        planned = plan.make(catalog, request.filters, request.device, request.seed, known, request.faults)
+        unavailable = tuple(item for item in planned.unavailable if _may_be_of(catalog, item, environments))
+        trials = [
+            replace(trial, prelude=request.prelude)
+            for trial in planned.trials
+            if not self.chooses or self.chooses(trial)
+        ]
+        self.planned = plan.Plan(tuple(trials), unavailable)
+        self.environment = environment.found
+        self._tell("running")
+        progress.planned(environment.title, len(trials), len(unavailable))
+        for name in dict.fromkeys(trial.workload for trial in trials):
+            workloads[name].save(directory.workload(name))
+        jobs = [
+            Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
+            for trial in trials
+        ]
+        references: References = {}
+        for job, outcome in zip(jobs, warm.run(jobs), strict=True):
+            where, workload = environments[job.trial.framework], workloads[job.trial.workload]
+            found, history = judge_outcome(outcome, catalog, workload, job.history, where, references)
+            self._keep(outcome, found, history, where)
+            progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
+            yield Judged(job.trial, found, history)
         possible = _possible(catalog, request.device, environments)
         self.decisions = [
             claims.decide(claim, self.findings, self.tallies, environment, possible)
@@ -158,8 +199,12 @@ class _Run:
         directory.replace_json(directory.claims, [decision.to_json() for decision in self.decisions])
 
     def end(self, status: str) -> None:
-        """Say how it ended, and report what there is."""
+        """Say how it ended."""
+        self.status = status
         self._tell(status)
+
+    def report(self) -> None:
+        """Of what there is."""
         write_reports([self.directory], self.directory.path)
 
     def _keep(self, outcome: Outcome, found: list[Finding], history: History, environment: Environment) -> None:
@@ -213,17 +258,21 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     """
     names = dict.fromkeys(each.workload for each in plan.asked(catalog, request.filters, request.faults))
     workloads = {name: library.build(name, request.seed) for name in names}
-    run = _Run(RunDirectory.create(out), request)
+    run = Run(RunDirectory.create(out), request)
     interrupted = False
     try:
-        run.carry_out(catalog, workloads, progress)
+        with run.engines(catalog.frameworks(request.filters), catalog.packages) as warm:
+            deque(run.carry_out(catalog, workloads, warm, progress), maxlen=0)
         run.end("complete")
+        run.report()
     except KeyboardInterrupt:
         interrupted = True
         run.end("interrupted")
+        run.report()
     except BaseException:
         with suppress(Exception):  # of two failures, the first is told
             run.end("failed")
+            run.report()
         raise
     unavailable = run.planned.unavailable if run.planned else ()
     return Result(run.directory, tuple(run.findings), tuple(run.decisions), unavailable, interrupted)
@@ -236,9 +285,14 @@ def _possible(catalog: Catalog, device: str, environments: dict[str, Environment
     might = {
         (item.scenario, item.workload, item.fault)
         for item in everything.unavailable
-        if item.scenario in catalog.scenarios and catalog.scenarios[item.scenario].framework not in environments
+        if not _may_be_of(catalog, item, environments)
     }
     return might | {(trial.scenario, trial.workload, trial.fault) for trial in everything.trials}
+
+
+def _may_be_of(catalog: Catalog, item: plan.Unavailable, frameworks: Iterable[str]) -> bool:
+    """Whether a trial that cannot run is one of these frameworks; of a file that cannot be read, nobody knows."""
+    return item.scenario not in catalog.scenarios or catalog.scenarios[item.scenario].framework in frameworks
 
 
 def _count(findings: Sequence[Finding], planned: plan.Plan) -> dict[str, Any]:

@@ -18,9 +18,15 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The paths of a run, and how its parts are written: appended line by line, or replaced as a whole."""
+    """The paths of a run, and how its parts are written: appended line by line, or replaced as a whole.
+
+    Attributes:
+        written_here: what it holds was written by this process, and is not validated when it is read back: that takes
+            longer than to write it.
+    """
 
     path: Path
+    written_here: bool = False
 
     @property
     def manifest(self) -> Path:
@@ -69,7 +75,7 @@ class RunDirectory:
             raise UsageError(
                 f"cannot make the run directory {path}: {error.strerror}; name another with --out"
             ) from error
-        return RunDirectory(path)
+        return RunDirectory(path, written_here=True)
 
     @staticmethod
     def open(path: Path) -> "RunDirectory":
@@ -126,6 +132,8 @@ class RunDirectory:
         return records
 
     def _validate(self, records: Iterable[Any], kind: str, path: Path) -> None:
+        if self.written_here:
+            return
         validator = jsonschema.Draft202012Validator(schema(kind))
         for number, record in enumerate(records, 1):
             problem = jsonschema.exceptions.best_match(validator.iter_errors(record))

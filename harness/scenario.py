@@ -17,7 +17,7 @@ from harness.faults.fault import NONE
 from harness.oracle.predictions import Prediction, over_the_epoch
 from harness.oracle.quantities import Quantity
 
-Stage = Literal["train", "validation"]
+Stage = Literal["train", "validation", "test"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
 Script = Callable[[Any], None]  # of a `Fit` or, in Keras, a `KerasFit`: `harness.fit`
 
@@ -88,7 +88,8 @@ class Expect:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One figure that a scenario promises once per epoch; of validation, once per pass over its batches.
+    """One figure that a scenario promises once per epoch; of validation, once per pass over its batches; of a test, by
+    a script that does not train, once.
 
     By default the verdict that is expected of it is the one its predicted value would get: `exact` where the
     documented arithmetic gives the truth, `biased` where it does not, epoch by epoch.

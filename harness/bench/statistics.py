@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
 
@@ -38,6 +39,7 @@ def paired(differences: Sequence[float], confidence: float) -> Estimate:
     return Estimate(median(means), low, high)
 
 
+@cache
 def rank_of_limit(n: int, confidence: float) -> int:
     """The largest k with P(signed-rank statistic of n values < k) ≤ (1 − confidence) / 2; 0 if there is none."""
     allowed = (1 - confidence) / 2 * 2**n

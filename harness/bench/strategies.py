@@ -172,7 +172,7 @@ def _plan(bench: Bench, catalog: Catalog, filters: Sequence[str], environments: 
         for which in (compared_with, filters)
     )
     for scenario in selected:
-        if reason := _not_comparable(scenario):
+        if reason := not_comparable(scenario):
             bench.left_out[scenario.id] = reason
     for item in asked.unavailable:
         bench.left_out.setdefault(item.scenario, item.reason)
@@ -186,7 +186,7 @@ def _plan(bench: Bench, catalog: Catalog, filters: Sequence[str], environments: 
     return sorted((trial for trial in left if trial.framework in needed), key=lambda trial: trial.framework)
 
 
-def _not_comparable(scenario: Scenario) -> str:
+def not_comparable(scenario: Scenario) -> str:
     """Why a scenario has nothing that the bare loop could be compared with; empty if it has."""
     if scenario.ranks > 1:
         return "its ranks share an epoch, and the bare loop has one"

@@ -18,7 +18,7 @@ class Turns:
 
     def of(self, operation: Operation, stage: str, epoch: int) -> Pass:
         """The pass of `stage` in `epoch` that was the last to begin when the operation happened, or the first."""
-        if stage == "train":
+        if stage != "validation":
             return epoch, 0
         return epoch, max(0, bisect_right(self._starts[operation.rank, epoch], operation.line) - 1)
 

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import harness
+from harness.engine.importable import link
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import HarnessError
@@ -79,8 +81,7 @@ class Outcome:
 class Parent:
     """The near end of a warm parent (`harness.engine.warm_parent`)."""
 
-    def __init__(self, framework: str, python: str, log: IO[bytes] | int, folder: str) -> None:
-        root = str(Path(harness.__file__).parents[1])
+    def __init__(self, framework: str, python: str, log: IO[bytes] | int, folder: str, root: str) -> None:
         inherited = os.environ.get("PYTHONPATH", "")
         self._process = subprocess.Popen(
             [python, "-m", "harness.engine.warm_parent", framework],
@@ -139,11 +140,12 @@ class LocalEngine:
     Args:
         jobs: how many trials run side by side. Outcomes come in the order of the jobs given, whatever it is.
         python: the interpreter whose environment is under test.
+        packages: that scenarios come from, for an interpreter that may not find them by itself.
     """
 
     def __init__(
         self, framework: str, jobs: int = 1, python: str = sys.executable, limit_s: float = DEFAULT_LIMIT_S,
-        log: IO[bytes] | int = subprocess.DEVNULL,
+        log: IO[bytes] | int = subprocess.DEVNULL, packages: Iterable[str] = (),
     ) -> None:  # fmt: skip
         self._framework = framework
         self._python = python
@@ -151,6 +153,11 @@ class LocalEngine:
         self._log = log
         # Trials work in folders below this one; it goes when the engine ends, whatever became of them.
         self._folder = tempfile.TemporaryDirectory(prefix="epoch-harness-")
+        self._root = Path(harness.__file__).parents[1]
+        packages = list(packages)
+        if python != sys.executable or packages:
+            self._root = Path(self._folder.name, "imports")
+            link([harness.__name__, *packages], self._root)
         self._alive: list[Parent] = []
         self._ending = False
         self._idle: queue.SimpleQueue[Parent] = queue.SimpleQueue()
@@ -171,7 +178,7 @@ class LocalEngine:
         self._folder.cleanup()
 
     def _start(self) -> Parent:
-        parent = Parent(self._framework, self._python, self._log, self._folder.name)
+        parent = Parent(self._framework, self._python, self._log, self._folder.name, str(self._root))
         self._alive.append(parent)
         return parent
 
@@ -235,7 +242,15 @@ class Engines:
     """An engine for each of several frameworks; made by :func:`engines`."""
 
     by_framework: dict[str, LocalEngine]
-    environments: dict[str, Environment]
+
+    @cached_property
+    def environments(self) -> dict[str, Environment]:
+        """What is installed there, by framework; waits until the engines have started.
+
+        Raises:
+            HarnessError: as `LocalEngine.environment`.
+        """
+        return {framework: engine.environment() for framework, engine in self.by_framework.items()}
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """As `LocalEngine.run`; one framework works at a time, so that no more jobs run than were asked for."""
@@ -249,18 +264,21 @@ def engines(
     jobs: int = 1,
     limit_s: float = DEFAULT_LIMIT_S,
     log: IO[bytes] | int = subprocess.DEVNULL,
+    python: str = sys.executable,
+    packages: Iterable[str] = (),
 ) -> Iterator[Engines]:
     """Start an engine for each framework, side by side; leaving ends whatever it started.
 
-    Raises:
-        HarnessError: no engine can be started here.
+    Args:
+        python: the interpreter whose environment is under test.
+        packages: that scenarios come from (`Catalog.packages`), for an interpreter that may not find them by itself.
     """
     with ExitStack() as stack:
         started = {
-            framework: stack.enter_context(LocalEngine(framework, jobs, limit_s=limit_s, log=log))
+            framework: stack.enter_context(LocalEngine(framework, jobs, python, limit_s, log, packages))
             for framework in frameworks
         }
-        yield Engines(started, {framework: engine.environment() for framework, engine in started.items()})
+        yield Engines(started)
 
 
 def _in_words(status: int) -> str:

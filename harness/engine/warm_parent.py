@@ -93,7 +93,7 @@ class WarmParent:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGALRM, self._out_of_time)
         gc.collect()
-        gc.freeze()
+        gc.freeze()  # here for good, in every trial too: going through it again would copy what is shared
 
     def serve(self) -> None:
         for line in sys.stdin:
@@ -187,7 +187,6 @@ class WarmParent:
             dump = os.open(os.path.join(folder, DUMP), os.O_WRONLY | os.O_CREAT, 0o644)
             faulthandler.dump_traceback_later(request["limit_s"], exit=False, file=dump)
             faulthandler.register(signal.SIGALRM, file=dump, chain=True)
-            gc.unfreeze()
             trial = Trial.from_json(request["trial"])
             code = 0 if run(trial, request["workload"], request["history"]) else 1
             servers.end()

@@ -1,11 +1,12 @@
 """One `fit` of a trial in Lightning: its module, loaders and Trainer, as a scenario's own script is given them."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader, IterableDataset, Subset, default_collate
 
 from harness import scenario_files
 from harness.faults.injector import Injector
@@ -17,10 +18,15 @@ from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_position import Position
 from harness.frameworks.lightning_recording import HOOKS, STEPS, instrument, overrides, record_own_callbacks
 from harness.frameworks.measuring import Measuring
+from harness.frameworks.partition import Partition, Samples
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import DataShape, Workload
+
+# What a Trainer is asked to do, and the stage of that.
+ALONE = {"validate": "validation", "test": "test", "predict": "predict"}
+STAGES = ("train", *ALONE.values())
 
 
 class TrialFit:
@@ -48,28 +54,54 @@ class TrialFit:
         self._scenario, self._workload, self._device = scenario, workload, device
         self._recorder, self._callbacks, self._measuring, self._goes_on = recorder, callbacks, measuring, goes_on
         self.new_module = _maker(scenario, workload)
-        self.module = _as_precise(scenario.module(workload.shape), workload.precision)
         self._position = Position()
         self._faulty = FaultyTraining(injector, self._position, device) if injector else FaultlessTraining()
         self._samples = self._faulty.samples(workload)
         self._samplers = {
-            stage: [self._faulty.partition(batches, stage) for batches in workload.loaders_of(stage)] for stage in STEPS
+            stage: [self._faulty.partition(batches, stage) for batches in workload.loaders_of(stage)]
+            for stage in STAGES
         }
-        self._faulty.spoil_steps(self.module)
+        self._record_passes(self._samplers)
+        self._planned = False
+        self.module = self.another_module()
+
+    def another_module(self) -> Any:
+        scenario, recorder = self._scenario, self._recorder
+        module = _as_precise(scenario.module(self._workload.shape), self._workload.precision)
+        self._faulty.spoil_steps(module)
         if recorder is not None:
-            instrument(self.module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position)
-            record_passes(self._samplers, recorder, self._position)
+            instrument(module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position)
+        return module
 
-    def train_loader(self) -> Any:
-        return self._loaders("train")[0]
+    def train_loader(self, **options: Any) -> Any:
+        return self._loader("train", **options)
 
-    def val_loader(self, generator: Any = None) -> Any:
-        options = {} if generator is None else {"generator": generator}
-        loaders = self._loaders("validation", **options)
+    def train_loaders(self, number: int) -> list[Any]:
+        parts = [Partition(self._workload.train[part::number]) for part in range(number)]
+        self._record_passes({"train": parts})
+        return [self._samples.loader(part) for part in parts]
+
+    def val_loader(self, **options: Any) -> Any:
+        return self._loader("validation", **options)
+
+    def test_loader(self, **options: Any) -> Any:
+        return self._loader("test", **options)
+
+    def predict_loader(self, **options: Any) -> Any:
+        batches = self._workload.validation
+        samples = Subset(self._samples, [sample for batch in batches for sample in batch])
+        return DataLoader(samples, len(batches[0]), **options)
+
+    def _loader(self, stage: str, stream: bool = False, **options: Any) -> Any:
+        if stream:
+            loaders = [DataLoader(Stream(self._samples, each), batch_size=None) for each in self._samplers[stage]]
+        else:
+            loaders = [self._faulty.loader(self._samples, each, stage, **options) for each in self._samplers[stage]]
         return loaders if len(loaders) > 1 else loaders[0]
 
-    def _loaders(self, stage: str, **options: Any) -> list[Any]:
-        return [self._faulty.loader(self._samples, sampler, stage, **options) for sampler in self._samplers[stage]]
+    def _record_passes(self, partitions: dict[str, list[Partition]]) -> None:
+        if self._recorder is not None:
+            record_passes(partitions, self._recorder, self._position)
 
     def trainer(self, callbacks: Sequence[Any] = (), **arguments: Any) -> Any:
         scenario, recorder = self._scenario, self._recorder
@@ -101,7 +133,10 @@ class TrialFit:
         given.update({**self._faulty.arguments(), **scenario.trainer, **arguments})
         if recorder is not None:
             owners = record_own_callbacks(own, recorder, self._position)
-            self._plan(recorder, given["max_epochs"], owners, harness_own)
+            if scenario.fit:
+                harness_own.append(WhenSetUp(partial(self._plan, recorder, owners)))
+            elif not self._goes_on:
+                self._plan(recorder, owners)
         joining = [Joining(recorder)] if recorder is not None and scenario.ranks > 1 else []
         given["callbacks"] = [*joining, *self._faulty.around([*own, *harness_own])]
         self._faulty.spoil_logger(given["logger"])
@@ -121,18 +156,43 @@ class TrialFit:
         given["logger"] = RecordingLogger(recorder, self._position)
         return recording
 
-    def _plan(self, recorder: Recorder, epochs: int, owners: list[dict[str, Any]], recording: Sequence[Any]) -> None:
-        """What a script has the Trainer do is not known before it begins."""
+    def _plan(self, recorder: Recorder, owners: list[dict[str, Any]], trainer: Any = None, asked: str = "fit") -> None:
+        """What a script has its first Trainer do is not known before that is set up: `asked` for one of `ALONE`, it
+        goes over the batches once; in `fit`, it validates only if the Trainer does."""
+        if self._planned:
+            return
+        self._planned = True
+        stages = [stage for stage in ("train", "validation") if overrides(self.module, STEPS[stage])]
+        if asked in ALONE:
+            stages = [ALONE[asked]]
+        elif trainer is not None and not trainer.enable_validation:
+            stages.remove("validation")
         planned = {
-            "max_epochs": epochs,
-            "stages": [stage for stage, step in STEPS.items() if overrides(self.module, step)],
+            "max_epochs": 1 if asked in ALONE else self._workload.schedule.epochs,
+            "stages": stages,
             "hooks": [hook for hook in HOOKS if overrides(self.module, hook)],
             "owners": owners,
         }
-        if self._scenario.fit:
-            recording[0].plan_when_fit_starts(planned)
-        elif not self._goes_on:
-            recorder.write("plan", "info", planned)
+        recorder.write("plan", "info", planned)
+
+
+class WhenSetUp(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
+    def __init__(self, then: Callable[[Any, str], None]) -> None:
+        self._then = then
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        self._then(trainer, getattr(stage, "value", stage))
+
+
+class Stream(IterableDataset):  # type: ignore[misc]  # torch is not type-checked here
+    """The batches of a partition, from whom nobody learns how many there are."""
+
+    def __init__(self, samples: Samples, partition: Partition) -> None:
+        self._samples, self._partition = samples, partition
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._partition:
+            yield default_collate([self._samples[index] for index in batch])
 
 
 def _maker(scenario: Scenario, workload: Workload) -> Callable[[], Any]:

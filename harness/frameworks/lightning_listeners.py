@@ -29,12 +29,7 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # as a
         self._position = position
         self._metrics = metrics
         self._callback_metrics = callback_metrics
-        self._planned: dict[str, Any] = {}
         self._learning_rates: list[list[float | str]] = []
-
-    def plan_when_fit_starts(self, planned: dict[str, Any]) -> None:
-        """Without validation, if the Trainer does none then."""
-        self._planned = planned
 
     def _note(self, hook: str) -> None:
         self._recorder.write(hook, "info", **self._position.stamp())
@@ -75,9 +70,6 @@ class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # as a
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._position.trainer = trainer
-        if self._planned:
-            stages = [each for each in self._planned["stages"] if each == "train" or trainer.enable_validation]
-            self._recorder.write("plan", "info", {**self._planned, "stages": stages})
         self._note("on_fit_start")
         self._note_weights(pl_module)
         self._note_generators()

@@ -30,12 +30,10 @@ STEPS_ELSEWHERE = {"test": "test_step", "predict": "predict_step"}  # that no `f
 HOOKS = sorted(
     {name for name in dir(pl.LightningModule) if name.startswith("on_")}
     | {"setup", "teardown", "epoch_end", "training_epoch_end", "validation_epoch_end", "test_epoch_end"}
+    | {"prepare_data", "configure_callbacks", "configure_optimizers", "configure_gradient_clipping", "backward"}
+    | {"optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "transfer_batch_to_device"}
 )
-# Of callbacks; those that put things into a checkpoint or take them out follow its being written or read.
-CALLBACK_HOOKS = sorted(
-    {name for name in dir(pl.Callback) if name.startswith("on_")} - {"on_save_checkpoint", "on_load_checkpoint"}
-    | {"setup", "teardown"}
-)
+CALLBACK_HOOKS = sorted({name for name in dir(pl.Callback) if name.startswith("on_")} | {"setup", "teardown"})
 
 
 def instrument(

@@ -182,6 +182,7 @@ class Memory(Measuring):
 
     def result(self) -> dict[str, Any]:
         return {
+            "before": self._before,
             "peak": {name: most - self._before[name] for name, most in self._peak.items()},
             "retained": {name: after - self._before[name] for name, after in self._after.items()},
         }

@@ -10,6 +10,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from harness.workloads.workload import Workload
 
 
+def _as_it_is(samples: Dataset) -> Dataset:
+    return samples
+
+
 class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
     def __init__(self, workload: Workload) -> None:
         precision = getattr(torch, workload.precision)
@@ -43,15 +47,18 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         found = [self._ids.get(_bytes(row)) for row in features]
         return supposed if None in found else tuple(index for index in found if index is not None)
 
-    def loader(self, sampler: "Partition", **options: Any) -> DataLoader:
+    def loader(
+        self, sampler: "Partition", through: Callable[[Dataset], Dataset] = _as_it_is, **options: Any
+    ) -> DataLoader:
         """Gives the sampler's batches, in the workload's structure.
 
         Args:
+            through: what makes of these samples those that are given.
             options: further ones of a `DataLoader`.
         """
         if self._structure != "pair":
             options["collate_fn"] = self._collate
-        return DataLoader(self, batch_sampler=sampler, **options)
+        return DataLoader(through(self), batch_sampler=sampler, **options)
 
     def _collate(self, samples: list[tuple[Tensor, Tensor]]) -> Any:
         features, targets = default_collate(samples)
@@ -61,8 +68,12 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         return {"scale": scale, "sample": (features, {"targets": targets})}
 
     def _features(self, batch: Any) -> Tensor:
+        """Where a batch is one of each of several loaders, those of all that gave one."""
         if self._structure == "pair":
-            return batch[0]
+            parts = list(batch.values()) if isinstance(batch, dict) else batch
+            if isinstance(parts[0], Tensor):
+                return parts[0]
+            return torch.cat([features for features, _ in filter(None, parts)])
         return batch["features"] if self._structure == "dict" else batch["sample"][0]
 
 

@@ -64,6 +64,19 @@ RECIPES["short/digits"] = Recipe("digits", "train=5x32,validation=3x32+5", sched
 RECIPES["short/two_epochs"] = Recipe("digits", "train=5x32,validation=3x32+5", schedule=Schedule(epochs=2))
 RECIPES["short/single_epoch"] = Recipe("digits", "train=5x32,validation=3x32+5", schedule=Schedule(epochs=1))
 
+# The same with one more thing to each, for what becomes of a training loop.
+RECIPES |= {
+    f"short/{name}": Recipe("digits", "train=5x32,validation=3x32+5", loaders=loaders, schedule=Schedule(**schedule))
+    for name, loaders, schedule in (
+        ("accumulation", (), {"epochs": 2, "accumulate": 2}),
+        ("two_loaders", (1, 3), {"epochs": 2, "accumulate": 2}),
+        ("two_validations", (), {"epochs": 2, "validate_after": 2}),
+        ("fraction", (), {"epochs": 2, "validate_after": 0.5}),
+        ("cut", (), {"epochs": 1, "train_limit": 3}),
+        ("resumed", (), {"epochs": 3, "stopped_at": (1, 2)}),
+    )
+}
+
 NAMES = tuple(RECIPES)
 
 

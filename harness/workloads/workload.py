@@ -59,7 +59,7 @@ class Workload:
         return DataShape(features=self.features.shape[1], classes=classes)
 
     def loaders_of(self, stage: str) -> tuple[Batches, ...]:
-        """The batches of each loader; `stage` is `train` or `validation`."""
+        """The batches of each loader: those to validate on are tested on, too."""
         if stage == "train":
             return (self.train,)
         sizes = self.loaders or (len(self.validation),)
@@ -82,7 +82,7 @@ class Workload:
         """How often the schedule has an epoch go over the batches of a stage: never, where there are none."""
         if not self.batches(stage):
             return 0
-        return 1 if stage == "train" else self.schedule.validations(epoch, len(self.batches("train")))
+        return self.schedule.validations(epoch, len(self.batches("train"))) if stage == "validation" else 1
 
     def save(self, path: Path) -> None:
         """Write to an uncompressed .npz file."""

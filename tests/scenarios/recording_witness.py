@@ -131,7 +131,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         found = catalog.find()
         found.add(scenario_files.locator_of(OBSERVED))
-        for scenario in found.select(["epoch_*", *COPYING, "observed/*"]):
+        for scenario in found.select(["epoch_*", "training_loop/hooks/*", "observed/*", *COPYING]):
             if scenario.framework != "lightning":
                 continue
             name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"

@@ -334,3 +334,40 @@ class TestEntryPoints:
 
     def test_the_documents_own_scenarios_are_found(self):
         assert {"epoch_averaging", "epoch_end_hooks"} <= {scenario.document for scenario in find().select([])}
+
+
+class TestNamedModules:
+    @pytest.fixture
+    def package(self, nothing_installed, tmp_path, monkeypatch):
+        """The working directory, with a package `named` that is not installed, and a module in it."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "named").mkdir()
+        (tmp_path / "named/__init__.py").touch()
+        (tmp_path / "named/mine.py").write_text(declaration())
+        return tmp_path / "named"
+
+    @pytest.mark.parametrize("name", ["named", "named.mine"])
+    def test_a_package_and_a_module_are_found_where_one_works(self, package, name):
+        catalog = find([name])
+        assert (ids(catalog.select([])), catalog.packages) == (["mine/mean/recommended"], {"named"})
+
+    def test_what_comes_from_a_file_is_in_no_package(self, nothing_installed, scenario_file):
+        assert find([scenario_file(declaration())]).packages == set()
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("named.gone", "--scenarios names named.gone, which cannot be imported: ModuleNotFoundError"),
+            ("nowhere", "--scenarios names nowhere, which cannot be imported: ModuleNotFoundError"),
+            ("named/mine", "neither a scenario file"),
+            ("named.", "neither a scenario file"),
+        ],
+    )
+    def test_what_is_not_there_is_told(self, package, name, told):
+        with pytest.raises(UsageError, match=told):
+            find([name])
+
+    def test_a_package_without_scenarios_is_told(self, package):
+        (package / "mine.py").write_text("")
+        with pytest.raises(ScenarioError, match="named declares no scenario, nor does a module below it"):
+            find(["named"])

@@ -35,8 +35,11 @@ LAYERS = (
     ("harness.checkers", "harness.claims", "harness.counters"),
     ("harness.run_directory",),
     ("harness.report",),
-    ("harness.run", "harness.compare"),
-    ("harness.cli", "harness.__main__", "harness.progress", "harness.bench"),
+    ("harness.comparison",),
+    ("harness.run",),
+    ("harness.progress", "harness.bench"),
+    ("harness.upgrade",),
+    ("harness.cli", "harness.__main__"),
     ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_trials"),
 )
 INSIDE_A_TRIAL = (

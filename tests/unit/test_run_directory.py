@@ -245,7 +245,7 @@ def test_a_malformed_line_in_the_middle_is_not(run: RunDirectory) -> None:
 def test_the_record_that_breaks_the_schema_is_named(run: RunDirectory) -> None:
     run.append(run.findings, FINDING.to_json() | {"verdict": "fine"})
     with pytest.raises(UsageError, match=r"findings\.jsonl, record 2, at \$\.verdict"):
-        run.read_findings()
+        RunDirectory.open(run.path).read_findings()
 
 
 def test_any_message_can_be_appended(run: RunDirectory) -> None:

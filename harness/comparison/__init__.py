@@ -1,0 +1,1 @@
+"""What of a trial is different in another environment: two histories of it, compared observable by observable."""

@@ -1,0 +1,96 @@
+"""A difference between two environments: what it is, how grave, and what shows it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.findings import in_words
+
+BREAKS, NUMBER, ORDER, SLOWER = "breaks", "changes a number", "changes order", "slower"
+WARNS, BIT, FASTER, FIXED = "warns", "only a bit", "faster", "fixed"
+CLASSES = (BREAKS, NUMBER, ORDER, SLOWER, WARNS, BIT, FASTER, FIXED)  # the gravest first
+REGRESSIONS = (BREAKS, NUMBER, ORDER, SLOWER)  # what counts as one, unless told otherwise
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes trials of two environments the same trial."""
+
+    scenario: str
+    workload: str
+    fault: str
+    placement: str
+
+    @property
+    def on(self) -> str:
+        return in_words(self.workload, self.fault)
+
+    def __str__(self) -> str:
+        return f"{self.scenario} on {self.on}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is different in the candidate.
+
+    Attributes:
+        kind: one of `CLASSES`.
+        observable: of which (`harness.comparison.observables`), or `figure`, `finding`, `python calls`, …
+        what: in words, the same for the same change in other trials.
+        a, b: what was seen, in the baseline and in the candidate.
+        lines_a, lines_b: of the two histories, counted from 1.
+        follows: observables that differ too and have no other reason than this, as far as can be told.
+        accepted: why it is not to be counted; empty if it is.
+    """
+
+    key: Key
+    kind: str
+    observable: str
+    what: str
+    a: str
+    b: str
+    lines_a: tuple[int, ...] = ()
+    lines_b: tuple[int, ...] = ()
+    follows: tuple[str, ...] = ()
+    accepted: str = ""
+
+    def with_followers(self, names: Collection[str]) -> "Difference":
+        return replace(self, follows=tuple(sorted({*self.follows, *names} - {self.observable})))
+
+    def to_json(self) -> dict[str, Any]:
+        told = vars(self)
+        lists = {name: list(told[name]) for name in ("lines_a", "lines_b", "follows")}
+        return {**told, "key": vars(self.key), **lists}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The same change in several trials, of which the first is shown."""
+
+    differences: tuple[Difference, ...]
+
+    @property
+    def first(self) -> Difference:
+        return self.differences[0]
+
+    @property
+    def elsewhere(self) -> int:
+        return len(self.differences) - 1
+
+    @property
+    def counts(self) -> bool:
+        return not self.first.accepted
+
+
+def grouped(differences: Sequence[Difference]) -> list[Group]:
+    """The gravest first, then what changed in most trials; within a group, the trial without a fault first."""
+    found: dict[tuple[str, ...], list[Difference]] = {}
+    for each in differences:
+        found.setdefault((each.kind, each.observable, each.what, each.accepted), []).append(each)
+    groups = [Group(tuple(sorted(group, key=_plainest))) for group in found.values()]
+    return sorted(groups, key=lambda group: (CLASSES.index(group.first.kind), -len(group.differences)))
+
+
+def _plainest(difference: Difference) -> tuple[Any, ...]:
+    key = difference.key
+    return key.fault != "none", key.scenario, key.workload, key.fault

@@ -1,0 +1,93 @@
+"""What was seen of one trial in one environment: its findings, and the observables of its history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from harness import counters
+from harness.comparison import observables
+from harness.comparison.differences import Key
+from harness.comparison.observables import Observed
+from harness.findings import EpochVerdict, Finding
+from harness.history.reader import History
+
+Figures = Mapping[tuple[int, int], EpochVerdict]  # by epoch and turn
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One finding, as far as it can be compared.
+
+    Attributes:
+        message: why, where it says so.
+        figures: of an aggregate, of every pass of an epoch.
+    """
+
+    verdict: str
+    message: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One trial in one environment.
+
+    Attributes:
+        findings: by checker, and what it looked at.
+        history: None where only digests of its observables were kept.
+        kept_digests: those, else nothing.
+        counters: exact ones (`harness.counters`).
+    """
+
+    key: Key
+    findings: Mapping[tuple[str, str], Judged]
+    history: History | None
+    counters: Mapping[str, int]
+    kept_digests: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def observed(self) -> Observed | None:
+        """The entries of every observable; None where only their digests were kept."""
+        return None if self.history is None else observables.of(self.history)
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Of every observable."""
+        if self.observed is None:
+            return self.kept_digests
+        return {name: observables.digest(entries) for name, entries in self.observed.items()}
+
+    def changed(self, other: "Seen") -> list[str]:
+        """The observables that are not the same on both sides; what one of them does not know is not compared."""
+        if self.history and other.history and observables.the_same(self.history, other.history):
+            return []
+        if self.observed is None or other.observed is None:
+            both = [name for name in self.digests if name in other.digests]
+            return [name for name in both if self.digests[name] != other.digests[name]]
+        theirs = other.observed
+        return [name for name, entries in self.observed.items() if not observables.alike(entries, theirs[name])]
+
+    @property
+    def raised(self) -> str:
+        """The exception that ended the trial; empty if none did."""
+        verdicts = [each for each in self.findings.values() if each.verdict == "raised"]
+        if self.observed is None:
+            return verdicts[0].message if verdicts else ""
+        ended = [entry.what for entry in self.observed["exceptions"] if entry.what.startswith("trial raises ")]
+        return ended[0].removeprefix("trial raises ") if ended else ""
+
+
+def seen(findings: Sequence[Finding], history: History) -> Seen:
+    """Of one trial: its findings, at least one, and its history."""
+    first = findings[0]
+    return Seen(
+        key=Key(first.scenario, first.workload, first.fault, first.placement),
+        findings={(each.checker, each.aggregate): judged(each) for each in findings},
+        history=history,
+        counters=counters.count(history) if history.operations else {},
+    )
+
+
+def judged(finding: Finding) -> Judged:
+    figures = {(epoch.epoch, epoch.turn): epoch for epoch in finding.per_epoch}
+    return Judged(finding.verdict, finding.message, figures)

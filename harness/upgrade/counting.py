@@ -1,0 +1,183 @@
+"""What a training step costs in two environments, by exact counters: the same integers on every machine.
+
+What differs between the environments is counted once more in both, and what differs between two processes of the same
+environment is unstable, and no difference.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.bench.costs import COUNTERS, Counter
+from harness.bench.measuring import BATCH, DATASET, Measured, Measurer
+from harness.engine.trial import Trial
+
+SIDES = BASELINE, CANDIDATE = "baseline", "candidate"
+SLOWER, FASTER, NOTE = "slower", "faster", "note"
+# Calls of Python functions that come to less than what the clock calls a difference are no more than noted.
+MARGINS = {"python_calls": 0.02}
+BATCHES = 8
+# Memory is measured on two sizes of an epoch: what is kept of every batch grows with them.
+MEMORY_BATCHES = (8, 16)
+BYTES = ("live_bytes", "held_bytes")
+# What is measured, and with how many batches, each in a process of its own.
+PASSES = {**dict.fromkeys(COUNTERS, (BATCHES,)), "memory": MEMORY_BATCHES}
+
+Figures = dict[str, float]  # by counter and part, such as "python_calls, common step"
+Request = tuple[Trial, str]  # the second is one of `PASSES`
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of one scenario that is another in the candidate."""
+
+    scenario: str
+    figure: str
+    baseline: float
+    candidate: float
+
+    @property
+    def effect(self) -> str:
+        """`slower` or `faster`; `note` where it is within the counter's margin."""
+        margin = MARGINS.get(self.figure.split(",")[0], 0.0) * self.baseline
+        grown = self.candidate - self.baseline
+        if abs(grown) <= margin:
+            return NOTE
+        return SLOWER if grown > 0 else FASTER
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "effect": self.effect}
+
+
+@dataclass
+class Counted:
+    """What was counted.
+
+    Attributes:
+        figures: by scenario and side.
+        unstable: by scenario, the figures that were not the same in two processes of one side.
+        left_out: by scenario, why nothing was counted.
+    """
+
+    figures: dict[str, dict[str, Figures]] = field(default_factory=dict)
+    unstable: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> list[Difference]:
+        return [
+            Difference(scenario, figure, sides[BASELINE][figure], sides[CANDIDATE][figure])
+            for scenario, sides in self.figures.items()
+            for figure in differing(sides[BASELINE], sides[CANDIDATE])
+            if figure in sides[CANDIDATE] and figure not in self.unstable.get(scenario, [])
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "workload": {
+                "dataset": DATASET,
+                "batch_size": BATCH,
+                "batches": BATCHES,
+                "memory_batches": list(MEMORY_BATCHES),
+            },
+            "counted": [
+                {"scenario": scenario, **sides, "unstable": self.unstable.get(scenario, [])}
+                for scenario, sides in self.figures.items()
+            ],
+            "differences": [difference.to_json() for difference in self.differences],
+            "left_out": [{"scenario": scenario, "reason": reason} for scenario, reason in self.left_out.items()],
+        }
+
+
+def differing(one: Figures, other: Figures) -> list[str]:
+    """The names of the figures of the first that are others, or missing, in the second."""
+    return [name for name in one if one[name] != other.get(name)]
+
+
+def compare(trials: Sequence[Trial], measurers: Mapping[str, Measurer]) -> Counted:
+    """Count one trial of each scenario in both environments, side by side.
+
+    Args:
+        measurers: by side.
+    """
+    counted = Counted()
+    first = _count([(trial, measure) for trial in trials for measure in PASSES], measurers)
+    again = []
+    for trial in trials:
+        if reason := _failed(trial, first):
+            counted.left_out[trial.scenario] = reason
+            continue
+        figures: dict[str, Figures] = {side: {} for side in SIDES}
+        for measure in PASSES:
+            one, other = (first[side][trial, measure].figures for side in SIDES)
+            figures[BASELINE] |= one
+            figures[CANDIDATE] |= other
+            again += [(trial, measure)] if one != other else []
+        counted.figures[trial.scenario] = figures
+    second = _count(again, measurers)
+    for trial, measure in again:
+        unstable = {
+            name
+            for side in SIDES
+            for name in differing(first[side][trial, measure].figures, second[side][trial, measure].figures)
+        }
+        if unstable:
+            counted.unstable.setdefault(trial.scenario, []).extend(sorted(unstable))
+    return counted
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Figures, or why there are none."""
+
+    figures: Figures
+    failure: str = ""
+
+
+def _failed(trial: Trial, found: Mapping[str, Mapping[Request, _Found]]) -> str:
+    """On which side something of a trial could not be measured, and why; empty if nothing."""
+    failures = {side: found[side][trial, measure].failure for measure in PASSES for side in SIDES}
+    failed = [side for side in SIDES if failures[side]]
+    if not failed:
+        return ""
+    where = "either side" if len(failed) == len(SIDES) else f"the {failed[0]}"
+    return f"it could not be counted in {where}: {failures[failed[0]]}"
+
+
+def _count(requests: Sequence[Request], measurers: Mapping[str, Measurer]) -> dict[str, dict[Request, _Found]]:
+    """By side."""
+    processes = [(trial, measure, batches) for trial, measure in requests for batches in PASSES[measure]]
+
+    def one(side: str) -> dict[Request, _Found]:
+        measured = measurers[side].measure(processes)
+        return {
+            (trial, measure): _found(measure, [next(measured) for _ in PASSES[measure]]) for trial, measure in requests
+        }
+
+    with ThreadPoolExecutor(len(SIDES)) as threads:
+        return dict(zip(SIDES, threads.map(one, SIDES), strict=True))
+
+
+def _found(measure: str, measured: Sequence[Measured]) -> _Found:
+    if failed := [each.failure for each in measured if each.failure]:
+        return _Found({}, failed[0])
+    values = [each.value for each in measured]
+    return _Found(_of_memory(*values) if measure == "memory" else _of_counter(measure, *values))
+
+
+def _of_counter(name: str, value: dict[str, Any]) -> Figures:
+    counter = Counter.of(value["steps"], value["epoch"])
+    parts = {"median step": counter.median_step, "common step": counter.common_step, "epoch": counter.epoch}
+    return {f"{name}, {part}": count for part, count in parts.items() if count is not None}
+
+
+def _of_memory(short: dict[str, Any], long: dict[str, Any]) -> Figures:
+    few, many = MEMORY_BATCHES
+    figures = {}
+    for name in BYTES:
+        figures[f"{name}, still there after the epoch"] = long["retained"][name]
+        # Of all that there was, also before the epoch: what is let go only when the next epoch starts grows, too.
+        most = [measured["before"][name] + measured["peak"][name] for measured in (short, long)]
+        figures[f"{name}, at most, for each batch"] = (most[1] - most[0]) / (many - few)
+    return figures

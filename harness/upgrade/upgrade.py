@@ -1,0 +1,384 @@
+"""Two environments, the same trials in both: what is different, seen twice, and what it costs."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from harness import counters
+from harness.bench.measuring import DATASET, Measurer
+from harness.bench.strategies import not_comparable
+from harness.catalog import Catalog
+from harness.comparison import accepted as accepting
+from harness.comparison import differences as classes
+from harness.comparison import observables
+from harness.comparison.accepted import Accepted
+from harness.comparison.differences import Difference, Key, grouped
+from harness.comparison.result import Collected, Comparison, OneSided, Side, Undecided
+from harness.comparison.runs import claim_changes, collect
+from harness.comparison.seen import Seen, seen
+from harness.engine import plan
+from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, LocalEngine
+from harness.engine.trial import Trial
+from harness.faults.fault import NONE
+from harness.findings import Finding
+from harness.history import reader
+from harness.run import Judged, Progress, Run
+from harness.run import Request as RunRequest
+from harness.run_directory import RunDirectory
+from harness.upgrade import counting, timing
+from harness.upgrade.environments import Provided
+from harness.upgrade.profiles import chosen
+from harness.upgrade.sequential import IMPROVED, REGRESSED
+from harness.workloads import library
+from harness.workloads.workload import Workload
+
+SIDES = BASELINE, CANDIDATE = "baseline", "candidate"
+FRAMEWORK = "lightning"  # what an upgrade is of; loops in torch and Keras's do not run it
+# Packages that loops without Lightning run on: of these, another version is looked at there too.
+OF_TORCH = ("torch", "torchmetrics", "numpy")
+MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
+MEASURED = "strategies"  # the document whose scenarios are about cost
+SEEN_AGAIN = 3  # of the trials in which the same changed, so many are run once more
+DEFAULT_BUDGET_S = 240.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line.
+
+    Attributes:
+        budget_s: seconds that timing may take; none is timed with 0.
+        accepted: differences that are.
+    """
+
+    filters: tuple[str, ...] = ()
+    seed: int = 0
+    jobs: int = 2
+    limit_s: float = DEFAULT_LIMIT_S
+    profile: str = "full"
+    budget_s: float = DEFAULT_BUDGET_S
+    fail_on: tuple[str, ...] = classes.REGRESSIONS
+    accepted: tuple[Accepted, ...] = ()
+
+
+def execute(
+    catalog: Catalog,
+    request: Request,
+    sides: tuple[Provided, Provided],
+    labels: tuple[str, str],
+    out: Path,
+    progress: Progress,
+    tell: Tell,
+) -> Comparison:
+    """Run the trials of both sides, compare them, and leave in the folder `out`: `baseline/` and `candidate/`, two run
+    directories, `upgrade.json` and `upgrade.md`.
+
+    Raises:
+        HarnessError: with the exit code that says what kind of failure it was.
+    """
+    upgrade = _Upgrade(catalog, request, sides, labels, out, progress, tell)
+    try:
+        upgrade.carry_out()
+        upgrade.end("complete")
+    except KeyboardInterrupt:
+        upgrade.end("interrupted")
+    except BaseException:
+        with suppress(Exception):  # of two failures, the first is told
+            upgrade.end("failed")
+        raise
+    comparison = upgrade.comparison()
+    comparison.write(out, "upgrade")
+    return comparison
+
+
+class _Upgrade:
+    """An upgrade as far as it was looked into."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        request: Request,
+        sides: tuple[Provided, Provided],
+        labels: tuple[str, str],
+        out: Path,
+        progress: Progress,
+        tell: Tell,
+    ) -> None:
+        self.catalog, self.request, self.sides, self.labels = catalog, request, sides, labels
+        self.progress, self.tell = progress, tell
+        self.frameworks = self._frameworks()
+        self.left_out = self._left_out()
+        asked = [each for each in plan.asked(catalog, request.filters) if each.scenario.framework in self.frameworks]
+        names = dict.fromkeys(each.workload for each in asked)
+        self.workloads: dict[str, Workload] = {name: library.build(name, request.seed) for name in names}
+        wanted = chosen(request.profile, asked, self.workloads)
+        # Half of the jobs each: both sides go on at the same time.
+        jobs = max(1, request.jobs // 2)
+        self.runs = [
+            Run(
+                RunDirectory.create(out / name),
+                RunRequest(
+                    request.filters,
+                    device="cpu",
+                    seed=request.seed,
+                    jobs=jobs,
+                    limit_s=request.limit_s,
+                    python=str(side.python),
+                ),
+                lambda trial: trial.framework in self.frameworks and wanted(trial),
+            )
+            for name, side in zip(SIDES, sides, strict=True)
+        ]
+        self.collected = Collected()
+        self.cost: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.deprecations: set[str] = set()
+        self.trials: dict[Key, Trial] = {}
+
+    def carry_out(self) -> None:
+        with ExitStack() as stack:
+            warm = [stack.enter_context(run.engines(self.frameworks, self.catalog.packages)) for run in self.runs]
+            self._compare(warm)
+            self._confirm(warm)
+        self._measure()
+
+    def end(self, status: str) -> None:
+        for run in self.runs:
+            run.end(status)
+
+    # Which trials
+
+    def _frameworks(self) -> list[str]:
+        """Lightning; loops in torch too, if the sides differ in what these run on, or if they are asked for."""
+        differ = any(_version(self.sides[0], name) != _version(self.sides[1], name) for name in OF_TORCH)
+        selected = self.catalog.frameworks(self.request.filters)
+        if self.request.filters:
+            return selected
+        wanted = (FRAMEWORK, "torch") if differ else (FRAMEWORK,)
+        return [framework for framework in selected if framework in wanted]
+
+    def _left_out(self) -> tuple[str, ...]:
+        others = [each for each in self.catalog.frameworks(self.request.filters) if each not in self.frameworks]
+        return (f"left out: scenarios of {' and '.join(others)}, which run nothing that differs",) if others else ()
+
+    # What they show
+
+    def _compare(self, warm: Sequence[Engines]) -> None:
+        """Both sides go on side by side; a trial is compared as soon as both are through with it."""
+        running = [
+            run.carry_out(self.catalog, self.workloads, engines, progress)
+            for run, engines, progress in zip(self.runs, warm, (self.progress, _Silent()), strict=True)
+        ]
+        waiting: list[dict[Key, Seen]] = [{}, {}]
+        for both in zip_longest(*running):
+            for side, judged in enumerate(both):
+                if judged is not None:
+                    self._seen(side, judged, waiting)
+        for name, left in zip(SIDES, waiting, strict=True):
+            other = self.runs[1 - SIDES.index(name)]
+            reasons = {
+                (item.scenario, item.workload, item.fault): item.reason
+                for item in (other.planned.unavailable if other.planned else ())
+            }
+            for key in left:
+                reason = reasons.get((key.scenario, key.workload, key.fault), "")
+                self.collected.one_sided.append(OneSided(key, name, reason, decides=name == BASELINE))
+
+    def _seen(self, side: int, judged: Judged, waiting: list[dict[Key, Seen]]) -> None:
+        if not judged.findings:
+            return
+        one = seen(judged.findings, judged.history)
+        if side == SIDES.index(CANDIDATE):
+            self.deprecations |= observables.deprecations(judged.history)
+        self.trials[one.key] = judged.trial
+        other = waiting[1 - side].pop(one.key, None)
+        if other is None:
+            waiting[side][one.key] = one
+        else:
+            a, b = (one, other) if side == 0 else (other, one)
+            collect(self.collected, a, b)
+
+    # Whether it shows it again
+
+    def _confirm(self, warm: Sequence[Engines]) -> None:
+        """Run trials that differ once more: what two runs of the same side do not agree on is no difference.
+
+        Of the trials in which the same changed, some are; all of them, if one of those is not confirmed.
+        """
+        found = self.collected.differences
+        groups = grouped(found)
+        some = dict.fromkeys(each.key for group in groups for each in group.differences[:SEEN_AGAIN])
+        if not some:
+            return
+        self.tell(f"{len(some)} of the trials that differ are run once more on both sides")
+        unstable = self._unstable(list(some), warm)
+        shaken = [group for group in groups if any(_shakes(unstable, each) for each in group.differences[:SEEN_AGAIN])]
+        rest = dict.fromkeys(each.key for group in shaken for each in group.differences if each.key not in some)
+        unstable |= self._unstable(list(rest), warm)
+        self.collected.differences = [each for each in found if not _shakes(unstable, each)]
+        self.collected.unstable += [
+            Undecided(key, ", ".join(names))
+            for key, names in unstable.items()
+            if any(each.key == key for each in found)
+        ]
+
+    def _unstable(self, keys: Sequence[Key], warm: Sequence[Engines]) -> dict[Key, list[str]]:
+        """By trial, the observables that a second run of the same side shows otherwise."""
+        found: dict[Key, list[str]] = {}
+        if not keys:
+            return found
+        with tempfile.TemporaryDirectory() as folder:
+            again = [self._again(side, keys, warm[side], Path(folder, name)) for side, name in enumerate(SIDES)]
+            for key, *second in zip(keys, *again, strict=True):
+                first = [_observed(key, run.directory.history(self.trials[key].id)) for run in self.runs]
+                names = {name for one, other in zip(first, second, strict=True) for name in one.changed(other)}
+                names |= {"cost" for one, other in zip(first, second, strict=True) if one.counters != other.counters}
+                if names:
+                    found[key] = sorted(names)
+        return found
+
+    def _again(self, side: int, keys: Sequence[Key], warm: Engines, folder: Path) -> Iterator[Seen]:
+        folder.mkdir()
+        directory = self.runs[side].directory
+        jobs = [
+            Job(trial, directory.workload(trial.workload), folder / f"{trial.id}.jsonl", folder / f"{trial.id}.txt")
+            for trial in (self.trials[key] for key in keys)
+        ]
+        for key, job, _ in zip(keys, jobs, warm.run(jobs), strict=True):
+            yield _observed(key, job.history)
+
+    # What it costs
+
+    def _measure(self) -> None:
+        """Exact counters, and then time; only of scenarios whose figures agree."""
+        differ = {each.key.scenario for each in self.collected.differences if each.kind in MUST_AGREE}
+        here = {trial.scenario: trial for trial in self.trials.values() if self._can_be_measured(trial)}
+        agreeing = [trial for scenario, trial in sorted(here.items()) if scenario not in differ]
+        timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS] or agreeing[: len(timing.SCENARIOS)]
+        if not agreeing:
+            self.notes.append(
+                "nothing was measured: no scenario that can be measured gives the same figures on both sides"
+            )
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            self._count(timed if self.request.profile == "quick" else agreeing, Path(folder))
+            if self.request.budget_s > 0 and self.request.profile != "quick":
+                self._time(timed, Path(folder))
+
+    def _can_be_measured(self, trial: Trial) -> bool:
+        scenario = self.catalog.scenarios[trial.scenario]
+        return (
+            trial.framework == FRAMEWORK
+            and trial.fault == NONE
+            and trial.workload.startswith(f"{DATASET}/")
+            and scenario.fit is None
+            and (scenario.document == MEASURED or bool(self.request.filters))
+            and not not_comparable(scenario)
+        )
+
+    def _count(self, trials: Sequence[Trial], folder: Path) -> None:
+        self.tell(f"counting what {len(trials)} scenarios do in a step")
+        with ExitStack() as stack:
+            measurers = {
+                name: Measurer(
+                    stack.enter_context(LocalEngine(FRAMEWORK, python=str(side.python))), folder, self.request.seed
+                )
+                for name, side in zip(SIDES, self.sides, strict=True)
+            }
+            counted = counting.compare(trials, measurers)
+        self.cost["counters"] = counted.to_json()
+        for each in counted.differences:
+            if each.effect == counting.NOTE:
+                self.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
+            else:
+                kind = classes.SLOWER if each.effect == counting.SLOWER else classes.FASTER
+                told = f"{each.baseline:g}", f"{each.candidate:g}"
+                what = f"{each.figure}, counted exactly"
+                self.collected.differences.append(Difference(self._key(each.scenario), kind, "cost", what, *told))
+
+    def _time(self, trials: Sequence[Trial], folder: Path) -> None:
+        request = self.request
+        self.tell(f"timing {len(trials)} scenarios in pairs, for {request.budget_s:g} s at most")
+        baseline, candidate = (str(side.python) for side in self.sides)
+        with timing.sampling(baseline, candidate, folder, request.seed) as sample:
+            timed = timing.compare(trials, sample, request.budget_s, request.seed, self.tell)
+        self.cost["timing"] = timed.to_json()
+        for each in timed.timed:
+            ratio = ""
+            if each.estimate:
+                value, low, high = (
+                    math.exp(limit) for limit in (each.estimate.value, each.estimate.low, each.estimate.high)
+                )
+                ratio = f"{value:.3f} times the baseline's ({low:.3f} to {high:.3f}; {len(each.pairs)} pairs)"
+            reason = f": {each.reason}" if each.reason else ""
+            self.notes.append(
+                f"time of a step: {each.scenario}: {each.verdict}{reason}" + (f", {ratio}" if ratio else "")
+            )
+            if each.verdict in (REGRESSED, IMPROVED):
+                kind = classes.SLOWER if each.verdict == REGRESSED else classes.FASTER
+                what = f"a training step takes {'longer' if kind == classes.SLOWER else 'less time'}"
+                self.collected.differences.append(Difference(self._key(each.scenario), kind, "time", what, "1", ratio))
+
+    def _key(self, scenario: str) -> Key:
+        trial = next(each for each in self.trials.values() if each.scenario == scenario and self._can_be_measured(each))
+        return Key(trial.scenario, trial.workload, trial.fault, trial.placement)
+
+    # What came of it
+
+    def comparison(self) -> Comparison:
+        request, collected = self.request, self.collected
+        versions = {name: side.lightning for name, side in zip(SIDES, self.sides, strict=True)}
+        marked, unused = accepting.apply(request.accepted, collected.differences, versions)
+        a, b = (
+            Side(label, side.title, run.status, str(side.python))
+            for label, side, run in zip(self.labels, self.sides, self.runs, strict=True)
+        )
+        told = [[decision.to_json() for decision in run.decisions] for run in self.runs]
+        return Comparison(
+            a=a,
+            b=b,
+            compared=collected.compared,
+            differences=tuple(marked),
+            one_sided=tuple(collected.one_sided),
+            undecided=tuple(collected.undecided),
+            unstable=tuple(collected.unstable),
+            claims=tuple(claim_changes(*told)),
+            deprecations=tuple(sorted(self.deprecations)),
+            unused=tuple(unused) if not request.filters and request.profile == "full" else (),
+            left_out=self.left_out,
+            notes=tuple(self.notes),
+            fail_on=request.fail_on,
+            cost=self.cost or None,
+            seed=request.seed,
+        )
+
+
+class _Silent:
+    def planned(self, environment: str, trials: int, unavailable: int) -> None:
+        pass
+
+    def judged(self, trial: str, unexpected: Sequence[Finding]) -> None:
+        pass
+
+
+def _version(side: Provided, name: str) -> str | None:
+    return side.installed.get(name)
+
+
+def _observed(key: Key, history: Path) -> Seen:
+    """What a history alone tells of a trial."""
+    read = reader.read(history)
+    return Seen(key, {}, read, counters.count(read))
+
+
+def _shakes(unstable: Mapping[Key, Sequence[str]], difference: Difference) -> bool:
+    """Whether a difference is of what is not stable; verdicts rest on all that is."""
+    names = unstable.get(difference.key, ())
+    return difference.observable in names or (difference.observable in ("figure", "finding") and bool(names))

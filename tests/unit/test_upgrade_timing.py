@@ -1,0 +1,137 @@
+"""Which samples are taken, in which order and until when, of environments that are made up."""
+
+import math
+from collections import Counter
+
+import jsonschema
+import pytest
+
+from harness.engine.trial import Trial
+from harness.schemas import schema
+from harness.upgrade import cost
+from harness.upgrade.sequential import IMPROVED, INCONCLUSIVE, REGRESSED, SAME
+from harness.upgrade.timing import AGAIN, BASELINE, CANDIDATE, NotTimedError, compare
+
+SAMPLE_S = 1.0
+
+
+def trial(scenario):
+    return Trial(scenario, "nowhere", "lightning", "digits/even", "cpu", 0)
+
+
+class Machine:
+    """Samples by what a side's step costs; a clock that only they move."""
+
+    def __init__(self, factors=(), again=1.0, fails="", slow=()):
+        self.factors = dict(factors)
+        self.again = again
+        self.fails = fails
+        self.slow = dict(slow)
+        self.taken = []
+        self.now = 100.0
+
+    def sample(self, side, trial):
+        if trial.scenario == self.fails and side == CANDIDATE:
+            raise NotTimedError("it could not be timed in the candidate: it raises")
+        self.taken.append((trial.scenario, side))
+        self.now += self.slow.get(len(self.taken), SAMPLE_S)
+        step = {BASELINE: 1.0, AGAIN: self.again, CANDIDATE: self.factors.get(trial.scenario, 1.0)}[side]
+        # A little of its own in each process: the number of samples so far, in a sequence that goes nowhere.
+        off = 1 + 0.001 * ((len(self.taken) * 7) % 11 - 5)
+        return [step * off * 0.001] * 3
+
+    def compare(self, *scenarios, budget_s=1e6, seed=0):
+        return compare(list(map(trial, scenarios)), self.sample, budget_s, seed, lambda _: None, lambda: self.now)
+
+
+def verdicts(timing):
+    return {timed.scenario: timed.verdict for timed in timing.timed}
+
+
+def test_what_is_slower_is_told_from_what_is_not():
+    machine = Machine({"a": 1.1, "c": 0.9})
+    assert verdicts(machine.compare("a", "b", "c")) == {"a": REGRESSED, "b": SAME, "c": IMPROVED}
+
+
+def test_the_ratio_is_that_of_the_medians():
+    (timed,) = Machine({"a": 1.1}).compare("a").timed
+    assert math.exp(timed.estimate.value) == pytest.approx(1.1, rel=0.01)
+
+
+def test_each_round_goes_over_all_and_gives_one_of_them_a_third_sample():
+    machine = Machine()
+    machine.compare("a", "b")
+    rounds = [machine.taken[start : start + 5] for start in range(0, 100, 5)]
+    assert all(Counter(scenario for scenario, _ in each) in ({"a": 2, "b": 3}, {"a": 3, "b": 2}) for each in rounds)
+    extra = [next(scenario for scenario, side in each if side == AGAIN) for each in rounds]
+    assert extra == ["b", "a"] * 10
+
+
+def test_the_baseline_is_next_to_what_it_is_compared_with():
+    machine = Machine()
+    machine.compare("a")
+    for start in range(0, len(machine.taken), 3):
+        assert [side for _, side in machine.taken[start : start + 3]] in (
+            [CANDIDATE, BASELINE, AGAIN],
+            [AGAIN, BASELINE, CANDIDATE],
+        )
+
+
+def test_which_comes_first_is_drawn_from_the_seed():
+    def order(seed):
+        (timed,) = Machine().compare("a", seed=seed).timed
+        return [pair.first_came_first for pair in timed.pairs]
+
+    assert order(1) == order(1) != order(2)
+    assert set(order(1)) == {True, False}
+
+
+def test_a_scenario_that_is_decided_is_not_timed_any_more():
+    machine = Machine({"a": 1.1, "b": 1.035})
+    timing = machine.compare("a", "b")
+    pairs = {timed.scenario: len(timed.pairs) for timed in timing.timed}
+    assert pairs["a"] == 20
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "samples"), [(0, 0), (0.5, 2), (2.5, 2), (4.5, 2), (5.5, 5), (8, 5), (8.5, 8), (10, 8)]
+)
+def test_no_pair_is_begun_that_would_not_end_in_time(budget_s, samples):
+    machine = Machine()
+    timing = machine.compare("a", "b", budget_s=budget_s)
+    assert len(machine.taken) == samples
+    assert {timed.verdict for timed in timing.timed} == {INCONCLUSIVE}
+    assert {timed.reason for timed in timing.timed} == {f"the budget of {budget_s:g} s was over before it was decided"}
+
+
+def test_a_pair_is_taken_to_last_as_long_as_the_longest_sample_of_its_scenario_did():
+    machine = Machine(slow={1: 50.0})
+    machine.compare("a", "b", budget_s=203)
+    assert [scenario for scenario, _ in machine.taken] == ["a", "a", "b", "b", "b"]
+
+
+def test_a_baseline_that_differs_from_itself_leaves_everything_undecided_at_once():
+    machine = Machine({"a": 1.5}, again=1.1)
+    timing = machine.compare("a")
+    assert verdicts(timing) == {"a": INCONCLUSIVE}
+    assert len(machine.taken) == 30
+    assert timing.timed[0].reason == "the machine is too noisy: the baseline differs from itself"
+
+
+def test_a_process_that_gives_nothing_leaves_its_scenario_out():
+    timing = Machine({"b": 1.1}, fails="a").compare("a", "b")
+    assert verdicts(timing) == {"a": INCONCLUSIVE, "b": REGRESSED}
+    assert timing.timed[0].reason == "it could not be timed in the candidate: it raises"
+
+
+@pytest.mark.parametrize("machine", [Machine({"a": 1.1}), Machine(fails="a"), Machine(again=1.1)])
+@pytest.mark.parametrize("budget_s", [0, 1e6])
+def test_what_is_written_is_as_the_schema_says(machine, budget_s):
+    written = cost.to_json(None, machine.compare("a", "b", budget_s=budget_s))
+    jsonschema.validate(written, schema("upgrade_cost"))
+    pairs = [len(each["pairs"]) for each in written["timing"]["scenarios"]]
+    assert pairs == [len(timed.pairs) for timed in machine.compare("a", "b", budget_s=budget_s).timed] or machine.fails
+
+
+def test_nothing_to_time():
+    assert Machine().compare().timed == []
