@@ -41,8 +41,8 @@ class Fit(Protocol):
         """As `val_loader`, over the same batches, to test on."""
 
     def predict_loader(self, **options: Any) -> Any:
-        """A DataLoader over the same samples, in batches of the size of the first, to predict on: Lightning 1.9 makes it
-        anew then, and cannot with batches that are cut beforehand."""
+        """A DataLoader over the same samples, in batches of the size of the first, to predict on: Lightning 1.9 makes
+        it anew then, and cannot with batches that are cut beforehand."""
 
     def trainer(self, callbacks: Sequence[Any] = (), **arguments: Any) -> Any:
         """A Trainer that is recorded, as the workload's schedule has it: all trainings of a script together are to go

@@ -34,16 +34,21 @@ class Seen:
 
     Attributes:
         findings: by checker, and what it looked at.
-        observed: the entries of every observable; None where only their digests were kept.
+        history: None where only digests of its observables were kept.
         kept_digests: those, else nothing.
         counters: exact ones (`harness.counters`).
     """
 
     key: Key
     findings: Mapping[tuple[str, str], Judged]
-    observed: Observed | None
+    history: History | None
     counters: Mapping[str, int]
     kept_digests: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def observed(self) -> Observed | None:
+        """The entries of every observable; None where only their digests were kept."""
+        return None if self.history is None else observables.of(self.history)
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
@@ -54,6 +59,8 @@ class Seen:
 
     def changed(self, other: "Seen") -> list[str]:
         """The observables that are not the same on both sides; what one of them does not know is not compared."""
+        if self.history and other.history and observables.the_same(self.history, other.history):
+            return []
         if self.observed is None or other.observed is None:
             both = [name for name in self.digests if name in other.digests]
             return [name for name in both if self.digests[name] != other.digests[name]]
@@ -76,7 +83,7 @@ def seen(findings: Sequence[Finding], history: History) -> Seen:
     return Seen(
         key=Key(first.scenario, first.workload, first.fault, first.placement),
         findings={(each.checker, each.aggregate): judged(each) for each in findings},
-        observed=observables.of(history),
+        history=history,
         counters=counters.count(history) if history.operations else {},
     )
 

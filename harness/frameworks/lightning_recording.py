@@ -33,10 +33,7 @@ HOOKS = sorted(
     | {"prepare_data", "configure_callbacks", "configure_optimizers", "configure_gradient_clipping", "backward"}
     | {"optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "transfer_batch_to_device"}
 )
-CALLBACK_HOOKS = sorted(
-    {name for name in dir(pl.Callback) if name.startswith("on_")}
-    | {"setup", "teardown", "state_dict", "load_state_dict"}
-)
+CALLBACK_HOOKS = sorted({name for name in dir(pl.Callback) if name.startswith("on_")} | {"setup", "teardown"})
 
 
 def instrument(

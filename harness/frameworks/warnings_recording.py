@@ -49,12 +49,13 @@ class _Notes:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._thread = threading.get_ident()
+        self._folder = f"{os.getcwd()}/"  # of a trial, which has another name whenever it runs
         self._seen: set[tuple[str, str, str]] = set()
         self._others: list[tuple[str, str, str]] = []
 
     def add(self, category: Any, message: str, filename: str) -> None:
         with Uncounted():
-            warning = (category.__name__, message, where(filename))
+            warning = (category.__name__, message.replace(self._folder, ""), where(filename))
             if warning in self._seen:
                 return
             self._seen.add(warning)

@@ -195,11 +195,8 @@ class _Upgrade:
         if not judged.findings:
             return
         one = seen(judged.findings, judged.history)
-        if side == SIDES.index(CANDIDATE) and one.observed is not None:
-            told = (entry.what for entry in one.observed["warnings"])
-            self.deprecations |= {
-                each for each in told if "Deprecation" in each.split(":")[0] or "Future" in each.split(":")[0]
-            }
+        if side == SIDES.index(CANDIDATE):
+            self.deprecations |= observables.deprecations(judged.history)
         self.trials[one.key] = judged.trial
         other = waiting[1 - side].pop(one.key, None)
         if other is None:
@@ -378,7 +375,7 @@ def _version(side: Provided, name: str) -> str | None:
 def _observed(key: Key, history: Path) -> Seen:
     """What a history alone tells of a trial."""
     read = reader.read(history)
-    return Seen(key, {}, observables.of(read), counters.count(read))
+    return Seen(key, {}, read, counters.count(read))
 
 
 def _shakes(unstable: Mapping[Key, Sequence[str]], difference: Difference) -> bool:

@@ -12,7 +12,7 @@ IN_THE_TRAINER = "multiple_trainloader_mode"  # it is said there in Lightning 1.
 
 
 class Combined(Logged):
-    """Takes the samples of both loaders for one batch, and says how many there are: Lightning would take the first's."""
+    """Takes the samples of both loaders for one batch, and says how many there are: Lightning would count one's."""
 
     def training_step(self, batch, batch_idx):
         pairs = [pair for pair in batch.values() if pair is not None]

@@ -1,4 +1,4 @@
-"""`fit` called again: on the same Trainer, which goes on, and on another one, which begins anew with the same module."""
+"""`fit` called again: on the same Trainer, which goes on, and on another, which begins anew with the same module."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Every hook that Lightning has had from 1.9 on, of a module and of a callback, each as it would be without being there.
+"""Every hook that Lightning has had from 1.9 to 2.6, of a module and of a callback, each doing what it does anyway.
 
 Whatever is moved, doubled or left out is seen, in training that accumulates gradients, clips them, validates on two
 loaders and is resumed; and in what comes after it.

@@ -72,6 +72,7 @@ def train(scenario, workload, recorder, calls):
         trainers.append(trainer)
         return fit(trainer, *args, **kwargs)
 
+    noted.__signature__ = inspect.signature(fit)
     pl.Trainer.fit = noted
     error = ""
     with warnings.catch_warnings(record=True) as shown:
@@ -124,7 +125,7 @@ def main():
     watch_dispatch(calls)
     witnessed = {}
     with tempfile.TemporaryDirectory() as folder:
-        for scenario in catalog.find().select(["epoch_*", *COPYING]):
+        for scenario in catalog.find().select(["epoch_*", "training_loop/hooks/*", *COPYING]):
             if scenario.framework != "lightning":
                 continue
             name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"

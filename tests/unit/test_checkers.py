@@ -631,6 +631,11 @@ class TestTraining:
         skipped = skipped.without(f="batch", type="ok", stage="train", epoch=1)
         assert found(case(skipped), "training", "weights").verdict == "ok"
 
+    def test_weights_that_a_fit_begins_with_need_be_no_others_than_those_before_it(self, case):
+        again = {"f": "weights", "type": "info", "value": {"crc32": 0}, "stage": "train", "epoch": 0}
+        resumed = healthy().preceded_by([again], f="on_train_epoch_start", epoch=1)
+        assert found(case(resumed), "training", "weights").verdict == "ok"
+
     def test_weights_that_nobody_looked_at_are_not_judged(self, case):
         assert not [each for each in judge(case(healthy().without(f="weights"))) if each.checker == "training"]
 
