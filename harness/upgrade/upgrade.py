@@ -25,11 +25,12 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, LocalEngine
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
+from harness.faults.selection import EVERY_FAULT, Faults
 from harness.history import reader
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
-from harness.upgrade import counting, timing
+from harness.upgrade import cost, counting, timing
 from harness.upgrade.baselines import Silent
 from harness.upgrade.environments import Provided
 from harness.upgrade.profiles import chosen
@@ -59,6 +60,7 @@ class Request:
     """
 
     filters: tuple[str, ...] = ()
+    faults: Faults = EVERY_FAULT
     seed: int = 0
     jobs: int = 2
     limit_s: float = DEFAULT_LIMIT_S
@@ -115,7 +117,11 @@ class _Upgrade:
         self.progress, self.tell = progress, tell
         self.frameworks = self._frameworks()
         self.left_out = self._left_out()
-        asked = [each for each in plan.asked(catalog, request.filters) if each.scenario.framework in self.frameworks]
+        asked = [
+            each
+            for each in plan.asked(catalog, request.filters, request.faults)
+            if each.scenario.framework in self.frameworks
+        ]
         names = dict.fromkeys(each.workload for each in asked)
         self.workloads: dict[str, Workload] = {name: library.build(name, request.seed) for name in names}
         wanted = chosen(request.profile, asked, self.workloads)
@@ -126,6 +132,7 @@ class _Upgrade:
                 RunDirectory.create(out / name),
                 RunRequest(
                     request.filters,
+                    request.faults,
                     device="cpu",
                     seed=request.seed,
                     jobs=jobs,
@@ -137,7 +144,8 @@ class _Upgrade:
             for name, side in zip(SIDES, sides, strict=True)
         ]
         self.collected = Collected()
-        self.cost: dict[str, Any] = {}
+        self.counted: counting.Counted | None = None
+        self.timing: timing.Timing | None = None
         self.notes: list[str] = []
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
@@ -292,8 +300,7 @@ class _Upgrade:
                 )
                 for name, side in zip(SIDES, self.sides, strict=True)
             }
-            counted = counting.compare(trials, measurers)
-        self.cost["counters"] = counted.to_json()
+            self.counted = counted = counting.compare(trials, measurers)
         for each in counted.differences:
             if each.effect == counting.NOTE:
                 self.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
@@ -308,8 +315,7 @@ class _Upgrade:
         self.tell(f"timing {len(trials)} scenarios in pairs, for {request.budget_s:g} s at most")
         baseline, candidate = (str(side.python) for side in self.sides)
         with timing.sampling(baseline, candidate, folder, request.seed) as sample:
-            timed = timing.compare(trials, sample, request.budget_s, request.seed, self.tell)
-        self.cost["timing"] = timed.to_json()
+            self.timing = timed = timing.compare(trials, sample, request.budget_s, request.seed, self.tell)
         for each in timed.timed:
             ratio = ""
             if each.estimate:
@@ -355,7 +361,7 @@ class _Upgrade:
             left_out=self.left_out,
             notes=tuple(self.notes),
             fail_on=request.fail_on,
-            cost=self.cost or None,
+            cost=cost.to_json(self.counted, self.timing),
             seed=request.seed,
         )
 
