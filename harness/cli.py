@@ -330,7 +330,8 @@ def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
 def upgrade(
     baseline: str, candidate: str, filters: tuple[str, ...], with_: tuple[str, ...], baseline_with: tuple[str, ...],
     candidate_with: tuple[str, ...], scenarios: tuple[str, ...], profile: str, budget_s: float,
-    faults: tuple[str, ...], fail_on: str | None, accepted: Path | None, seed: int | None, jobs: int, limit_s: float, out: Path | None,
+    faults: tuple[str, ...], fail_on: str | None, accepted: Path | None, seed: int | None, jobs: int,
+    limit_s: float, out: Path | None,
 ) -> None:  # fmt: skip
     """Say whether CANDIDATE is a safe upgrade of BASELINE: each a version of Lightning (2.5.6), a wheel, a source
     checkout, or the path of a Python interpreter.

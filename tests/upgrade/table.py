@@ -56,9 +56,9 @@ def _compared(candidate: Candidate, folder: Path, turns: int, budget: float) -> 
     out = folder / f"{candidate.name}-out"
     filters, _, fault = candidate.on.partition("#")
     timed = budget if candidate.name.startswith("busy") else 0
+    options = ["--fault", fault or "none", "--budget", str(timed), "--out", str(out)]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "upgrade", sys.executable, str(python), filters]
-        + ["--fault", fault or "none", "--budget", str(timed), "--out", str(out)],
+        [sys.executable, "-m", "harness", "upgrade", sys.executable, str(python), filters, *options],
         capture_output=True,
         text=True,
         env={**os.environ, "COLUMNS": "200"},
