@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test kills strikes lint types clean
+.PHONY: install report test kills strikes detection lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -30,6 +30,11 @@ kills: install
 # Trainings that validate beside training, with workers killed 200 times, hung, interrupted: some minutes.
 strikes: install
 	$(BIN)/python tests/parallel/table.py
+
+# 70 comparisons by the clock, of an interpreter with itself and with a slower one: hours, on a machine that does nothing
+# else.
+detection: install
+	$(BIN)/python tests/upgrade/detection.py
 
 lint: install
 	$(BIN)/ruff check .
