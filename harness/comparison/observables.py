@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.engine.place import without_stacks
 from harness.history.encoding import decode_number
 from harness.history.reader import History, Operation
 
@@ -20,6 +21,7 @@ NO_HOOK = frozenset(
     )
 )  # fmt: skip
 STEP = "step"  # what a batch is called among the hooks
+IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
 
 _FOLDERS = re.compile(r"(?:/[\w.+@~-]+)+/(?=[\w.+@~-])")
@@ -68,10 +70,31 @@ def of(history: History) -> Observed:
     return {name: tuple(read(history)) for name, read in READERS.items()}
 
 
-def digest(entries: Entries) -> str:
-    """Twelve hexadecimal digits that are the same if, and in practice only if, nothing that is compared differs."""
-    told = [entry.compared for entry in entries]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+def the_same(a: History, b: History) -> bool:
+    """Whether two histories are the same, line by line, but for times and processes: then every observable is. A short
+    way for what differs in nothing, as most trials do."""
+    return len(a.operations) == len(b.operations) and all(
+        _told_of(one) == _told_of(other) for one, other in zip(a.operations, b.operations, strict=True)
+    )
+
+
+def _told_of(operation: Operation) -> tuple[Any, ...]:
+    value = operation.value
+    if operation.f == "exit":
+        value = {name: told for name, told in value.items() if name != "peak_rss_bytes"}
+    place = (operation.stage, operation.epoch, operation.step, operation.batch)
+    return operation.f, operation.type, *place, value, operation.fault, operation.rank
+
+
+def digests(history: History) -> dict[str, str]:
+    """A digest of each observable of which there is something, from what is the same on every machine: its numbers are
+    left out. `IN_BITS` are those that differ on another processor all the same."""
+    return {name: _digest(entries) for name, entries in of(history).items() if entries}
+
+
+def _digest(entries: Entries) -> str:
+    told = [[entry.what, entry.rank] for entry in entries]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
 
 
 def alike(a: Entries, b: Entries) -> bool:
@@ -113,7 +136,7 @@ def _exceptions(history: History) -> Iterator[Entry]:
     for operation in history.operations:
         if operation.type == "fail":
             told = operation.value or {}
-            raised = f"{told.get('exception', 'it failed')}: {without_places(told.get('message', ''))}"
+            raised = f"{told.get('exception', 'it failed')}: {without_places(without_stacks(told.get('message', '')))}"
             yield _entry(operation, f"{operation.f} raises {raised}")
 
 
@@ -265,6 +288,12 @@ def _warnings(history: History) -> Iterator[Entry]:
     for operation in history.select("warning"):
         told = operation.value
         yield _entry(operation, f"{told['category']}: {without_places(told['message'])}")
+
+
+def deprecations(history: History) -> set[str]:
+    """What was warned of that a later version will take away or change."""
+    told = {entry.what for entry in _warnings(history)}
+    return {text for text in told if any(word in text.split(":")[0] for word in ("Deprecat", "Future"))}
 
 
 READERS: dict[str, Callable[[History], Iterator[Entry]]] = {

@@ -1,15 +1,23 @@
-"""A readable difference of two sequences of hooks: what vanished, appeared, moved, or ran twice."""
+"""A readable difference of two sequences of hooks: what vanished, appeared, moved, or ran twice.
 
-from collections import Counter
+Hooks that run another number of times are left out on both sides, and told. What is left has the same hooks as often;
+where it still is not the same, one of the two that stand at the first difference has moved, and is left out too, and so
+on. What then remains is the same on both sides, entry by entry. That takes a pass over the sequences for each hook that
+is left out; a shortest edit script takes one for each edit, and pairs what stands in one epoch with what stands in
+another, where that is shorter.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from harness.comparison.observables import STEP, Entries, Entry
 
-MOST_ALIGNED = 4000  # of what is left between a common beginning and a common end; beyond that, it is only counted
 CONTEXT = 3
 
 VANISHED, FEWER, APPEARED, MORE, MOVED = "no longer runs", "runs less often", "runs now", "runs more often", "moved"
+
+Name = tuple[str, int]  # of a hook, on a rank
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,7 @@ class Change:
 
     Attributes:
         how: `VANISHED`, `FEWER`, `APPEARED`, `MORE` or `MOVED`.
-        a, b: the hook and its neighbours on either side, where it changed first.
+        a, b: the hook and its neighbours, where it changed first: on the side where it runs more often, or on both.
         lines_a, lines_b: of the histories.
     """
 
@@ -37,8 +45,8 @@ class Alignment:
     """Two sequences beside each other.
 
     Attributes:
-        pairs: of entries that are the same hook on both sides, in order.
-        changes: one for each hook of which the sequences differ.
+        pairs: of entries that are the same hook on both sides, in order; all of those hooks that have not changed.
+        changes: one for each hook that has, those that run another number of times first.
     """
 
     pairs: list[tuple[Entry, Entry]]
@@ -47,42 +55,67 @@ class Alignment:
 
 def align(a: Entries, b: Entries) -> Alignment:
     """By the names of hooks (and ranks); where they stood is for those who look at the pairs."""
-    start = _common(a, b)
-    end = _common(a[start:][::-1], b[start:][::-1])
-    middle_a, middle_b = a[start : len(a) - end], b[start : len(b) - end]
-    pairs = list(zip(a[:start], b[:start], strict=True))
-    if not middle_a and not middle_b:
-        return Alignment(pairs, [])
-    only_a, only_b = list(middle_a), list(middle_b)
-    if max(len(middle_a), len(middle_b)) <= MOST_ALIGNED:
-        only_a, only_b = [], []
-        matcher = SequenceMatcher(None, _names(middle_a), _names(middle_b), autojunk=False)
-        for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
-            if tag == "equal":
-                pairs += zip(middle_a[a_from:a_to], middle_b[b_from:b_to], strict=True)
-            else:
-                only_a += middle_a[a_from:a_to]
-                only_b += middle_b[b_from:b_to]
-    pairs += zip(a[len(a) - end :], b[len(b) - end :], strict=True)
-    return Alignment(pairs, _changes(a, b, only_a, only_b))
+    in_a, in_b = (Counter(map(_name, entries)) for entries in (a, b))
+    others = [name for name in {**in_a, **in_b} if in_a[name] != in_b[name]]
+    apart = _first_apart(a, b, others)
+    rest_a, rest_b = (_without(entries, others) for entries in (a, b))
+    while (at := _common(rest_a, rest_b)) < len(rest_a):
+        # The one without which the sequences are the same for longer.
+        left = {
+            name: (_without(rest_a, [name]), _without(rest_b, [name]))
+            for name in (_name(rest_a[at]), _name(rest_b[at]))
+        }
+        moved = min(left, key=lambda name: len(left[name][0]) - _common(*left[name]))
+        of_a, of_b = (next(each for each in rest[at:] if _name(each) == moved) for rest in (rest_a, rest_b))
+        apart[moved] = of_a, of_b
+        rest_a, rest_b = left[moved]
+    return Alignment(list(zip(rest_a, rest_b, strict=True)), _changes(a, b, apart))
 
 
-def _changes(a: Entries, b: Entries, only_a: list[Entry], only_b: list[Entry]) -> list[Change]:
-    counted_a, counted_b = (Counter(entry.what for entry in entries) for entries in (a, b))
-    changes = []
-    for hook in dict.fromkeys(entry.what for entry in (*only_a, *only_b)):
-        in_a, in_b = counted_a[hook], counted_b[hook]
-        if in_a == in_b:
-            how = MOVED
-        elif in_b < in_a:
-            how = FEWER if in_b else VANISHED
+Apart = dict[Name, tuple[Entry | None, Entry | None]]  # where a hook changed first
+
+
+def _first_apart(a: Entries, b: Entries, others: Collection[Name]) -> Apart:
+    """Of hooks that run another number of times: the first call, on the side that has more of them, that the other has
+    not after as many calls of all the rest."""
+    places_a, places_b = (_places(entries, others) for entries in (a, b))
+    apart: Apart = {}
+    for name in others:
+        of_a, of_b = places_a[name], places_b[name]
+        same = [one == other for (one, _), (other, _) in zip(of_a, of_b, strict=False)]
+        at = same.index(False) if False in same else len(same)
+        apart[name] = (of_a[at][1], None) if len(of_a) > len(of_b) else (None, of_b[at][1])
+    return apart
+
+
+def _places(entries: Entries, others: Collection[Name]) -> dict[Name, list[tuple[int, Entry]]]:
+    """After how many calls of all the rest each of their calls came."""
+    found: dict[Name, list[tuple[int, Entry]]] = defaultdict(list)
+    rest = 0
+    for entry in entries:
+        if _name(entry) in others:
+            found[_name(entry)].append((rest, entry))
         else:
-            how = MORE if in_a else APPEARED
-        at_a = next((entry for entry in only_a if entry.what == hook), None)
-        at_b = next((entry for entry in only_b if entry.what == hook), None)
-        told_a, lines_a = _around(a, at_a)
-        told_b, lines_b = _around(b, at_b)
-        changes.append(Change(hook, how, in_a, in_b, told_a, told_b, lines_a, lines_b))
+            rest += 1
+    return found
+
+
+def _changes(a: Entries, b: Entries, apart: Apart) -> list[Change]:
+    """One for each hook, whichever ranks it changed on; shown on the first of them."""
+    in_a, in_b = (Counter(entry.what for entry in entries) for entries in (a, b))
+    changes = []
+    for hook in dict.fromkeys(hook for hook, _ in apart):
+        count_a, count_b = in_a[hook], in_b[hook]
+        if count_a == count_b:
+            how = MOVED
+        elif count_b < count_a:
+            how = FEWER if count_b else VANISHED
+        else:
+            how = MORE if count_a else APPEARED
+        of_a, of_b = next(where for (name, _), where in apart.items() if name == hook)
+        told_a, lines_a = _around(a, of_a)
+        told_b, lines_b = _around(b, of_b)
+        changes.append(Change(hook, how, count_a, count_b, told_a, told_b, lines_a, lines_b))
     return changes
 
 
@@ -97,14 +130,19 @@ def _around(entries: Entries, entry: Entry | None) -> tuple[str, tuple[int, ...]
 
 
 def _common(a: Entries, b: Entries) -> int:
+    """How many at the beginning are the same on both sides."""
     for index, (one, other) in enumerate(zip(a, b, strict=False)):
-        if (one.what, one.rank) != (other.what, other.rank):
+        if _name(one) != _name(other):
             return index
     return min(len(a), len(b))
 
 
-def _names(entries: Entries) -> list[tuple[str, int]]:
-    return [(entry.what, entry.rank) for entry in entries]
+def _without(entries: Entries, names: Collection[Name]) -> Entries:
+    return tuple(entry for entry in entries if _name(entry) not in names) if names else entries
+
+
+def _name(entry: Entry) -> Name:
+    return entry.what, entry.rank
 
 
 def called(hook: str) -> str:

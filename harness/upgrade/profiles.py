@@ -9,22 +9,23 @@ from harness.faults.loader import BLOCKING
 from harness.workloads.workload import Workload
 
 PROFILES = ("quick", "full")
+MOST_STEPS = 150  # of a trial of the quick profile
 # Whole trainings, with processes of their own: what they show of Lightning, others show in a tenth of the time.
 LEFT_OUT = "parallel_validation"
 
 
 def chosen(profile: str, asked: Sequence[Asked], workloads: Mapping[str, Workload]) -> Callable[[Trial], bool]:
-    """Whether a trial is one of the profile's. `quick`: of each scenario that on its smallest workload, without a
-    fault; and one of each family of faults, where it is cheapest."""
+    """Whether a trial is one of the profile's. `quick`: of each pattern one scenario, on its smallest workload, without
+    a fault; and one of each family of faults, where it is cheapest."""
     if profile == "full":
         return lambda _: True
     smallest: dict[str, Asked] = {}
     families: dict[str, Asked] = {}
     for each in asked:
-        if each.scenario.document == LEFT_OUT or each.scenario.limit_s:
+        if each.scenario.document == LEFT_OUT or _steps(workloads[each.workload]) > MOST_STEPS:
             continue
         if each.fault == NONE:
-            _keep_smaller(smallest, each.scenario.id, each, workloads)
+            _keep_smaller(smallest, each.scenario.pattern, each, workloads)
         elif not any(each.fault.startswith(slow) for slow in BLOCKING):
             _keep_smaller(families, each.fault.split(".")[0], each, workloads)
     wanted = {(each.scenario.id, each.workload, each.fault) for each in (*smallest.values(), *families.values())}

@@ -25,12 +25,12 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, LocalEngine
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
-from harness.findings import Finding
 from harness.history import reader
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
 from harness.upgrade import counting, timing
+from harness.upgrade.baselines import Silent
 from harness.upgrade.environments import Provided
 from harness.upgrade.profiles import chosen
 from harness.upgrade.sequential import IMPROVED, REGRESSED
@@ -174,7 +174,7 @@ class _Upgrade:
         """Both sides go on side by side; a trial is compared as soon as both are through with it."""
         running = [
             run.carry_out(self.catalog, self.workloads, engines, progress)
-            for run, engines, progress in zip(self.runs, warm, (self.progress, _Silent()), strict=True)
+            for run, engines, progress in zip(self.runs, warm, (self.progress, Silent()), strict=True)
         ]
         waiting: list[dict[Key, Seen]] = [{}, {}]
         for both in zip_longest(*running):
@@ -195,11 +195,8 @@ class _Upgrade:
         if not judged.findings:
             return
         one = seen(judged.findings, judged.history)
-        if side == SIDES.index(CANDIDATE) and one.observed is not None:
-            told = (entry.what for entry in one.observed["warnings"])
-            self.deprecations |= {
-                each for each in told if "Deprecation" in each.split(":")[0] or "Future" in each.split(":")[0]
-            }
+        if side == SIDES.index(CANDIDATE):
+            self.deprecations |= observables.deprecations(judged.history)
         self.trials[one.key] = judged.trial
         other = waiting[1 - side].pop(one.key, None)
         if other is None:
@@ -363,14 +360,6 @@ class _Upgrade:
         )
 
 
-class _Silent:
-    def planned(self, environment: str, trials: int, unavailable: int) -> None:
-        pass
-
-    def judged(self, trial: str, unexpected: Sequence[Finding]) -> None:
-        pass
-
-
 def _version(side: Provided, name: str) -> str | None:
     return side.installed.get(name)
 
@@ -378,7 +367,7 @@ def _version(side: Provided, name: str) -> str | None:
 def _observed(key: Key, history: Path) -> Seen:
     """What a history alone tells of a trial."""
     read = reader.read(history)
-    return Seen(key, {}, observables.of(read), counters.count(read))
+    return Seen(key, {}, read, counters.count(read))
 
 
 def _shakes(unstable: Mapping[Key, Sequence[str]], difference: Difference) -> bool:
