@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from histories import Operations, batch, ended
 
 from harness import counters
-from harness.comparison import observables
 from harness.comparison.differences import Key
 from harness.comparison.seen import Judged, Seen
 from harness.findings import EpochVerdict
@@ -121,4 +120,4 @@ def trial(
 ) -> Seen:
     """A trial with this history and these findings besides the usual ones."""
     read = history(training() if operations is None else operations, process=process)
-    return Seen(key, AS_IT_SHOULD_BE | dict(findings or {}), observables.of(read), counters.count(read))
+    return Seen(key, AS_IT_SHOULD_BE | dict(findings or {}), read, counters.count(read))
