@@ -7,7 +7,7 @@ RUN := reports/runs/latest
 .PHONY: install report test kills strikes lint types clean
 
 # Installed again only when what is installed changes.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt constraints/all_but_lightning.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[keras,test]'
 	touch $@

@@ -16,7 +16,7 @@ from pathlib import Path
 from harness import scenario_files
 from harness.environment import requirement
 from harness.errors import ScenarioError, UsageError
-from harness.scenario import DEFAULT_FRAMEWORK, Claim, Scenario
+from harness.scenario import DEFAULT_FRAMEWORK, OWN_DATA, Claim, Scenario
 from harness.workloads import library, written_out
 
 ENTRY_POINT_GROUP = "epoch_harness.scenarios"
@@ -178,6 +178,8 @@ def declared_workloads(scenario: Scenario) -> list[str]:
     Raises:
         ScenarioError: there is none.
     """
+    if scenario.data:
+        return [OWN_DATA]
     declared = [name for name in library.NAMES if any(fnmatchcase(name, glob) for glob in scenario.workloads)]
     if not declared:
         raise ScenarioError(

@@ -297,7 +297,7 @@ def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
     """Say how RUN_B differs from RUN_A: what they found, and all that a user would notice; not how long they took."""
     from harness.comparison.runs import compare as compare_runs
 
-    comparison = compare_runs(RunDirectory.open(run_a), RunDirectory.open(run_b))
+    comparison = compare_runs(run_a, run_b)
     if out is not None:
         comparison.write(out, "compare")
     click.echo(comparison.summary())

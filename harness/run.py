@@ -1,7 +1,5 @@
 """A run from plan to exit code: trials, histories, findings, claims, reports."""
 
-import os
-import platform
 import sys
 import time
 from collections import Counter, deque
@@ -27,9 +25,10 @@ from harness.faults.selection import EVERY_FAULT, Faults
 from harness.findings import DECIDED, Finding
 from harness.history import reader
 from harness.history.reader import History
+from harness.machine import machine
 from harness.report import write_reports
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
-from harness.workloads import library
+from harness.workloads import library, own_data
 from harness.workloads.workload import Workload
 
 References = dict[tuple[str, str], Case]  # by scenario and workload
@@ -108,6 +107,8 @@ def judge_outcome(
         read, damage = History(()), str(error)
     references = {} if references is None else references
     trial, scenario = outcome.trial, catalog.scenarios[outcome.trial.scenario]
+    if scenario.data:
+        workload = own_data.seen(scenario, read)
     case = Case(trial, scenario, workload, read, environment, references.get((scenario.same_as, trial.workload)))
     if trial.fault == NONE and scenario.id in {other.same_as for other in catalog.scenarios.values()}:
         references[scenario.id, trial.workload] = case
@@ -239,7 +240,7 @@ class Run:
                 "seconds": 0.0 if status == "running" else round(time.monotonic() - self.started, 3),
                 "arguments": request.to_json(),
                 "seed": request.seed,
-                "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
+                "machine": machine(),
                 "environment": self.environment,
                 "unavailable": [asdict(item) for item in planned.unavailable] if planned else [],
                 "counts": _count(self.findings, planned) if planned and status != "running" else {},

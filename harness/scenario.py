@@ -16,6 +16,7 @@ from harness.errors import ScenarioError
 from harness.faults.fault import NONE
 from harness.oracle.predictions import Prediction, over_the_epoch
 from harness.oracle.quantities import Quantity
+from harness.workloads.schedule import BY_TRAINER
 
 Stage = Literal["train", "validation", "test"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
@@ -23,6 +24,7 @@ Script = Callable[[Any], None]  # of a `Fit` or, in Keras, a `KerasFit`: `harnes
 
 DEFAULT_FRAMEWORK = "lightning"
 FRAMEWORKS = ("lightning", "keras", "torch")  # each has an adapter: `harness.engine.trial`
+OWN_DATA = "own/data"  # what the workload of a scenario with data of its own is called
 VARIANTS = ("as_documented", "migrated", "recommended", "control")
 
 AGGREGATE_VERDICTS = ("exact", "biased", "wrong", "missing", "raised", "unknown")
@@ -236,6 +238,8 @@ class Scenario:
     same_as: str = ""
     gpus: int = 0
     limit_s: float | None = None
+    data: Callable[[], Any] | None = None
+    targets: Callable[[Any], Any] | None = None
 
     @property
     def id(self) -> str:
@@ -244,6 +248,20 @@ class Scenario:
     @property
     def document(self) -> str:
         return self.pattern.split("/")[0]
+
+
+def second_of_pair(batch: Any) -> Any:
+    """Where targets are, if a scenario does not say.
+
+    Raises:
+        TypeError: the batch is no pair.
+    """
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise TypeError(
+            f"a batch is no pair of inputs and targets, but a {type(batch).__name__}; say by targets= of the scenario, "
+            f"a function of the batch, where its targets are"
+        )
+    return batch[1]
 
 
 @dataclass
@@ -302,6 +320,8 @@ def scenario(
     same_as: str = "",
     gpus: int = 0,
     limit_s: float | None = None,
+    data: Callable[[], Any] | None = None,
+    targets: Callable[[Any], Any] | None = None,
 ) -> Scenario:
     """Declare one scenario, below the module it runs.
 
@@ -338,11 +358,16 @@ def scenario(
             runs out of sight (in another process, or in a copy of the module), truth is taken from there.
         gpus: how many it needs.
         limit_s: seconds that it may take, if that is less than what any trial may (`--limit`): for what hangs.
+        data: returns the LightningDataModule to train on, in place of workloads of the harness; `module` is called with
+            it. How long to train is then for `trainer`, by default for two epochs. A sample's id is its place in the
+            pass, and truth is over the predictions and targets of the batches as they were recorded.
+        targets: of such a batch, the tensor of one target a sample; by default the second of a pair.
 
     Raises:
         ScenarioError: no aggregate, or two with the same label and requirement; a pattern that is not
             `document/pattern`; an unknown variant, framework, stage, source or verdict; what is no requirement; an
-            argument for the Trainer that is decided already (`ALREADY_DECIDED`); a script where none can run.
+            argument for the Trainer that is decided already (`ALREADY_DECIDED`); a script where none can run; data of
+            its own together with what needs the harness's.
 
     Example::
 
@@ -374,7 +399,16 @@ def scenario(
         _check_known(place, f"hook {hook.name!r}: stage", hook.stage, get_args(Stage))
     _check_expectations(place, expects, FINDING_VERDICTS)
     _check_requirement(place, needs)
-    _check_arguments(place, framework, trainer or {})
+    _check_arguments(place, framework, trainer or {}, data is not None)
+    if data and (framework != "lightning" or fit or ranks > 1 or resume_from or same_as or faults != NONE):
+        raise ScenarioError(
+            f"{place}: data of a scenario's own, data=, is for Lightning, one rank and no faults, without fit=, "
+            f"same_as= and resume_from="
+        )
+    if targets and not data:
+        raise ScenarioError(
+            f"{place}: targets= says where the targets are in batches of the scenario's own; give data="
+        )
     if fit and (framework == "torch" or ranks > 1 or resume_from):
         raise ScenarioError(f"{place}: a script, fit=, runs in Lightning or Keras, on one rank, and is not resumed")
     declared = Scenario(
@@ -382,7 +416,7 @@ def scenario(
         variant=variant,
         source=source,
         module=module,
-        workloads=(workloads,) if isinstance(workloads, str) else tuple(workloads),
+        workloads=(OWN_DATA,) if data else (workloads,) if isinstance(workloads, str) else tuple(workloads),
         aggregates=tuple(aggregates),
         framework=framework,
         hooks=tuple(hooks),
@@ -400,6 +434,8 @@ def scenario(
         same_as=same_as,
         gpus=gpus,
         limit_s=limit_s,
+        data=data,
+        targets=targets,
         locator=declaring.f_globals.get("__name__", ""),
         declared_at=place,
     )
@@ -424,11 +460,14 @@ def _check_requirement(place: str, needs: str) -> None:
         raise ScenarioError(f"{place}: needs {needs!r} is not a requirement such as 'pytorch_lightning>=2.0'")
 
 
-def _check_arguments(place: str, framework: str, given: Mapping[str, Any]) -> None:
+def _check_arguments(place: str, framework: str, given: Mapping[str, Any], own_data: bool) -> None:
     if given and framework not in ALREADY_DECIDED:
         raise ScenarioError(f"{place}: a loop of {framework} has no Trainer: leave out trainer=")
     for name in given:
-        if why := ALREADY_DECIDED[framework].get(name):
+        if own_data and name in BY_TRAINER:
+            if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
+                raise ScenarioError(f"{place}: {name!r} in trainer= is {given[name]!r}, not a number")
+        elif why := ALREADY_DECIDED[framework].get(name):
             raise ScenarioError(f"{place}: leave {name!r} out of trainer=: {why}")
 
 

@@ -266,11 +266,11 @@ def _batches(
 
 def _batch(operation: Operation, targets: NDArray[Any], fit: int) -> Batch:
     ids = tuple(operation.value["ids"])
-    outputs = operation.value["outputs"]
+    outputs, noted = operation.value["outputs"], operation.value.get("targets")
     return Batch(
         ids=ids,
         outputs=decode_array(outputs).astype(np.float64),
-        targets=targets[list(ids)].astype(np.float64),
+        targets=(decode_array(noted) if noted else targets[list(ids)]).astype(np.float64),
         dtype=outputs["dtype"],
         rank=operation.rank,
         fit=fit,

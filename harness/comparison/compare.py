@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, Difference
-from harness.comparison.observables import ENDS, Entries, Entry
+from harness.comparison.observables import ENDS, IN_BITS, Entries, Entry
 from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
 from harness.findings import EpochVerdict
@@ -35,10 +35,6 @@ FIGURES = (
 )  # fmt: skip
 # Of these, what is told in words follows from other numbers too.
 TEXTS = ("best checkpoint", "record")
-# Of what differs by its digest alone, how much is not known.
-OF_DIGESTS = {
-    "exceptions": BREAKS, "process": BREAKS, "hooks": ORDER, "warnings": WARNS, "predictions": BIT, "weights": BIT,
-}  # fmt: skip
 # Observables of which each entry is a name: one that is gone breaks who reads it, one that is new does not.
 NAMES = ("logged_metrics", "progress_bar_metrics", "files")
 
@@ -57,12 +53,13 @@ class _Comparison:
         self.changed = a.changed(b)
 
     def differences(self) -> list[Difference]:
+        if self.a.history is None or self.b.history is None:
+            figures = [*self._verdicts(), *self._moved()]
+            return [*self._digests(), *figures, *self._findings(hooks=False), *self._cost()]
         found = [*self._endings()]
         if found:  # whatever else differs has come after it
             followers = [*self.changed, *self._verdicts_changed()]
             return [found[0].with_followers(followers), *(each for each in self._warnings() if each.a == "nothing")]
-        if self.a.observed is None or self.b.observed is None:
-            return [*self._digests(), *self._verdicts(), *self._moved(), *self._findings(hooks=False)]
         hooks = [*self._hooks()]
         found += [*self._exceptions(), *hooks, *self._counters(), *self._of_training(), *self._process()]
         found += [*self._names(), *self._checkpoints(), *self._others(), *self._warnings()]
@@ -355,11 +352,11 @@ class _Comparison:
 
     def _findings(self, hooks: bool) -> Iterator[Difference]:
         """Verdicts on properties; `hooks`: those on hooks are told already, hook by hook."""
-        for (checker, name), one in self.a.findings.items():
-            other = self.b.findings.get((checker, name))
-            if other is None or one.verdict == other.verdict or checker == "aggregate" or "unknown" in (
-                one.verdict, other.verdict,
-            ):  # fmt: skip
+        for checker, name in dict.fromkeys((*self.a.findings, *self.b.findings)):
+            one, other = self.a.finding(checker, name), self.b.finding(checker, name)
+            if checker == "aggregate" or one is None or other is None or one.verdict == other.verdict:
+                continue
+            if "unknown" in (one.verdict, other.verdict):
                 continue
             if hooks and checker in OF_HOOKS and other.verdict != "stale":
                 continue
@@ -381,15 +378,20 @@ class _Comparison:
 
     def _digests(self) -> Iterator[Difference]:
         """Where only the digests of one side were kept."""
+        kinds = {
+            "exceptions": BREAKS,
+            "process": BREAKS,
+            "hooks": ORDER,
+            "warnings": WARNS,
+            **dict.fromkeys(IN_BITS, BIT),
+        }
         for name in self.changed:
-            kind = OF_DIGESTS.get(name, NUMBER)
-            told = f"digest {self.a.digests[name]}", f"digest {self.b.digests[name]}"
-            yield self._difference(kind, name, f"{name} differ from those kept", told)
+            yield self._difference(kinds.get(name, NUMBER), name, f"{name} differ from those kept", ("", ""))
 
     def _both(self, observable: str) -> tuple[Entries, Entries]:
-        """None of either, where only digests of one were kept."""
-        a, b = self.a.observed, self.b.observed
-        return (a[observable], b[observable]) if a and b else ((), ())
+        assert self.a.observed is not None
+        assert self.b.observed is not None
+        return self.a.observed[observable], self.b.observed[observable]
 
     def _between(self, kind: str, observable: str, what: str, a: Entry | None, b: Entry | None) -> Difference:
         lines = ([a.line] if a else [], [b.line] if b else [])

@@ -22,6 +22,7 @@ NO_HOOK = frozenset(
 )  # fmt: skip
 ENDS = "it "  # how an entry begins that says how the trial's process ended
 STEP = "step"  # what a batch is called among the hooks
+IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
 
 _FOLDERS = re.compile(r"(?:/[\w.+@~-]+)+/(?=[\w.+@~-])")
@@ -86,10 +87,15 @@ def _told_of(operation: Operation) -> tuple[Any, ...]:
     return operation.f, operation.type, *place, value, operation.fault, operation.rank
 
 
-def digest(entries: Entries) -> str:
-    """Twelve hexadecimal digits that are the same if, and in practice only if, nothing that is compared differs."""
-    told = [entry.compared for entry in entries]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+def digests(history: History) -> dict[str, str]:
+    """A digest of each observable of which there is something, from what is the same on every machine: its numbers are
+    left out. `IN_BITS` are those that differ on another processor all the same."""
+    return {name: _digest(entries) for name, entries in of(history).items() if entries}
+
+
+def _digest(entries: Entries) -> str:
+    told = [[entry.what, entry.rank] for entry in entries]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
 
 
 def alike(a: Entries, b: Entries) -> bool:

@@ -1,9 +1,12 @@
 """Compares two stored runs, trial by trial."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+from harness.comparison import baseline
 from harness.comparison.compare import compare as compare_trials
 from harness.comparison.differences import REGRESSIONS, Difference, Key
 from harness.comparison.result import Asked, ClaimChange, Collected, Comparison, OneSided, Side, Undecided
@@ -14,41 +17,69 @@ from harness.history import reader
 from harness.report.runs import environment_title, labels
 from harness.run_directory import RunDirectory
 
-Stored = dict[Key, Callable[[], Seen]]  # read when its turn comes: histories are large
+Trials = dict[Key, Callable[[], Seen]]  # read when their turn comes: histories are large
 
 
-def compare(a: RunDirectory, b: RunDirectory, fail_on: Sequence[str] = REGRESSIONS) -> Comparison:
+@dataclass(frozen=True)
+class Stored:
+    """What was kept of a run: its directory, or a baseline.
+
+    Attributes:
+        asked: its arguments, as far as they are known.
+        reasons: why a trial could not run there, by scenario, workload and fault.
+    """
+
+    side: Side
+    trials: Trials
+    asked: Mapping[str, Any]
+    reasons: Mapping[tuple[str, str, str], str]
+    claims: Sequence[Mapping[str, Any]]
+    machine: Mapping[str, Any]
+
+
+def open_stored(path: Path, label: str = "") -> Stored:
+    """A run directory, or the file of a baseline.
+
+    Raises:
+        UsageError: it is neither, or its parts do not follow their schema.
+    """
+    if path.is_file():
+        told, trials = baseline.read(path)
+        packages = ", ".join(f"{name} {version}" for name, version in told["packages"].items())
+        side = Side(label or path.stem, f"Python {told['python']}, {packages}", "complete")
+        return Stored(side, trials, {"seed": told["seed"], "filters": told["filters"]}, {}, (), {})
+    run = RunDirectory.open(path)
+    manifest = run.read_manifest()
+    asked = manifest["arguments"]
+    side = Side(label or path.name, environment_title(manifest), manifest["status"], asked.get("python", ""))
+    reasons = {(item["scenario"], item["workload"], item["fault"]): item["reason"] for item in manifest["unavailable"]}
+    return Stored(side, _trials(run), asked, reasons, run.read_claims(), manifest["machine"])
+
+
+def compare(path_a: Path, path_b: Path, fail_on: Sequence[str] = REGRESSIONS) -> Comparison:
     """How run B differs from run A. Of time nothing is said: what did not run side by side cannot be compared.
 
     Raises:
-        UsageError: a part of a run directory does not follow its schema, or a history is missing.
+        UsageError: as `open_stored`, or a history is missing.
     """
-    manifests = [run.read_manifest() for run in (a, b)]
-    side_a, side_b = (
-        Side(label, environment_title(manifest), manifest["status"], manifest["arguments"].get("python", ""))
-        for label, manifest in zip(labels([a.path, b.path]), manifests, strict=True)
-    )
-    stored_a, stored_b = (_stored(run) for run in (a, b))
+    a, b = (open_stored(path, label) for path, label in zip((path_a, path_b), labels([path_a, path_b]), strict=True))
     collected = Collected()
-    for key, of_a in stored_a.items():
-        if key in stored_b:
-            collect(collected, of_a(), stored_b[key]())
-    one_sided = [*_one_sided(stored_a, stored_b, "A", manifests[1]), *_one_sided(stored_b, stored_a, "B", manifests[0])]
-    machines = [manifest["machine"] for manifest in manifests]
-    same = machines[0] == machines[1]
-    timing = "they did not run side by side" if same else "the machines differ"
+    for key, of_a in a.trials.items():
+        if key in b.trials:
+            collect(collected, of_a(), b.trials[key]())
+    timing = "they did not run side by side" if a.machine == b.machine else "the machines differ"
     return Comparison(
-        a=side_a,
-        b=side_b,
+        a=a.side,
+        b=b.side,
         compared=collected.compared,
         differences=tuple(collected.differences),
-        one_sided=tuple(one_sided),
+        one_sided=(*_one_sided(a, b, "A"), *_one_sided(b, a, "B")),
         undecided=tuple(collected.undecided),
-        asked=tuple(_asked(*(manifest["arguments"] for manifest in manifests))),
-        claims=tuple(claim_changes(a.read_claims(), b.read_claims())),
+        asked=tuple(_asked(a.asked, b.asked)),
+        claims=tuple(claim_changes(a.claims, b.claims)),
         notes=(f"time is not compared: {timing}",),
         fail_on=tuple(fail_on),
-        seed=manifests[1]["seed"],
+        seed=b.asked["seed"],
     )
 
 
@@ -75,8 +106,8 @@ def claim_changes(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]
             yield ClaimChange(claim["claim"], claim["statement"], verdict, claim["verdict"])
 
 
-def _stored(run: RunDirectory) -> Stored:
-    found: Stored = {}
+def _trials(run: RunDirectory) -> Trials:
+    found: Trials = {}
     for trial, group in groupby(run.read_findings(), key=lambda finding: finding.trial):
         findings = list(group)
         first = findings[0]
@@ -93,23 +124,20 @@ def _reading(run: RunDirectory, trial: str, findings: list[Finding]) -> Callable
     return read
 
 
-def _one_sided(here: Stored, there: Stored, side: str, manifest: Mapping[str, Any]) -> Iterator[OneSided]:
+def _one_sided(here: Stored, there: Stored, name: str) -> Iterator[OneSided]:
     """Trials of one run that the other has not; why, if that run says that they could not run there."""
-    reasons = {(item["scenario"], item["workload"], item["fault"]): item["reason"] for item in manifest["unavailable"]}
-    for key in here:
-        if key not in there:
-            reason = reasons.get((key.scenario, key.workload, key.fault), "")
-            yield OneSided(key, side, reason, decides=side == "A")
+    for key in here.trials:
+        if key not in there.trials:
+            reason = there.reasons.get((key.scenario, key.workload, key.fault), "")
+            yield OneSided(key, name, reason, decides=name == "A")
 
 
-def _asked(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Asked]:
-    told = [
-        {
-            "seed": str(arguments["seed"]),
-            "device": arguments["device"],
-            "filters": " ".join(sorted(arguments["filters"])) or "none",
-            "faults": " ".join(sorted(arguments["faults"])),
-        }
-        for arguments in (a, b)
-    ]
-    return [Asked(what, *(each[what] for each in told)) for what in told[0] if told[0][what] != told[1][what]]
+def _asked(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Asked]:
+    """Of what is known of both."""
+    for what in ("seed", "device", "filters", "faults"):
+        if what in a and what in b and (one := _in_words(a[what])) != (other := _in_words(b[what])):
+            yield Asked(what, one, other)
+
+
+def _in_words(argument: Any) -> str:
+    return (" ".join(sorted(argument)) or "none") if isinstance(argument, list) else str(argument)

@@ -28,6 +28,9 @@ class Judged:
     figures: Figures
 
 
+KEPT_AS_OK = Judged("ok", "", {})
+
+
 @dataclass(frozen=True)
 class Seen:
     """One trial in one environment.
@@ -50,30 +53,30 @@ class Seen:
         """The entries of every observable; None where only their digests were kept."""
         return None if self.history is None else observables.of(self.history)
 
-    @cached_property
+    @property
     def digests(self) -> Mapping[str, str]:
-        """Of every observable."""
-        if self.observed is None:
-            return self.kept_digests
-        return {name: observables.digest(entries) for name, entries in self.observed.items()}
+        """Of the observables of which there is something."""
+        return self.kept_digests if self.history is None else observables.digests(self.history)
 
     def changed(self, other: "Seen") -> list[str]:
-        """The observables that are not the same on both sides; what one of them does not know is not compared."""
-        if self.history and other.history and observables.the_same(self.history, other.history):
+        """The observables that are not the same on both sides."""
+        if self.history is None or other.history is None:
+            mine, theirs = self.digests, other.digests
+            return [name for name in observables.READERS if mine.get(name) != theirs.get(name)]
+        if observables.the_same(self.history, other.history):
             return []
-        if self.observed is None or other.observed is None:
-            both = [name for name in self.digests if name in other.digests]
-            return [name for name in both if self.digests[name] != other.digests[name]]
-        theirs = other.observed
-        return [name for name, entries in self.observed.items() if not observables.alike(entries, theirs[name])]
+        a, b = self.observed or {}, other.observed or {}
+        return [name for name, entries in a.items() if not observables.alike(entries, b[name])]
+
+    def finding(self, checker: str, name: str) -> Judged | None:
+        """What is not kept of a finding was `ok`."""
+        return self.findings.get((checker, name), KEPT_AS_OK if self.history is None else None)
 
     @property
     def raised(self) -> str:
         """The exception that ended the trial; empty if none did."""
-        verdicts = [each for each in self.findings.values() if each.verdict == "raised"]
-        if self.observed is None:
-            return verdicts[0].message if verdicts else ""
-        ended = [entry.what for entry in self.observed["exceptions"] if entry.what.startswith("trial raises ")]
+        entries = (self.observed or {}).get("exceptions", ())
+        ended = [entry.what for entry in entries if entry.what.startswith("trial raises ")]
         return ended[0].removeprefix("trial raises ") if ended else ""
 
 

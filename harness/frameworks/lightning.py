@@ -110,4 +110,4 @@ def _fit(
     if scenario.fit:
         scenario.fit(fit)
     else:
-        fit.trainer().fit(fit.module, fit.train_loader(), fit.val_loader(), ckpt_path=checkpoint)
+        fit.trainer().fit(fit.module, **fit.data(), ckpt_path=checkpoint)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +19,11 @@ from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_position import Position
 from harness.frameworks.lightning_recording import HOOKS, STEPS, instrument, overrides, record_own_callbacks
 from harness.frameworks.measuring import Measuring
+from harness.frameworks.own_data import OwnSamples
 from harness.frameworks.partition import Partition, Samples
 from harness.history.recorder import Recorder
-from harness.scenario import Scenario
-from harness.workloads.schedule import Schedule
+from harness.scenario import Scenario, second_of_pair
+from harness.workloads.schedule import BY_TRAINER, Schedule
 from harness.workloads.workload import DataShape, Workload
 
 # What a Trainer is asked to do, and the stage of that.
@@ -51,27 +53,42 @@ class TrialFit:
         injector: Injector | None = None,
         goes_on: bool = False,
     ) -> None:
+        self._own = scenario.data() if scenario.data else None
+        if self._own is not None:
+            workload = replace(workload, schedule=Schedule.of_trainer(scenario.trainer))
         self._scenario, self._workload, self._device = scenario, workload, device
         self._recorder, self._callbacks, self._measuring, self._goes_on = recorder, callbacks, measuring, goes_on
         self.new_module = _maker(scenario, workload)
         self._position = Position()
         self._faulty = FaultyTraining(injector, self._position, device) if injector else FaultlessTraining()
-        self._samples = self._faulty.samples(workload)
+        self._samples: Any = self._faulty.samples(workload)
         self._samplers = {
             stage: [self._faulty.partition(batches, stage) for batches in workload.loaders_of(stage)]
             for stage in STAGES
         }
+        if self._own is not None:
+            self._samples = OwnSamples(scenario.targets or second_of_pair, self._position)
+            self._samplers = {}
         self._record_passes(self._samplers)
         self._planned = False
         self.module = self.another_module()
 
     def another_module(self) -> Any:
         scenario, recorder = self._scenario, self._recorder
-        module = _as_precise(scenario.module(self._workload.shape), self._workload.precision)
+        if self._own is not None:
+            module = scenario.module(self._own)
+        else:
+            module = _as_precise(scenario.module(self._workload.shape), self._workload.precision)
         self._faulty.spoil_steps(module)
         if recorder is not None:
             instrument(module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position)
         return module
+
+    def data(self) -> dict[str, Any]:
+        """What the Trainer is to go over, as arguments of its `fit`."""
+        if self._own is not None:
+            return {"datamodule": self._own}
+        return {"train_dataloaders": self.train_loader(), "val_dataloaders": self.val_loader()}
 
     def train_loader(self, **options: Any) -> Any:
         return self._loader("train", **options)
@@ -130,7 +147,8 @@ class TrialFit:
                 own_sampler = "replace_sampler_ddp"
             given[own_sampler] = False
         own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks(), *callbacks]
-        given.update({**self._faulty.arguments(), **scenario.trainer, **arguments})
+        of_its_own = {name: value for name, value in scenario.trainer.items() if name not in BY_TRAINER}
+        given.update({**self._faulty.arguments(), **of_its_own, **arguments})
         if recorder is not None:
             owners = record_own_callbacks(own, recorder, self._position)
             if scenario.fit:
@@ -212,14 +230,7 @@ def _as_precise(module: Any, precision: str) -> Any:
 
 
 def _loop(schedule: Schedule) -> dict[str, Any]:
-    return {
-        "max_epochs": schedule.epochs,
-        "accumulate_grad_batches": schedule.accumulate,
-        "limit_train_batches": schedule.train_limit,
-        "limit_val_batches": schedule.validation_limit,
-        "val_check_interval": schedule.validate_after,
-        "check_val_every_n_epoch": schedule.validate_every,
-    }
+    return {name: getattr(schedule, field) for name, field in BY_TRAINER.items()}
 
 
 def _torchmetrics_in(module: Any) -> dict[str, Any]:

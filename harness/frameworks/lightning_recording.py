@@ -10,13 +10,14 @@ and 2.6.6.
 
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from types import MethodType
 from typing import Any
 
 from harness.frameworks.callback_recording import record_callbacks, recorded
 from harness.frameworks.lightning_package import pl
 from harness.frameworks.lightning_position import Position, is_counted
+from harness.frameworks.own_data import OwnSamples
 from harness.frameworks.partition import Partition, Samples
 from harness.frameworks.python_calls import PythonCalls
 from harness.frameworks.torch_recording import Predictions, number
@@ -39,7 +40,7 @@ CALLBACK_HOOKS = sorted({name for name in dir(pl.Callback) if name.startswith("o
 def instrument(
     module: Any,
     predictions_from: str,
-    samples: Samples,
+    samples: Samples | OwnSamples,
     samplers: dict[str, list[Partition]],
     recorder: Recorder,
     position: Position,
@@ -79,7 +80,7 @@ def replace(module: Any, name: str, wrapper: Callable[..., Any]) -> None:
 def _record_step(
     module: Any,
     name: str,
-    samples: Samples,
+    samples: Samples | OwnSamples,
     samplers: list[Partition],
     predictions: Predictions,
     recorder: Recorder,
@@ -104,7 +105,7 @@ def _record_step(
             raise
         finally:
             position.of_step = None
-        recorder.write("batch", "ok", text=encode_batch(ids, predictions.latest), **stamp)
+        recorder.write("batch", "ok", text=encode_batch(ids, predictions.latest, samples.targets_noted), **stamp)
         if calls is not None:
             position.python_calls[stage] = position.python_calls.get(stage, 0) + calls.count
         return result
@@ -113,15 +114,14 @@ def _record_step(
 
 
 def _identified(
-    samples: Samples, samplers: list[Partition], loader: int, index: int | None, batch: Any
+    samples: Samples | OwnSamples, samplers: list[Partition], loader: int, index: int | None, batch: Any
 ) -> tuple[int, ...]:
-    """Sample ids; none if the batch comes from a loader that is not the harness's, and holds other samples."""
+    """Sample ids, of a loader of the harness's or of another."""
     if loader < len(samplers):
+        assert isinstance(samples, Samples)
         given = samplers[loader].given
         return samples.identify(batch, given[index] if index is not None and index < len(given) else ())
-    with suppress(Exception):  # it may be of any kind
-        return samples.identify(batch, ())
-    return ()
+    return samples.foreign(batch)
 
 
 def _record_hook(module: Any, name: str, recorder: Recorder, position: Position) -> None:

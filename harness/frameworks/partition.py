@@ -1,6 +1,7 @@
 """Feeds a workload to a DataLoader in just the batches it prescribes, and remembers which samples they hold."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ def _as_it_is(samples: Dataset) -> Dataset:
 
 
 class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
+    targets_noted = None  # the workload has them
+
     def __init__(self, workload: Workload) -> None:
         precision = getattr(torch, workload.precision)
         targets = torch.from_numpy(workload.targets)
@@ -46,6 +49,12 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
             self._ids = {_bytes(row): index for index, row in enumerate(self.features)}
         found = [self._ids.get(_bytes(row)) for row in features]
         return supposed if None in found else tuple(index for index in found if index is not None)
+
+    def foreign(self, batch: Any) -> tuple[int, ...]:
+        """Of one from a loader that is not the harness's; none if it holds other samples, or is of another kind."""
+        with suppress(Exception):
+            return self.identify(batch, ())
+        return ()
 
     def loader(
         self, sampler: "Partition", through: Callable[[Dataset], Dataset] = _as_it_is, **options: Any

@@ -30,12 +30,14 @@ class Predictions:
         return _nobody, ()
 
     def __call__(self, module: Any, args: Any, output: Any) -> None:
-        if not isinstance(output, Tensor):
-            return
-        if output.dtype is torch.bfloat16:
-            self.latest = encode_array(output.float().numpy(force=True), "bfloat16")
-        else:
-            self.latest = encode_array(output.numpy(force=True))
+        if isinstance(output, Tensor):
+            self.latest = encoded(output)
+
+
+def encoded(tensor: Tensor) -> Json:
+    if tensor.dtype is torch.bfloat16:
+        return encode_array(tensor.float().numpy(force=True), "bfloat16")
+    return encode_array(tensor.numpy(force=True))
 
 
 def _nobody() -> Callable[..., None]:

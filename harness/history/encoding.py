@@ -68,9 +68,11 @@ def _head(stored: np.dtype[Any], shape: tuple[int, ...], dtype: str) -> tuple[st
     return text, stored == stored.newbyteorder("<")
 
 
-def encode_batch(ids: tuple[int, ...], outputs: Json | None) -> Json:
-    """A batch as a step completed it: sample ids, and what the model gave for them, by `encode_array`."""
-    return Json(f'{{"ids":{_encode_ids(ids)},"outputs":{outputs or "null"}}}')
+def encode_batch(ids: tuple[int, ...], outputs: Json | None, targets: Json | None = None) -> Json:
+    """A batch as a step completed it: sample ids, and what the model gave for them, by `encode_array`; and their
+    targets, if no workload has them."""
+    own = f',"targets":{targets}' if targets else ""
+    return Json(f'{{"ids":{_encode_ids(ids)},"outputs":{outputs or "null"}{own}}}')
 
 
 @lru_cache(maxsize=4096)

@@ -33,9 +33,9 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     removed: all of them, if no checkpoint is given to `fit`.
 
     *Durable:* record and checkpoint are replaced atomically and flushed to disk. Lightning's own checkpoints are not:
-    1.9 writes them in place, so that a kill leaves half a file under the name to resume from; 2.6 writes a file in
-    `$TMPDIR` and moves it, which is a copy if that is another file system, flushes nothing, and leaves the file there
-    if it is killed (also when it is this callback that saves).
+    up to 2.3 it writes them in place, so that a kill leaves half a file under the name to resume from; from 2.4 on it
+    writes a file in `$TMPDIR` and moves it, which is a copy if that is another file system, flushes nothing, and leaves
+    the file there if it is killed (also when it is this callback that saves).
 
     *No exception is hidden:* nothing is done when training fails. If the record or the checkpoint cannot be written,
     `fit` raises that OSError; what was on disk before stays.
@@ -86,7 +86,7 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         self._earlier = dict(trainer.callback_metrics)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # Not at the start of an epoch: that hook comes again in 1.9, and not in 2.6, when an epoch is resumed.
+        # Not at the start of an epoch: that hook comes again when an epoch is resumed, up to 2.4.
         if self._progress["epoch"] != trainer.current_epoch:
             self._progress = {**_nothing_ran(trainer.current_epoch), "resumed": batch_idx > 0}
         self._progress.update(ran=batch_idx + 1, ended_by_itself=bool(trainer.is_last_batch))

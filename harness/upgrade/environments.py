@@ -219,6 +219,7 @@ def _build(
     try:
         with copied(side) as source:
             installing.make(folder, pip_arguments(source, additions), pinned, environments / f"{key}.log", label)
+        _keep_the_one_asked_for(side, folder)
         installed = look_into(folder / "bin/python", f"the environment built for {label}")
         written = folder / f"{COMPLETE}.new"
         with written.open("w", encoding="utf-8") as file:
@@ -231,6 +232,13 @@ def _build(
         raise
     tell(f"… took {time.monotonic() - started:.0f} s, kept in {folder}")
     return folder
+
+
+def _keep_the_one_asked_for(side: Built, folder: Path) -> None:
+    """The distribution `lightning` requires any `pytorch-lightning`, which trials would take in its place: it goes."""
+    asked_by_name = not isinstance(side, Checkout) and side.name == LIGHTNING[0]
+    if not asked_by_name and any(folder.glob(f"lib/python*/site-packages/{LIGHTNING[1]}-*.dist-info")):
+        installing.remove(folder, LIGHTNING[0])
 
 
 def _lightning(installed: Mapping[str, str]) -> str:

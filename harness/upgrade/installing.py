@@ -24,7 +24,7 @@ _NO_ANSWER = (
 _UNREACHED = re.compile(rf".*(Could not fetch URL |ERROR: |error: |Retrying \(Retry\(total=0,).*({_NO_ANSWER}).*")
 _DISK_FULL = re.compile(r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded")
 _OWN_WORDS = re.compile(r"^\s*(ERROR:|error:|×|\w+Error:)")
-_SAYS_NOTHING = re.compile(r"ResolutionImpossible|subprocess-exited-with-error|metadata-generation-failed")
+_SAYS_NOTHING = re.compile(r"ResolutionImpossible|\[present-|subprocess-exited-with-error|metadata-generation-failed")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:,]+ ?")  # before each line of its log
 
 
@@ -47,11 +47,21 @@ def make(folder: Path, arguments: Sequence[str], constraints: Sequence[str], log
         raise HarnessError(f"no environment for {what}: python -m venv failed: {_last(said)}; more is in {log}")
     pinned = folder / "constraints.txt"
     pinned.write_text("".join(f"{line}\n" for line in constraints))
-    # -I: what PYTHONPATH names here is not there.
-    pip = [str(folder / "bin/python"), "-I", "-m", "pip", "--log", str(log), "install", "--no-input"]
-    status, said = _run([*pip, "--constraint", str(pinned), *arguments])
+    status, said = _run(
+        [*_pip(folder), "--log", str(log), "install", "--no-input", "--constraint", str(pinned), *arguments]
+    )
     if status != 0:
         raise _failure(said, what, log)
+
+
+def remove(folder: Path, name: str) -> None:
+    """Uninstall a distribution, if it is there."""
+    _run([*_pip(folder), "uninstall", "--yes", name])
+
+
+def _pip(folder: Path) -> list[str]:
+    """-I: what PYTHONPATH names here is not there."""
+    return [str(folder / "bin/python"), "-I", "-m", "pip"]
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:

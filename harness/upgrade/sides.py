@@ -14,8 +14,8 @@ from harness.errors import UsageError
 LIGHTNING = ("pytorch-lightning", "lightning")  # the same code, published under two names
 PROJECT_FILES = ("pyproject.toml", "setup.py")
 FORMS = (
-    "a version (2.5.6), the path of a wheel (x.whl), of a source checkout (a folder with pyproject.toml or setup.py), "
-    "or of a Python interpreter"
+    "a version (2.5.6, or lightning==2.5.6), or the path of a wheel (x.whl), of a source checkout (a folder with "
+    "pyproject.toml or setup.py) or of a Python interpreter"
 )
 
 
@@ -73,11 +73,15 @@ Addition = Requirement | Wheel
 def parse(text: str) -> Side:
     """What BASELINE or CANDIDATE stands for. What could be a version is one: a folder of such a name is `./2.5.6`.
 
+    A version is one of `pytorch-lightning`; for code that imports `lightning.pytorch`, write `lightning==2.5.6`.
+
     Raises:
         UsageError: it is none of the things that a side can be.
     """
+    name, _, version = text.rpartition("==")
     try:
-        return Release(Version(text))
+        if canonicalize_name(name or LIGHTNING[0]) in LIGHTNING:
+            return Release(Version(version), canonicalize_name(name) or LIGHTNING[0])
     except InvalidVersion:
         pass
     if not text:

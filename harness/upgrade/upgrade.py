@@ -25,12 +25,12 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, LocalEngine
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
-from harness.findings import Finding
 from harness.history import reader
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
 from harness.upgrade import counting, timing
+from harness.upgrade.baselines import Silent
 from harness.upgrade.environments import Provided
 from harness.upgrade.profiles import chosen
 from harness.upgrade.sequential import IMPROVED, REGRESSED
@@ -174,7 +174,7 @@ class _Upgrade:
         """Both sides go on side by side; a trial is compared as soon as both are through with it."""
         running = [
             run.carry_out(self.catalog, self.workloads, engines, progress)
-            for run, engines, progress in zip(self.runs, warm, (self.progress, _Silent()), strict=True)
+            for run, engines, progress in zip(self.runs, warm, (self.progress, Silent()), strict=True)
         ]
         waiting: list[dict[Key, Seen]] = [{}, {}]
         for both in zip_longest(*running):
@@ -358,14 +358,6 @@ class _Upgrade:
             cost=self.cost or None,
             seed=request.seed,
         )
-
-
-class _Silent:
-    def planned(self, environment: str, trials: int, unavailable: int) -> None:
-        pass
-
-    def judged(self, trial: str, unexpected: Sequence[Finding]) -> None:
-        pass
 
 
 def _version(side: Provided, name: str) -> str | None:

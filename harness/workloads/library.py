@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.workloads import partitions, written_out
+from harness.scenario import OWN_DATA
+from harness.workloads import own_data, partitions, written_out
 from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
 from harness.workloads.recipe import Recipe
 from harness.workloads.schedule import Schedule
@@ -82,6 +83,8 @@ NAMES = tuple(RECIPES)
 
 def recipe(name: str) -> Recipe:
     """What a workload is made of; as in `build`, but for samples that there are not."""
+    if name == OWN_DATA:
+        return Recipe("own", "")
     dataset, _, text = name.partition("/")
     if not written_out.is_written_out(text):
         return RECIPES[name]
@@ -101,6 +104,8 @@ def build(name: str, seed: int) -> Workload:
         KeyError: there is no such data set, or no partition that is called so.
         UsageError: what is written out is malformed, or asks for more samples than there are.
     """
+    if name == OWN_DATA:
+        return own_data.nothing_known()
     made_of = recipe(name)
     partition = partitions.parse(made_of.partition)
     task, features, targets = DATASETS[made_of.dataset]()

@@ -1,8 +1,21 @@
 """How a training loop goes over a workload's batches, and what that plans: standard library only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Limit = int | float  # so many batches, or that fraction of them, rounded down
+
+# What Lightning's Trainer calls each of it.
+BY_TRAINER = {
+    "max_epochs": "epochs",
+    "accumulate_grad_batches": "accumulate",
+    "limit_train_batches": "train_limit",
+    "limit_val_batches": "validation_limit",
+    "val_check_interval": "validate_after",
+    "check_val_every_n_epoch": "validate_every",
+}
+OWN_EPOCHS = 2  # of a user's own data, by default
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,12 @@ class Schedule:
     validate_after: Limit = 1.0
     validate_every: int = 1
     stopped_at: tuple[int, int] | None = None
+
+    @staticmethod
+    def of_trainer(arguments: Mapping[str, Any]) -> "Schedule":
+        """That of a Trainer that is given these; of two epochs, if they do not say."""
+        given = {field: arguments[name] for name, field in BY_TRAINER.items() if name in arguments}
+        return Schedule(**{"epochs": OWN_EPOCHS, **given})
 
     def validations(self, epoch: int, batches: int) -> int:
         """How many there are in an epoch of so many training batches."""

@@ -127,6 +127,22 @@ def test_the_scenarios_in_the_documentation_run(epoch_harness, tmp_path):
     assert {scenario.split("/")[1] for scenario, _ in verdicts} >= {"accuracy", "loop", "means"}
 
 
+def test_the_users_own_code_in_the_documentation_is_judged_by_what_it_predicted(epoch_harness, tmp_path):
+    page = (ROOT / "docs" / "own_code.md").read_text()
+    for name, part in zip(("my_project.py", "mine.py"), page.split("```python\n")[1:], strict=True):
+        (tmp_path / name).write_text(part.split("```")[0])
+    assert len((tmp_path / "mine.py").read_text().splitlines()) < 20
+    ran = epoch_harness("run", "mine.py", "--out", "run", cwd=tmp_path)
+    assert ran.code == 1, ran.out + ran.err
+    unexpected = [each for each in findings(tmp_path / "run") if not each.as_expected]
+    assert [(each.checker, each.aggregate, each.verdict) for each in unexpected] == [
+        ("aggregate", "val_f1", "wrong"),
+        ("metric_state", "f1 (validation)", "violated"),
+    ]
+    exact = next(each for each in findings(tmp_path / "run") if each.aggregate == "val_accuracy")
+    assert (exact.verdict, len(exact.per_epoch)) == ("exact", 2)
+
+
 def test_list_is_readable_by_programs(epoch_harness):
     rows = json.loads(epoch_harness("list", "epoch_end_hooks/*", "--json").out)
     row = next(row for row in rows if row["scenario"] == "epoch_end_hooks/basic_metric/migrated")

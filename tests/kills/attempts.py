@@ -79,7 +79,7 @@ def _forked(folder: str, work: Callable[[Callable[..., None]], None]) -> tuple[i
         for stream in (0, 1, 2):
             os.dup2(silence, stream)
         os.chdir(folder)
-        # 2.6 writes checkpoints there first.
+        # Lightning writes checkpoints there first, from 2.4 on.
         os.makedirs("tmp", exist_ok=True)
         tempfile.tempdir = os.path.abspath("tmp")
 

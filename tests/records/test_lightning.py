@@ -8,12 +8,14 @@ import warnings
 
 import pytest
 import torch
+from packaging.version import Version
 
 from harness.frameworks.lightning_package import pl
 from harness.records.lightning import EpochRecords
 
 BATCHES, VALIDATION_BATCHES = 3, 2
-FROM_2_ON = int(pl.__version__.split(".")[0]) >= 2
+VERSION = Version(pl.__version__).release
+FROM_2_ON = VERSION >= (2, 0)
 SAMPLES = torch.arange(2.0 * BATCHES).reshape(-1, 1)
 
 
@@ -369,6 +371,8 @@ class CutAt(pl.Callback):
 
 
 LAST = BATCHES - 1
+# Lightning 2.0 to 2.4 validates such an epoch; others do not, and from 2.5 on it may have no end either.
+RESUMED_AT_ITS_END = {0: False, 1: True, 2: False} if (2, 0) <= VERSION < (2, 5) else {0: False, 2: False}
 
 
 @pytest.mark.parametrize(
@@ -376,11 +380,10 @@ LAST = BATCHES - 1
     [
         ("on_train_epoch_end", LAST, {0: False, 1: False, 2: False}),
         ("on_train_batch_end", 1, {0: False, 1: True, 2: False}),
-        # Lightning then ends the epoch, with no figures, as it does not save them.
+        # Lightning then ends the epoch, with no figures, as it does not save them; 2.0 to 2.4 validate a batch before.
         ("on_validation_end", LAST, {0: False, 1: True, 2: False}),
-        # Lightning then skips validation, and 2.6 the end of the epoch too.
-        ("on_validation_start", LAST, {0: False, 2: False}),
-        ("on_train_batch_end", LAST, {0: False, 2: False}),
+        ("on_validation_start", LAST, RESUMED_AT_ITS_END),
+        ("on_train_batch_end", LAST, RESUMED_AT_ITS_END),
     ],
 )
 def test_resuming_another_callbacks_checkpoint_records_what_is_complete(hook, batch, expected):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from harness import catalog
+from harness import catalog, scenario_files
 from harness.frameworks import lightning
 from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.lightning_recording import CALLBACK_HOOKS
@@ -28,6 +28,7 @@ from harness.workloads import library
 
 # Of those that validate beside training, two that copy the module, and one thing at a time can be seen of.
 COPYING = ["parallel_validation/live_weights/control", "parallel_validation/fork_per_epoch/recommended"]
+OBSERVED = Path(__file__).with_name("scenario_observed.py")
 ASKED = ["fit", "validate", "test", "predict", "save_checkpoint"]
 
 
@@ -63,6 +64,9 @@ def noting(inner, owner, name, calls):
 
 def train(scenario, workload, recorder, calls):
     calls.clear()
+    for module in [*sys.modules.values()]:  # what Lightning warns of once in a process
+        if isinstance(told := vars(module).get("warning_cache"), (set, dict)):
+            told.clear()
     callbacks = scenario.callbacks
     scenario = replace(scenario, callbacks=lambda: watched(list(callbacks()), calls))
     trainers = []
@@ -125,7 +129,9 @@ def main():
     watch_dispatch(calls)
     witnessed = {}
     with tempfile.TemporaryDirectory() as folder:
-        for scenario in catalog.find().select(["epoch_*", "training_loop/hooks/*", *COPYING]):
+        found = catalog.find()
+        found.add(scenario_files.locator_of(OBSERVED))
+        for scenario in found.select(["epoch_*", "training_loop/hooks/*", "observed/*", *COPYING]):
             if scenario.framework != "lightning":
                 continue
             name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"

@@ -507,7 +507,7 @@ def test_digests_are_the_same_if_nothing_differs():
         (training().twice(f="on_fit_end"), ORDER, "hooks"),
         (training().without(f="warning"), WARNS, "warnings"),
         (training().with_value({"crc32": 9}, f="weights", epoch=1), BIT, "weights"),
-        (updated("callback_metrics", val_acc=0.75), NUMBER, "callback_metrics"),
+        (updated("callback_metrics", extra=0.75), NUMBER, "callback_metrics"),
     ],
 )
 def test_of_digests_that_differ_it_is_told_which(operations, kind, observable):

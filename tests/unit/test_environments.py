@@ -111,6 +111,15 @@ class TestKept:
         stand_in.provide("2.5.6", "torchmetrics==1.8")
         assert stand_in.asked[0].endswith(" pytorch-lightning==2.5.6 torchmetrics==1.8 torch numpy setuptools<82")
 
+    @pytest.mark.parametrize(
+        ("side", "asked"), [("2.5.6", ["install"]), ("lightning==2.5.6", ["install", "uninstall"])]
+    )
+    def test_lightning_under_the_other_name_is_not_hidden_by_what_it_requires(self, stand_in, side, asked):
+        there = '"${0%/bin/python}/lib/python3.11/site-packages/lightning-2.5.6.dist-info"'
+        stand_in.pip("installed", then=f"mkdir -p {there}")
+        stand_in.provide(side)
+        assert [word for line in stand_in.asked for word in line.split() if word.endswith("install")] == asked
+
     def test_a_title_names_lightning_and_what_was_added(self, stand_in):
         assert stand_in.provide("2.5.6", "torchmetrics==1.9").title == "Lightning 2.5.6, torchmetrics 1.9.0"
 

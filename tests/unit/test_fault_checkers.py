@@ -326,6 +326,30 @@ def test_a_history_as_documented_meets_no_objection(case, name):
     assert objections(case(history(), *faults, expects=expects)) == []
 
 
+@pytest.mark.parametrize("name", FINE)
+def test_nor_is_it_where_what_is_asked_of_the_trainer_is_noted(case, name):
+    faults, history, expects = FINE[name]
+    assert objections(case(with_requests(history()), *faults, expects=expects)) == []
+
+
+def with_requests(history: Operations) -> Operations:
+    """Of `fit`, and in the last hook of each training epoch of a checkpoint: one that could not be written tells so."""
+    noted = Operations()
+    for each in history:
+        f, type = each["f"], each["type"]
+        if f == "trial" and type != "invoke":
+            noted.add("Trainer.fit", str(type), each["value"])
+        if f == CLOSE_TRAINING and type == "ok":
+            stamp = {key: each.get(key) for key in ("stage", "epoch")}
+            noted.add("checkpoint", "invoke", {"file": "last.ckpt"}, **stamp)
+            failure = {"file": "last.ckpt", "exception": "OSError", "message": "No space left on device"}
+            noted.add("checkpoint", "fail", failure, **stamp)
+        noted.append(each)
+        if f == "trial" and type == "invoke":
+            noted.add("Trainer.fit", "invoke")
+    return noted
+
+
 def test_every_checker_has_a_say_on_a_trial_under_a_fault(case):
     assert {each.checker for each in judge(case(raised(), RAISES))} == {
         "fault", "aggregate", "bracket", "order", "epoch_end", "exception", "on_exception", "cell", "record",

@@ -33,7 +33,7 @@ LAYERS = (
     ("harness.faults.selection",),
     ("harness.engine",),
     ("harness.checkers", "harness.claims", "harness.counters"),
-    ("harness.run_directory",),
+    ("harness.run_directory", "harness.machine"),
     ("harness.report",),
     ("harness.comparison",),
     ("harness.run",),

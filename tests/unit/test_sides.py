@@ -32,6 +32,11 @@ def test_a_version(text):
     assert parse(text) == Release(Version(text))
 
 
+@pytest.mark.parametrize("name", ["lightning", "pytorch-lightning"])
+def test_a_version_under_either_name(name):
+    assert parse(f"{name}==2.5.6") == Release(Version("2.5.6"), name)
+
+
 def test_a_folder_that_is_called_like_a_version_is_named_by_a_path(folder):
     assert (parse("2.5.6"), parse("./2.5.6")) == (Release(Version("2.5.6")), Checkout(folder / "2.5.6"))
 
@@ -52,6 +57,8 @@ def test_the_interpreter_of_a_virtual_environment_is_left_the_link_that_it_is(fo
     [
         ("", "a side is empty"),
         ("newest", "no version"),
+        ("torch==2.5.6", "no version"),
+        ("lightning>=2.5.6", "no version"),
         ("2.5.x", "no version"),
         ("there/is/none", "there is no there/is/none"),
         ("gone.whl", "there is no wheel"),

@@ -100,6 +100,13 @@ def test_a_warning_that_code_catches_is_none(recorder, path, shown):
     assert noted(path) == []
 
 
+def test_a_message_names_files_relative_to_the_folder_of_the_trial(recorder, path, shown, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with record_warnings(recorder):
+        warn(f"{tmp_path}/kept exists")
+    assert noted(path) == [("UserWarning", "kept exists")]
+
+
 def test_warnings_of_other_threads_come_last_and_sorted(recorder, path, shown):
     with record_warnings(recorder):
         for message in ("z", "a"):

@@ -1,0 +1,151 @@
+"""A user's own data: which samples a batch holds, and what is made of a history without a workload."""
+
+import json
+
+import pytest
+import torch
+
+from harness.errors import ScenarioError
+from harness.frameworks.own_data import OwnSamples
+from harness.history.encoding import decode_array
+from harness.history.reader import History, Operation
+from harness.oracle.quantities import accuracy
+from harness.scenario import Aggregate, scenario, second_of_pair
+from harness.workloads import own_data
+
+GIVEN = {
+    "pattern": "mine/own",
+    "variant": "recommended",
+    "module": object,
+    "aggregates": [Aggregate("acc", of=accuracy, stage="validation")],
+}
+
+
+def pair(size: int):
+    return torch.zeros(size, 2), torch.arange(size)
+
+
+class Place:
+    """Where a training stands, as `Position` knows it."""
+
+    def __init__(self):
+        self.now, self.batch, self.loader = "train", 0, 0
+
+    def stage(self):
+        return self.now
+
+    def at(self, stage, batch, loader=0):
+        self.now, self.batch, self.loader = stage, batch, loader
+
+
+class TestSamples:
+    @pytest.fixture
+    def place(self):
+        return Place()
+
+    @pytest.fixture
+    def samples(self, place):
+        return OwnSamples(second_of_pair, place)
+
+    def test_they_are_told_by_their_place_in_the_pass(self, samples, place):
+        ids = []
+        for batch, size in ((0, 2), (1, 3), (0, 2)):
+            place.at("train", batch)
+            ids.append(samples.foreign(pair(size)))
+        assert ids == [(0, 1), (2, 3, 4), (0, 1)]
+
+    def test_a_pass_goes_on_in_the_next_loader(self, samples, place):
+        assert samples.foreign(pair(2)) == (0, 1)
+        place.at("validation", 0)
+        assert samples.foreign(pair(1)) == (0,)
+        place.at("validation", 0, loader=1)
+        assert samples.foreign(pair(2)) == (1, 2)
+        place.at("train", 1)
+        assert samples.foreign(pair(1)) == (2,)
+
+    def test_their_targets_are_noted(self, samples):
+        samples.foreign((torch.zeros(3, 2), torch.tensor([2, 0, 1])))
+        assert decode_array(json.loads(samples.targets_noted)).tolist() == [2, 0, 1]
+
+    def test_there_is_none_to_predict(self, samples, place):
+        place.at("predict", 0)
+        assert samples.foreign(torch.zeros(3)) == ()
+
+    @pytest.mark.parametrize(
+        ("batch", "told"),
+        [
+            ({"image": 0, "label": 1}, "no pair of inputs and targets, but a dict; say by targets="),
+            ((1, 2, 3), "no pair"),
+            ((torch.zeros(2), [0, 1]), "gave list, not a tensor"),
+            ((torch.zeros(2), torch.tensor(1)), "one number"),
+        ],
+    )
+    def test_targets_that_are_elsewhere_are_told(self, samples, batch, told):
+        with pytest.raises((TypeError, ValueError), match=told):
+            samples.foreign(batch)
+
+
+class TestHistories:
+    def operation(self, stage, epoch, batch, ids, type="ok", rank=0):
+        value = {"ids": ids, "outputs": None}
+        return Operation(1, "batch", type, stage, epoch, 0, batch, value, None, 0, rank)
+
+    def seen(self, *operations, **trainer):
+        return own_data.seen(scenario(**GIVEN, data=object, trainer=trainer), History(operations))
+
+    def test_its_batches_are_those_of_the_first_pass(self):
+        workload = self.seen(
+            self.operation("sanity", 0, 0, [0]),
+            self.operation("train", 0, 0, [0, 1], type="invoke"),
+            self.operation("train", 0, 0, [0, 1]),
+            self.operation("train", 0, 1, [2]),
+            self.operation("validation", 0, 0, [0, 1, 2]),
+            self.operation("train", 1, 0, [0, 1]),
+            self.operation("train", 1, 1, [2, 3]),
+        )
+        assert (workload.train, workload.validation, workload.loaders) == (((0, 1), (2,)), ((0, 1, 2),), ())
+
+    def test_each_loader_begins_with_a_first_batch(self):
+        ids = [(0, [0, 1]), (1, [2]), (0, [3, 4])]
+        workload = self.seen(*(self.operation("validation", 0, batch, given) for batch, given in ids))
+        assert workload.loaders_of("validation") == (((0, 1), (2,)), ((3, 4),))
+
+    def test_its_schedule_is_the_trainers(self):
+        workload = self.seen(max_epochs=4, accumulate_grad_batches=2, val_check_interval=0.5)
+        assert (workload.schedule.epochs, workload.schedule.accumulate, workload.schedule.validate_after) == (4, 2, 0.5)
+
+    def test_what_was_limited_is_not_limited_again(self):
+        workload = self.seen(
+            self.operation("train", 0, 0, [0]), self.operation("train", 0, 1, [1]), limit_train_batches=0.5
+        )
+        assert workload.batches("train") == ((0,), (1,))
+
+    def test_nothing_seen_is_a_workload_without_a_batch(self):
+        workload = self.seen()
+        assert (workload.batches("train"), workload.batches("validation"), workload.schedule.epochs) == ((), (), 2)
+
+    def test_what_a_trial_is_given_travels(self, tmp_path):
+        own_data.nothing_known().save(tmp_path / "workload.npz")
+        assert own_data.Workload.load(tmp_path / "workload.npz").loaders_of("validation") == ((),)
+
+
+class TestDeclarations:
+    def test_it_runs_on_data_of_its_own_and_no_other(self):
+        assert scenario(**GIVEN, data=object).workloads == ("own/data",)
+
+    @pytest.mark.parametrize(
+        ("different", "told"),
+        [
+            ({"data": object, "ranks": 2}, "is for Lightning, one rank and no faults"),
+            ({"data": object, "fit": print}, "is for Lightning, one rank and no faults"),
+            ({"data": object, "framework": "keras"}, "is for Lightning, one rank and no faults"),
+            ({"data": object, "faults": "step.*"}, "is for Lightning, one rank and no faults"),
+            ({"data": object, "trainer": {"max_epochs": None}}, "'max_epochs' in trainer= is None, not a number"),
+            ({"data": object, "trainer": {"max_steps": 3}}, "leave 'max_steps' out of trainer="),
+            ({"trainer": {"max_epochs": 3}}, "leave 'max_epochs' out of trainer="),
+            ({"targets": len}, "give data="),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, different, told):
+        with pytest.raises(ScenarioError, match=told):
+            scenario(**GIVEN, **different)

@@ -1,0 +1,39 @@
+"""How much busy work is a given share of a training step, on the machine that it is for."""
+
+import subprocess
+from pathlib import Path
+from statistics import median
+
+from harness.engine.trial import Trial
+from harness.upgrade import timing
+
+ROUNDS = 9
+TURNS = 2_000_000
+# The loop of `costly.busy`, in a function as there.
+LOOP = f"""
+import gc, time
+def loop(turns):
+    for _ in range(turns):
+        pass
+gc.disable()
+loop({TURNS})
+begun = time.perf_counter()
+loop({TURNS})
+print(time.perf_counter() - begun)
+"""
+
+
+def turns_of(share: float, trial: Trial, python: str, folder: Path) -> int:
+    """How many turns of an empty loop take so much of a trial's step.
+
+    A step and a turn are timed next to each other, in processes of the same interpreter, and the ratio is the median of
+    several pairs. Turns, not seconds, are what is planted: so the work is the same in every call, and is slowed down by
+    whatever slows a step down.
+    """
+    ratios = []
+    with timing.sampling(python, python, folder, seed=0) as sample:
+        for _ in range(ROUNDS):
+            step_s = median(sample(timing.BASELINE, trial))
+            looped = subprocess.run([python, "-c", LOOP], check=True, capture_output=True, text=True)
+            ratios.append(step_s * TURNS / float(looped.stdout))
+    return round(share * median(ratios))

@@ -1,0 +1,44 @@
+"""The environment that tests run in still does what its baseline says: on the trials of the quick profile."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import catalog as catalogs
+from harness.comparison import baseline
+from harness.comparison.compare import compare
+from harness.comparison.differences import BIT, FASTER, SLOWER
+from harness.comparison.seen import seen
+from harness.engine import plan
+from harness.run import Request, Run
+from harness.run_directory import RunDirectory
+from harness.upgrade.baselines import FRAMEWORK, Silent
+from harness.upgrade.profiles import chosen
+from harness.workloads import library
+
+BASELINES = Path(__file__).parents[2] / "reports" / "baselines"
+WITH = ("torch", "torchmetrics", "numpy")
+
+
+@pytest.mark.slow
+def test_this_environment_equals_its_baseline(tmp_path: Path) -> None:
+    catalog = catalogs.find()
+    asked = [each for each in plan.asked(catalog, ()) if each.scenario.framework == FRAMEWORK]
+    workloads = {name: library.build(name, 0) for name in dict.fromkeys(each.workload for each in asked)}
+    run = Run(RunDirectory.create(tmp_path / "run"), Request(device="cpu", jobs=2), chosen("quick", asked, workloads))
+    found = []
+    with run.engines([FRAMEWORK], catalog.packages) as warm:
+        here = warm.environments[FRAMEWORK].found
+        packages = here["packages"]
+        path = BASELINES / f"{packages.get('pytorch-lightning', packages.get('lightning'))}.jsonl"
+        if not path.exists():
+            pytest.skip(f"there is no {path.name} in reports/baselines: of each minor version the last release has one")
+        told, kept = baseline.read(path)
+        if other := [name for name in WITH if told["packages"][name] != packages[name]]:
+            pytest.skip(f"{path.name} was made with another {' and '.join(other)}")
+        same_python = told["python"].split(".")[:2] == here["python"].split(".")[:2]
+        for judged in run.carry_out(catalog, workloads, warm, Silent()):
+            now = seen(judged.findings, judged.history)
+            found += compare(kept[now.key](), now)
+    heeded = (BIT,) if same_python else (BIT, SLOWER, FASTER)  # calls are counted, and each Python has its own
+    assert [f"{each.key}: {each.what}: {each.a} → {each.b}" for each in found if each.kind not in heeded] == []
