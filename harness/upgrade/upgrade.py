@@ -7,7 +7,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from harness import counters
 from harness.bench.measuring import DATASET, Measurer
@@ -29,7 +28,7 @@ from harness.history import reader
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
-from harness.upgrade import counting, timing
+from harness.upgrade import cost, counting, timing
 from harness.upgrade.baselines import Silent
 from harness.upgrade.environments import Provided
 from harness.upgrade.profiles import chosen
@@ -137,7 +136,8 @@ class _Upgrade:
             for name, side in zip(SIDES, sides, strict=True)
         ]
         self.collected = Collected()
-        self.cost: dict[str, Any] = {}
+        self.counted: counting.Counted | None = None
+        self.timing: timing.Timing | None = None
         self.notes: list[str] = []
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
@@ -292,8 +292,7 @@ class _Upgrade:
                 )
                 for name, side in zip(SIDES, self.sides, strict=True)
             }
-            counted = counting.compare(trials, measurers)
-        self.cost["counters"] = counted.to_json()
+            self.counted = counted = counting.compare(trials, measurers)
         for each in counted.differences:
             if each.effect == counting.NOTE:
                 self.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
@@ -308,8 +307,7 @@ class _Upgrade:
         self.tell(f"timing {len(trials)} scenarios in pairs, for {request.budget_s:g} s at most")
         baseline, candidate = (str(side.python) for side in self.sides)
         with timing.sampling(baseline, candidate, folder, request.seed) as sample:
-            timed = timing.compare(trials, sample, request.budget_s, request.seed, self.tell)
-        self.cost["timing"] = timed.to_json()
+            self.timing = timed = timing.compare(trials, sample, request.budget_s, request.seed, self.tell)
         for each in timed.timed:
             ratio = ""
             if each.estimate:
@@ -355,7 +353,7 @@ class _Upgrade:
             left_out=self.left_out,
             notes=tuple(self.notes),
             fail_on=request.fail_on,
-            cost=self.cost or None,
+            cost=cost.to_json(self.counted, self.timing) if self.counted else None,
             seed=request.seed,
         )
 
