@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test kills strikes lint types clean
+.PHONY: install report test kills strikes baselines candidates detection lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt constraints/all_but_lightning.txt
@@ -30,6 +30,19 @@ kills: install
 # Trainings that validate beside training, with workers killed 200 times, hung, interrupted: some minutes.
 strikes: install
 	$(BIN)/python tests/parallel/table.py
+
+# A baseline of each supported Lightning in reports/baselines: some fifteen minutes.
+baselines: install
+	$(BIN)/python -m harness.upgrade.baselines
+
+# Thirty-odd planted changes of Lightning, each held against the real one: some fifteen minutes.
+candidates: install
+	$(BIN)/python tests/upgrade/table.py
+
+# 70 comparisons by the clock, of an interpreter with itself and with a slower one: hours, on a machine that does nothing
+# else.
+detection: install
+	$(BIN)/python tests/upgrade/detection.py
 
 lint: install
 	$(BIN)/ruff check .

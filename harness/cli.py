@@ -317,9 +317,10 @@ def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
     "--budget", "budget_s", type=click.FloatRange(min=0), default=240.0, show_default=True,
     help="Seconds that timing may take; 0 for none.",
 )  # fmt: skip
+@click.option("--fault", "faults", multiple=True, metavar="GLOB|FILE", help="As of `run`.")
 @click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.join(REGRESSIONS)}]")
 @click.option("--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
 @click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
 @click.option(
     "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
@@ -328,8 +329,9 @@ def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="[default: reports/runs/upgrade-TIME]")
 def upgrade(
     baseline: str, candidate: str, filters: tuple[str, ...], with_: tuple[str, ...], baseline_with: tuple[str, ...],
-    candidate_with: tuple[str, ...], scenarios: tuple[str, ...], profile: str, budget_s: float, fail_on: str | None,
-    accepted: Path | None, seed: int, jobs: int, limit_s: float, out: Path | None,
+    candidate_with: tuple[str, ...], scenarios: tuple[str, ...], profile: str, budget_s: float,
+    faults: tuple[str, ...], fail_on: str | None, accepted: Path | None, seed: int | None, jobs: int,
+    limit_s: float, out: Path | None,
 ) -> None:  # fmt: skip
     """Say whether CANDIDATE is a safe upgrade of BASELINE: each a version of Lightning (2.5.6), a wheel, a source
     checkout, or the path of a Python interpreter.
@@ -351,9 +353,11 @@ def upgrade(
     additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
     catalog = catalogs.find()
     own = tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
+    selected = select(catalog, filters or own, faults, seed)
     request = Request(
-        filters=filters or own,
-        seed=seed,
+        filters=selected.filters,
+        faults=selected.faults,
+        seed=selected.seed,
         jobs=jobs,
         limit_s=limit_s,
         profile=profile,

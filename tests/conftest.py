@@ -6,9 +6,10 @@ import pytest
 
 pytest_plugins = ["pytester"]
 HERE = Path(__file__).parent
-# For `laboratory`, `histories` and `drawn`, and for `planting`, which the files of changes import here as they do in a
-# trial.
-sys.path += [str(HERE), *(str(HERE / folder) for folder in ("unit", "meta", "properties"))]
+# For `laboratory`, `histories`, `drawn` and `candidates`, and for `planting` and `interpreter`, which the files of
+# changes import here as they do in a trial.
+FOLDERS = ("unit", "meta", "properties", "upgrade", "upgrade/planted")
+sys.path += [str(HERE), *(str(HERE / folder) for folder in FOLDERS)]
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def record_calls(trainer: Any, recorder: Recorder, position: Position) -> None:
 def _record_call(trainer: Any, name: str, folder: TrialFolder, recorder: Recorder, position: Position) -> None:
     def told(result: Any) -> dict[str, Any]:
         returned = {} if name == "fit" else {"returned": _figures(result)}
-        return {**_standing(trainer, folder), **returned}
+        return {**standing(trainer, folder), **returned}
 
     call = recorded(getattr(trainer, name), f"Trainer.{name}", recorder, position, told=told)
 
@@ -101,7 +101,7 @@ def _record_call(trainer: Any, name: str, folder: TrialFolder, recorder: Recorde
     replace(trainer, name, noted)
 
 
-def _standing(trainer: Any, folder: TrialFolder) -> dict[str, Any]:
+def standing(trainer: Any, folder: TrialFolder) -> dict[str, Any]:
     """Where a Trainer stands after a call, as its attributes say; less those that this version does not have, and those
     that raise: Lightning may compute metrics when it is asked for them."""
     ask: dict[str, Callable[[], Any]] = {

@@ -188,6 +188,15 @@ def sampler(measurers: Mapping[str, Measurer]) -> Sampler:
     return sample
 
 
+def run(
+    trials: Sequence[Trial], baseline: str, candidate: str, folder: Path, budget_s: float, seed: int, tell: Tell
+) -> Timing:
+    """As `compare`, in two interpreters; their start is within the budget."""
+    begun = time.monotonic()
+    with sampling(baseline, candidate, folder, seed) as sample:
+        return compare(trials, sample, budget_s, seed, tell, begun=begun)
+
+
 def compare(
     trials: Sequence[Trial],
     sample: Sampler,
@@ -195,17 +204,19 @@ def compare(
     seed: int,
     tell: Tell,
     clock: Callable[[], float] = time.monotonic,
+    begun: float | None = None,
 ) -> Timing:
     """Time one trial of each scenario in both environments.
 
     Args:
+        begun: when the budget began, by the clock; None for now.
         budget_s: seconds that all of it may take: no samples are begun that would, taking as long as the longest of
             their scenario so far, end later.
     """
     timing = Timing(
         seed, budget_s, Decisions([trial.scenario for trial in trials]), {trial.scenario: [] for trial in trials}
     )
-    begun = clock()
+    begun = clock() if begun is None else begun
     _Rounds(timing, trials, sample, begun + budget_s, tell, clock).run()
     timing.seconds = clock() - begun
     return timing

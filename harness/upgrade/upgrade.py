@@ -24,6 +24,7 @@ from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, LocalEngine
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
+from harness.faults.selection import EVERY_FAULT, Faults
 from harness.history import reader
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
@@ -58,6 +59,7 @@ class Request:
     """
 
     filters: tuple[str, ...] = ()
+    faults: Faults = EVERY_FAULT
     seed: int = 0
     jobs: int = 2
     limit_s: float = DEFAULT_LIMIT_S
@@ -114,7 +116,11 @@ class _Upgrade:
         self.progress, self.tell = progress, tell
         self.frameworks = self._frameworks()
         self.left_out = self._left_out()
-        asked = [each for each in plan.asked(catalog, request.filters) if each.scenario.framework in self.frameworks]
+        asked = [
+            each
+            for each in plan.asked(catalog, request.filters, request.faults)
+            if each.scenario.framework in self.frameworks
+        ]
         names = dict.fromkeys(each.workload for each in asked)
         self.workloads: dict[str, Workload] = {name: library.build(name, request.seed) for name in names}
         wanted = chosen(request.profile, asked, self.workloads)
@@ -125,6 +131,7 @@ class _Upgrade:
                 RunDirectory.create(out / name),
                 RunRequest(
                     request.filters,
+                    request.faults,
                     device="cpu",
                     seed=request.seed,
                     jobs=jobs,
@@ -353,7 +360,7 @@ class _Upgrade:
             left_out=self.left_out,
             notes=tuple(self.notes),
             fail_on=request.fail_on,
-            cost=cost.to_json(self.counted, self.timing) if self.counted else None,
+            cost=cost.to_json(self.counted, self.timing),
             seed=request.seed,
         )
 

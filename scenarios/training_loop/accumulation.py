@@ -17,7 +17,6 @@ def changing(fit):
 
 
 declare("accumulation", workloads="short/accumulation")
-declare("accumulation_clipped", workloads="short/accumulation", trainer={"gradient_clip_val": 0.1})
 declare(
     "accumulation_scheduled", fit=changing,
     # In the second epoch a step is taken after the third batch and the last one, of which the schedule knows nothing.

@@ -53,13 +53,13 @@ checkpoints("best_and_last", {"monitor": "val_loss", "mode": "max", "save_last":
 checkpoints("last_only", {"save_top_k": 0, "save_last": True})
 checkpoints("train_loss", {"monitor": "train_loss", "filename": "{epoch}-{step}"})
 checkpoints("every_2_epochs", {"every_n_epochs": 2, "save_top_k": -1})
-checkpoints("train_epoch_end", {"save_on_train_epoch_end": True, "save_top_k": -1})
+checkpoints("validation_end", {"save_on_train_epoch_end": False, "save_top_k": -1})
 checkpoints(
     "every_2_steps", {"every_n_train_steps": 2, "save_top_k": -1, "save_last": True}, workloads="short/accumulation"
 )
 checkpoints(
     "train_time",
-    {"train_time_interval": timedelta(0), "save_top_k": -1, "filename": "always-{epoch}-{step}"},
+    {"train_time_interval": timedelta(microseconds=1), "save_top_k": -1, "filename": "always-{epoch}-{step}"},
     {"train_time_interval": timedelta(hours=1), "save_top_k": -1, "filename": "never-{epoch}-{step}"},
 )
 checkpoints("mid_epoch", {"monitor": "val_loss", "save_top_k": -1}, workloads="short/two_validations")

@@ -8,16 +8,11 @@ def trains(fit):
     fit.trainer().fit(fit.module, fit.train_loader(stream=True), fit.val_loader())
 
 
-def validates(fit):
-    fit.trainer().fit(fit.module, fit.train_loader(), fit.val_loader(stream=True))
-
-
 def both(fit):
     fit.trainer().fit(fit.module, fit.train_loader(stream=True), fit.val_loader(stream=True))
 
 
 declare("iterable_training", fit=trains)
-declare("iterable_validation", fit=validates)
 declare("iterable_both", fit=both)
 declare("iterable_validated_after_batches", fit=both, workloads="short/two_validations")
 # A fraction of what? `val_check_interval` has to be in batches.

@@ -55,16 +55,5 @@ class Accumulating(Alternating):
         pass
 
 
-class BothInEveryBatch(Alternating):
-    def training_step(self, batch, batch_idx):
-        loss = Logged.training_step(self, batch, batch_idx)
-        for optimizer in self.optimizers():
-            optimizer.zero_grad()
-        self.manual_backward(loss)
-        for optimizer in self.optimizers():
-            optimizer.step()
-
-
 declare("manual_alternating", Alternating)
 declare("manual_accumulating", Accumulating)
-declare("manual_both", BothInEveryBatch)

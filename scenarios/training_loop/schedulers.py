@@ -58,7 +58,6 @@ scheduled("every_2_epochs", halved, interval="epoch", frequency=2)
 scheduled("step", halved, interval="step")
 scheduled("every_2_steps", halved, interval="step", frequency=2, workloads="short/accumulation")
 scheduled("plateau", on_plateau, monitor="val_loss")
-scheduled("plateau_train_loss", on_plateau, monitor="train_loss")
 scheduled("plateau_not_strict", on_plateau, monitor="no_such_figure", strict=False)
 for interval in ("epoch", "step"):
     for end, script in (("stopped", stopped), ("out_of_steps", out_of_steps)):

@@ -97,6 +97,20 @@ def test_a_failed_call_says_what_its_caller_was_told(history):
     assert failed["exception"] == "FileNotFoundError"
 
 
+def test_what_raises_when_it_is_asked_for_is_left_out():
+    from harness.frameworks.lightning_observables import standing
+    from harness.frameworks.trial_folder import TrialFolder
+
+    class Asked:
+        global_step = 5
+
+        @property
+        def callback_metrics(self):
+            raise ValueError("nothing was seen")
+
+    assert standing(Asked(), TrialFolder()) == {"global_step": 5}
+
+
 def test_checkpoints_are_noted_where_they_are_written(history):
     saved = [(each.stage, each.epoch, each.value["file"]) for each in history.select("checkpoint", "ok")]
     epochs = [

@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+from simulated import compared, said
 
 from harness.bench.statistics import Estimate, paired
 from harness.upgrade.sequential import (
@@ -122,45 +123,6 @@ def test_the_arm(low, high, expected):
 @pytest.mark.parametrize("arm", [about(0.05), [500 * each for each in NO_NOISE]])
 def test_nothing_is_decided_while_the_baseline_differs_from_itself_or_may(arm):
     assert verdicts({"a": about(0.1)}, arm=arm) == {"a": INCONCLUSIVE}
-
-
-# Simulated comparisons: logarithms of seconds of samples that are taken one after the other on a machine that gets
-# slower and faster, does other things at times, and has its own noise in every process.
-
-
-def machine(rng, sd=0.02, drift=0.01, busy=0.05):
-    """What each sample's logarithm is off by."""
-    level = 0.0
-    while True:
-        level += rng.gauss(0, drift)
-        yield level + rng.gauss(0, sd) + (abs(rng.gauss(0, 0.3)) if rng.random() < busy else 0.0)
-
-
-def compared(rng, effects, **noise):
-    """As `timing.compare` takes its samples: pairs in random order, a third sample for the arm in each round."""
-    decisions, off = Decisions(list(effects)), machine(rng, **noise)
-    for pairs in range(1, MOST_PAIRS + 1):
-        left = decisions.undecided
-        for scenario in left:
-            sides = ["candidate", "baseline", "again"]
-            if rng.random() < 0.5:
-                sides.reverse()
-            seconds = {side: next(off) for side in sides}
-            difference = effects[scenario] + seconds["candidate"] - seconds["baseline"]
-            decisions.series[scenario].differences.append(difference)
-            if scenario == left[pairs % len(left)]:
-                decisions.arm.differences.append(seconds["again"] - seconds["baseline"])
-        if pairs in LOOKS:
-            decisions.look(pairs)
-        if not decisions.undecided or decisions.arm.verdict == FIRED:
-            break
-    return decisions
-
-
-def said(decisions):
-    if decisions.arm.verdict != QUIET:
-        return set()
-    return {series.verdict for series in decisions.series.values()}
 
 
 RUNS = 300

@@ -89,6 +89,8 @@ CANDIDATES = [
             "never_reported",
             "training_hook_never_called",
             "removed_hook_raises_something_else",
+            "validation_hook_called_twice",
+            "callbacks_called_twice",
         ),
         *named(
             planted_bugs_faults.PLANTS,
@@ -99,7 +101,6 @@ CANDIDATES = [
     ),
     *known(
         ORDER,
-        *named(planted_bugs.PLANTS, "validation_hook_called_twice", "callbacks_called_twice"),
         *named(planted_bugs_faults.PLANTS, "epoch_ends_before_validation", "callbacks_in_reverse"),
     ),
     *known(WARNS, *named(harmless_changes.HARMLESS, "new_warning")),

@@ -90,8 +90,7 @@ def _compare(
     what: str, trials: list[Trial], python: str, candidate: str, folder: Path, seed: int, budget: float, tally: Tally,
     out: Path | None,
 ) -> None:  # fmt: skip
-    with timing.sampling(python, candidate, folder, seed) as sample:
-        compared = timing.compare(trials, sample, budget, seed, lambda _: None)
+    compared = timing.run(trials, python, candidate, folder, budget, seed, lambda _: None)
     tally.add(compared)
     if out:
         with out.open("a", encoding="utf-8") as file:

@@ -3,10 +3,11 @@
 To plant another, write one function here, and a line in `candidates`.
 """
 
+import sys
 import time
 
 from changes import around, tell_that_it_was_reached
-from planting import part, pl, results
+from planting import NAME, part, pl, results
 
 
 def extra_host_sync():
@@ -107,12 +108,16 @@ def docstring_changed():
 
 
 def told_differently():
-    """What `fit` tells about devices has other words."""
-    rank_zero = part("utilities.rank_zero")
-    told = rank_zero.rank_zero_info
-    for module in (rank_zero, part("trainer.trainer")):
-        if hasattr(module, "rank_zero_info"):
-            module.rank_zero_info = lambda message, *args, **kwargs: told(f"(i) {message}", *args, **kwargs)
+    """What Lightning tells the log, such as which devices it uses, is in other words."""
+    told = part("utilities.rank_zero").rank_zero_info
+
+    def tell(message, *args, **kwargs):
+        tell_that_it_was_reached("rank_zero_info")
+        told(f"(i) {message}", *args, **kwargs)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{NAME}.") and getattr(module, "rank_zero_info", None) is told:
+            module.rank_zero_info = tell
 
 
 def private_helper_renamed():
