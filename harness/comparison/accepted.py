@@ -104,10 +104,10 @@ def apply(
 ) -> tuple[list[Difference], list[Accepted]]:
     """Mark the differences that are accepted; and tell which entries about these versions match none of them."""
     about = [entry for entry in entries if entry.is_about(versions)]
-    used = set()
+    used: set[Accepted] = set()
     marked = []
     for difference in differences:
-        entry = next((each for each in about if each.covers(difference)), None)
-        used.add(entry)
-        marked.append(replace(difference, accepted=entry.reason) if entry else difference)
+        covering = [each for each in about if each.covers(difference)]
+        used.update(covering)
+        marked.append(replace(difference, accepted=covering[0].reason) if covering else difference)
     return marked, [entry for entry in about if entry not in used]

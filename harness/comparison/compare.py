@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, Difference
-from harness.comparison.observables import IN_BITS, Entries, Entry
+from harness.comparison.observables import ENDS, IN_BITS, Entries, Entry
 from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
 from harness.findings import EpochVerdict
@@ -28,11 +28,13 @@ OF_HOOKS = ("hook", "bracket", "order", "epoch_end", "cell")
 CALLS_MARGIN = math.log(1.02)
 
 # What follows from other samples, draws or learning rates; figures follow from predictions.
-CAUSES = ("samples", "learning rates", "predictions", "weights")
+CAUSES = ("samples", "random generators", "learning rates")
 FIGURES = (
     "self.log", "logger", "progress bar", "callback_metrics", "callback_metrics at the end", "best checkpoint",
     "record",
 )  # fmt: skip
+# Of these, what is told in words follows from other numbers too.
+TEXTS = ("best checkpoint", "record")
 # Observables of which each entry is a name: one that is gone breaks who reads it, one that is new does not.
 NAMES = ("logged_metrics", "progress_bar_metrics", "files")
 
@@ -52,15 +54,17 @@ class _Comparison:
 
     def differences(self) -> list[Difference]:
         if self.a.history is None or self.b.history is None:
-            figures = self._figures(diverged=True)
+            figures = [*self._verdicts(), *self._moved()]
             return [*self._digests(), *figures, *self._findings(hooks=False), *self._cost()]
         found = [*self._endings()]
         if found:  # whatever else differs has come after it
-            return [found[0].with_followers([*self.changed, *self._verdicts_changed()]), *self._warnings()]
+            followers = [*self.changed, *self._verdicts_changed()]
+            return [found[0].with_followers(followers), *(each for each in self._warnings() if each.a == "nothing")]
         hooks = [*self._hooks()]
         found += [*self._exceptions(), *hooks, *self._counters(), *self._of_training(), *self._process()]
         found += [*self._names(), *self._checkpoints(), *self._others(), *self._warnings()]
-        return [*found, *self._findings(hooks=bool(hooks)), *self._cost()]
+        found += [*self._untold(found), *self._findings(hooks=bool(hooks)), *self._cost()]
+        return found
 
     def _difference(
         self, kind: str, observable: str, what: str, told: Pair[str], lines: Pair[Sequence[int]] = ((), ())
@@ -71,7 +75,11 @@ class _Comparison:
 
     def _endings(self) -> Iterator[Difference]:
         raised_a, raised_b = self.a.raised, self.b.raised
-        if raised_a == raised_b or (raised_a and raised_b and _class_of(raised_a) == _class_of(raised_b)):
+        if _class_of(raised_a) == _class_of(raised_b):
+            ends = ([entry for entry in entries if entry.what.startswith(ENDS)] for entries in self._both("process"))
+            one, other = _first_difference(*ends)
+            if one or other:
+                yield self._between(BREAKS, "process", "the trial's process ends otherwise", one, other)
             return
         lines = _lines(self.a, "trial raises "), _lines(self.b, "trial raises ")
         if not raised_a:
@@ -97,10 +105,12 @@ class _Comparison:
                     what = f"other words: {_class_of(one.what)}"
                     yield self._between(WARNS, "exceptions", what, one, other)
                     return
-        for gone, new in _gone_and_new(a, b):
-            what = _class_of(new.what) if new else f"no longer: {_class_of(gone.what) if gone else ''}"
-            yield self._between(BREAKS, "exceptions", what, gone, new)
-            return
+        of_a, of_b = (Counter(_class_of(entry.what) for entry in entries) for entries in (a, b))
+        for raised in dict.fromkeys((*of_a, *of_b)):
+            if of_a[raised] != of_b[raised]:
+                first = [next((each for each in side if _class_of(each.what) == raised), None) for side in (a, b)]
+                how = "" if not of_a[raised] else "no longer: " if not of_b[raised] else "another number of times: "
+                yield self._between(BREAKS, "exceptions", f"{how}{raised}", *first)
 
     # Hooks
 
@@ -108,18 +118,13 @@ class _Comparison:
         classes = {VANISHED: BREAKS, FEWER: BREAKS, MORE: BREAKS, APPEARED: ORDER, MOVED: ORDER}
         if "hooks" not in self.changed:
             return
-        changes = align(*self._both("hooks")).changes
-        for change in changes:
+        for change in align(*self._both("hooks")).changes:
             how = change.how
-            if how == MOVED and any(other.how != MOVED for other in changes):
-                continue  # it is where it was, among others that are not
-            counts = "" if how == MOVED else f"{change.count_a} times: "
-            of_b = "" if how == MOVED else f"{change.count_b} times: "
+            counted = ((change.count_a, change.a), (change.count_b, change.b))
+            told_a, told_b = (": ".join(filter(None, (f"{count} times", shown))) for count, shown in counted)
+            told = (change.a, change.b) if how == MOVED else (told_a, told_b)
             what = f"{called(change.hook)} {'runs elsewhere in the order' if how == MOVED else how}"
-            told, lines = (counts + change.a, of_b + change.b), (change.lines_a, change.lines_b)
-            yield self._difference(classes[how], "hooks", what, told, lines)
-            if how == MOVED:
-                return  # the others have moved past this one
+            yield self._difference(classes[how], "hooks", what, told, (change.lines_a, change.lines_b))
 
     def _counters(self) -> Iterator[Difference]:
         """Stage, epoch, step and batch as the same hook saw them."""
@@ -141,20 +146,28 @@ class _Comparison:
     # What training did
 
     def _of_training(self) -> Iterator[Difference]:
-        """Samples, draws, learning rates, weights, and the figures that follow."""
+        """Samples, draws, learning rates, weights, and the figures that follow.
+
+        Two things do not follow from other numbers: a verdict, since truth is over what that very trial gave; and under
+        which names figures are reported, and where, unless there are more steps, or fewer.
+        """
         own = [*self._samples(), *self._loaders(), *self._draws(), *self._sequence("learning rates", NUMBER)]
         diverged = [name for name in self.changed if name in ("predictions", "weights")]
-        causes = {each.observable for each in own} & set(CAUSES)
-        moved = [*self._figures(diverged=bool(diverged))]
-        if diverged and causes:
-            followers = [*diverged, *(name for name in FIGURES if name in self.changed)]
-            own = [each.with_followers(followers) if each.observable in causes else each for each in own]
-        elif diverged:
-            own.append(self._divergence(diverged))
-        yield from own
-        yield from (each for each in moved if not diverged or each.kind == FIXED)
+        figures = [*self._verdicts(), *([] if diverged else self._moved())]
+        reports = [*self._reports()]
         if not diverged:
-            yield from self._reports()
+            told = {each.observable for each in reports}
+            follow = [name for name in FIGURES if name in self.changed and name not in told]
+            yield from (*own, *(each.with_followers(follow) for each in figures), *reports, *self._values(figures))
+            return
+        followers = [*diverged, *(name for name in FIGURES if name in self.changed)]
+        if any(each.observable in CAUSES for each in own):
+            own = [each.with_followers(followers) if each.observable in CAUSES else each for each in own]
+        else:
+            own.append(self._divergence(diverged, reports).with_followers(followers))
+        yield from (*own, *figures)
+        if self._as_many("samples"):
+            yield from (each for each in reports if each.observable not in TEXTS)
 
     def _samples(self) -> Iterator[Difference]:
         if "samples" not in self.changed:
@@ -181,39 +194,41 @@ class _Comparison:
     def _draws(self) -> Iterator[Difference]:
         yield from self._sequence("random generators", NUMBER)
 
-    def _divergence(self, diverged: list[str]) -> Difference:
-        """Weights or predictions differ though samples and learning rates do not."""
-        moved = [name for name in FIGURES if name in self.changed]
-        one, other = _first_difference(*self._both(diverged[0]))
-        kind = BIT if self._agree_but_for_rounding() else NUMBER
+    def _divergence(self, diverged: list[str], reports: list[Difference]) -> Difference:
+        """Weights or predictions differ though samples, draws and learning rates do not: by no more than rounding, if
+        every figure that has a bound is within both runs' bounds, and every other within `_rounding`."""
+        numbers = [*self._moved(), *self._values(()), *(each for each in reports if each.observable in TEXTS)]
+        kind = BIT if all(each.kind == BIT for each in numbers) else NUMBER
         what = f"{' and '.join(diverged)} differ"
-        return self._between(kind, diverged[0], what, one, other).with_followers([*diverged, *moved])
-
-    def _agree_but_for_rounding(self) -> bool:
-        """Whether every figure that has a bound is within both runs' bounds, and every other within `_rounding`."""
-        return not any(each.kind == NUMBER for each in self._figures(diverged=True)) and not any(
-            each.kind != BIT for each in self._reports()
-        )
+        return self._between(kind, diverged[0], what, *_first_difference(*self._both(diverged[0])))
 
     # Figures
 
-    def _figures(self, diverged: bool) -> Iterator[Difference]:
-        """Verdicts on aggregates, and figures that moved by more than both bounds."""
+    def _aggregates(self) -> Iterator[tuple[str, Judged, Judged]]:
         for (checker, name), one in self.a.findings.items():
             other = self.b.findings.get((checker, name))
-            if checker != "aggregate" or other is None:
-                continue
+            if checker == "aggregate" and other:
+                yield name, one, other
+
+    def _verdicts(self) -> Iterator[Difference]:
+        """On figures; that of a pattern which is right on some batches may be exact or biased with the numbers."""
+        either = {"exact", "biased"} if {*self.changed} & {"predictions", "weights"} else set()
+        for name, one, other in self._aggregates():
+            verdicts = {one.verdict, other.verdict}
+            if len(verdicts) == 2 and "unknown" not in verdicts and verdicts != either:
+                yield self._verdict("aggregate", name, one, other)
+
+    def _moved(self) -> Iterator[Difference]:
+        """Figures whose verdict is the same, where they are first further apart than both bounds, or else differ."""
+        for name, one, other in self._aggregates():
             if one.verdict != other.verdict:
-                yield self._verdict(checker, name, one, other)
                 continue
-            for of, epoch_a, epoch_b in _passes(one, other):
-                moved = _moved(epoch_a, epoch_b)
-                if moved and epoch_a and epoch_b:
-                    what = f"`{name}` moved" if moved == NUMBER else f"`{name}` moved within its error bounds"
-                    place = f"in epoch {of[0]}" + (f", pass {of[1] + 1}" if of[1] else "")
-                    told = f"{epoch_a.observed!r} {place}", f"{epoch_b.observed!r} {place}"
-                    yield self._difference(moved, "figure", what, told, (epoch_a.evidence, epoch_b.evidence))
-                    break
+            moved = [(kind, *each) for each in _passes(one, other) if (kind := _moved(*each[1:]))]
+            for kind, of, epoch_a, epoch_b in sorted(moved, key=lambda each: each[0] != NUMBER)[:1]:
+                what = f"`{name}` moved" if kind == NUMBER else f"`{name}` moved within its error bounds"
+                place = f"in epoch {of[0]}" + (f", pass {of[1] + 1}" if of[1] else "")
+                told = f"{epoch_a.observed!r} {place}", f"{epoch_b.observed!r} {place}"
+                yield self._difference(kind, "figure", what, told, (epoch_a.evidence, epoch_b.evidence))
 
     def _verdict(self, checker: str, name: str, one: Judged, other: Judged) -> Difference:
         kind = _grave(one.verdict, other.verdict)
@@ -223,43 +238,44 @@ class _Comparison:
         return self._difference(kind, of, how, (_told(one), _told(other)), (_evidence(one), _evidence(other)))
 
     def _reports(self) -> Iterator[Difference]:
-        """What was reported, under which name, at which step, in which order; then the values."""
-        judged = {name.split(" (")[0] for checker, name in self.a.findings if checker == "aggregate"}
-        for observable in FIGURES:
-            if observable not in self.changed:
-                continue
-            a, b = self._both(observable)
-            named_a, named_b = ([_name_of(entry) for entry in entries] for entries in (a, b))
-            for name in dict.fromkeys((*named_a, *named_b)):
-                of_a, of_b = ([entry for entry in entries if _name_of(entry) == name] for entries in (a, b))
-                yield from self._report(observable, name, of_a, of_b, judged)
-        yield from self._writes()
-
-    def _report(
-        self, observable: str, name: str, a: list[Entry], b: list[Entry], judged: set[str]
-    ) -> Iterator[Difference]:
-        if not a or not b:
-            kind, how = (BREAKS, "is no longer there") if a else (NUMBER, "is new")
-            yield self._between(kind, observable, f"`{name}` {how}", a[0] if a else None, b[0] if b else None)
-        elif [entry.what for entry in a] != [entry.what for entry in b]:
-            one, other = _first_difference(a, b)
-            how = "another number of times" if len(a) != len(b) else "otherwise"
-            yield self._between(NUMBER, observable, f"`{name}` is told {how}", one, other)
-        else:
-            for one, other in _pairs(a, b):
-                if one.numbers != other.numbers and name not in judged:
-                    kind = BIT if _rounding(one, other, len(a)) else NUMBER
-                    yield self._between(kind, observable, f"`{name}` differs", one, other)
-                    return
-
-    def _writes(self) -> Iterator[Difference]:
-        """Only where each figure is told as before: then they are told in other company, or in another order."""
-        logger = ("logger", "logger writes")
-        if "logger writes" in self.changed and [name for name in logger if name in self.changed] == ["logger writes"]:
-            a, b = self._both("logger writes")
-            how = "in another number of writes" if len(a) != len(b) else "in other company"
+        """What was reported: under which name, how often, at which step."""
+        for observable, name, a, b in self._by_name():
+            if not a or not b:
+                kind, how = (BREAKS, "is no longer there") if a else (NUMBER, "is new")
+                yield self._between(kind, observable, f"`{name}` {how}", a[0] if a else None, b[0] if b else None)
+            elif [entry.what for entry in a] != [entry.what for entry in b]:
+                how = "another number of times" if len(a) != len(b) else "otherwise"
+                yield self._between(NUMBER, observable, f"`{name}` is told {how}", *_first_difference(a, b))
+        if "logger writes" in self.changed and self._same_names("logger"):
+            how = "in other company" if self._as_many("logger writes") else "in another number of writes"
             what = f"figures are told to the logger {how}"
-            yield self._between(ORDER, "logger writes", what, *_first_difference(a, b))
+            yield self._between(ORDER, "logger writes", what, *_first_difference(*self._both("logger writes")))
+
+    def _values(self, figures: Sequence[Difference]) -> Iterator[Difference]:
+        """The numbers that were reported, but for those of figures that are told already."""
+        told = {each.what.split("`")[1].split(" (")[0] for each in figures}
+        for observable, name, a, b in self._by_name():
+            if name in told or [entry.what for entry in a] != [entry.what for entry in b]:
+                continue
+            differ = [(one, other) for one, other in _pairs(a, b) if one.compared != other.compared]
+            for one, other in differ[:1]:
+                kind = BIT if all(_rounding(*pair, len(a)) for pair in differ) else NUMBER
+                yield self._between(kind, observable, f"`{name}` differs", one, other)
+
+    def _by_name(self) -> Iterator[tuple[str, str, list[Entry], list[Entry]]]:
+        """What was reported of each figure, where anything about figures differs."""
+        for observable in FIGURES:
+            if observable in self.changed:
+                of_a, of_b = (_grouped(entries) for entries in self._both(observable))
+                yield from ((observable, name, of_a.get(name, []), of_b.get(name, [])) for name in {**of_a, **of_b})
+
+    def _same_names(self, observable: str) -> bool:
+        a, b = self._both(observable)
+        return Counter(entry.what for entry in a) == Counter(entry.what for entry in b)
+
+    def _as_many(self, observable: str) -> bool:
+        a, b = self._both(observable)
+        return len(a) == len(b)
 
     # Everything else
 
@@ -287,19 +303,33 @@ class _Comparison:
             return
 
     def _others(self) -> Iterator[Difference]:
-        yield from self._sequence("Trainer", NUMBER)
         yield from self._sequence("metric objects", NUMBER)
+        if "Trainer" in self.changed:
+            of_a, of_b = (_grouped(entries) for entries in self._both("Trainer"))
+            for name in {**of_a, **of_b}:
+                one, other = _first_difference(of_a.get(name, []), of_b.get(name, []))
+                if one or other:
+                    yield self._between(NUMBER, "Trainer", name, one, other)
 
     def _process(self) -> Iterator[Difference]:
+        """What it left behind."""
         if "process" in self.changed:
-            one, other = _first_difference(*self._both("process"))
-            yield self._between(BREAKS, "process", "the trial's process ends otherwise", one, other)
+            what = "the trial leaves processes or files behind"
+            yield self._between(BREAKS, "process", what, *_first_difference(*self._both("process")))
+
+    def _untold(self, found: Sequence[Difference]) -> Iterator[Difference]:
+        """Whatever differs and has found no words."""
+        told = {name for each in found for name in (each.observable, *each.follows)}
+        told |= {"counters"} if "hooks" in told else set()
+        for name in self.changed:
+            if name not in told:
+                what = f"{name} differ"
+                yield self._between(NUMBER, name, what, *_first_difference(*self._both(name)))
 
     def _sequence(self, observable: str, kind: str) -> Iterator[Difference]:
         if observable in self.changed:
             one, other = _first_difference(*self._both(observable))
-            what = _name_of(one or other) if observable == "Trainer" else f"{observable} differ"
-            yield self._between(kind, observable, what, one, other)
+            yield self._between(kind, observable, f"{observable} differ", one, other)
 
     def _warnings(self) -> Iterator[Difference]:
         if "warnings" not in self.changed or self.a.observed is None or self.b.observed is None:
@@ -377,9 +407,9 @@ def _grave(a: str, b: str) -> str:
     return BREAKS if b in (*LOST, "violated") else NUMBER
 
 
-def _moved(a: EpochVerdict | None, b: EpochVerdict | None) -> str:
+def _moved(a: EpochVerdict, b: EpochVerdict) -> str:
     """`NUMBER` for figures of the same pass that are further apart than both bounds, `BIT` if they differ, else ''."""
-    if a is None or b is None or a.observed is None or b.observed is None:
+    if a.observed is None or b.observed is None:
         return ""
     if a.observed == b.observed or (math.isnan(a.observed) and math.isnan(b.observed)):
         return ""
@@ -397,14 +427,14 @@ def _rounding(a: Entry, b: Entry, terms: int) -> bool:
     return True
 
 
-def _passes(a: Judged, b: Judged) -> Iterator[tuple[tuple[int, int], EpochVerdict | None, EpochVerdict | None]]:
-    for of in sorted(a.figures.keys() | b.figures.keys()):
-        yield of, a.figures.get(of), b.figures.get(of)
+def _passes(a: Judged, b: Judged) -> Iterator[tuple[tuple[int, int], EpochVerdict, EpochVerdict]]:
+    for of in sorted(a.figures.keys() & b.figures.keys()):
+        yield of, a.figures[of], b.figures[of]
 
 
 def _first_difference(a: Sequence[Entry], b: Sequence[Entry]) -> tuple[Entry | None, Entry | None]:
     for one, other in _pairs(a, b):
-        if (one.what, one.numbers, one.rank) != (other.what, other.numbers, other.rank):
+        if one.compared != other.compared:
             return one, other
     return (a[len(b)], None) if len(a) > len(b) else (None, b[len(a)]) if len(b) > len(a) else (None, None)
 
@@ -423,9 +453,12 @@ def _pairs(a: Sequence[Entry], b: Sequence[Entry]) -> Iterator[tuple[Entry, Entr
     yield from zip(a, b, strict=False)
 
 
-def _name_of(entry: Entry | None) -> str:
-    """Without the value or the place that follows it."""
-    return "" if entry is None else entry.what.split(" at step ")[0].split(": ")[0]
+def _grouped(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """By their names, without the value or the place that follows."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.what.split(" at step ")[0].split(": ")[0], []).append(entry)
+    return found
 
 
 def _in_words(entry: Entry | None) -> str:

@@ -20,6 +20,7 @@ NO_HOOK = frozenset(
         "checkpoint",
     )
 )  # fmt: skip
+ENDS = "it "  # how an entry begins that says how the trial's process ended
 STEP = "step"  # what a batch is called among the hooks
 IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
@@ -48,8 +49,8 @@ class Entry:
 
     @property
     def compared(self) -> tuple[str, tuple[tuple[str, str], ...], int]:
-        """What is to be the same: NaN is the same as NaN."""
-        return self.what, tuple((name, repr(value)) for name, value in self.numbers), self.rank
+        """What is to be the same: NaN is the same as NaN, and -0.0 as 0.0."""
+        return self.what, tuple((name, repr(value + 0.0)) for name, value in self.numbers), self.rank
 
     @property
     def place(self) -> str:
@@ -141,11 +142,12 @@ def _exceptions(history: History) -> Iterator[Entry]:
 
 
 def _process(history: History) -> Iterator[Entry]:
-    """How the trial's process ended."""
+    """How the trial's process ended, and what it left behind."""
     for operation in history.select("exit"):
         value = operation.value
-        told = {name: value[name] for name in ("status", "timed_out", "left_behind")}
-        yield _entry(operation, json.dumps({**told, "leftovers": len(value["leftovers"])}))
+        end = "it ran out of time" if value["timed_out"] else f"it ended with status {value['status']}"
+        yield _entry(operation, end)
+        yield _entry(operation, f"left behind: {value['left_behind']} processes, {len(value['leftovers'])} files")
 
 
 def _samples(history: History) -> Iterator[Entry]:

@@ -164,7 +164,7 @@ class Comparison:
         ]
         for group in self.groups[:MOST_SHOWN]:
             first = group.first
-            also = f", and in {group.elsewhere} more trials" if group.elsewhere else ""
+            also = f", and in {group.elsewhere} more trial{'s' * (group.elsewhere > 1)}" if group.elsewhere else ""
             accepted = f" (accepted: {first.accepted})" if first.accepted else ""
             lines += [f"{first.kind}: {first.observable}: {first.what}{accepted}", f"    {first.key}{also}"]
             lines += [f"    A  {_cut(first.a)}", f"    B  {_cut(first.b)}"]

@@ -17,6 +17,7 @@ from harness.history import reader
 from harness.report.runs import environment_title, labels
 from harness.run_directory import RunDirectory
 
+UNREAD = ("history", "*")  # the finding that a history was damaged
 Trials = dict[Key, Callable[[], Seen]]  # read when their turn comes: histories are large
 
 
@@ -84,7 +85,13 @@ def compare(path_a: Path, path_b: Path, fail_on: Sequence[str] = REGRESSIONS) ->
 
 
 def collect(collected: Collected, a: Seen, b: Seen) -> list[Difference]:
-    """Compare a trial, add what came of it, and return its differences."""
+    """Compare a trial, add what came of it, and return its differences. A history that is damaged shows none."""
+    unread = [
+        judged.message for side in (a, b) if (judged := side.findings.get(UNREAD)) and judged.verdict == "unknown"
+    ]
+    if unread:
+        collected.undecided.append(Undecided(a.key, "; ".join(unread)))
+        return []
     collected.compared += 1
     for (checker, name), judged in a.findings.items():
         other = b.findings.get((checker, name))

@@ -1,15 +1,16 @@
 """Trials as they were seen in an environment, written by hand: a short training with every observable in it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from histories import Operations, batch, ended
 
 from harness import counters
-from harness.comparison import observables
 from harness.comparison.differences import Key
 from harness.comparison.seen import Judged, Seen
 from harness.findings import EpochVerdict
 from harness.history.reader import History, Operation
+from harness.history.recorder import Recorder
 
 KEY = Key("a/mean/recommended", "digits/even", "none", "cpu,ranks=1,float32")
 EPOCHS = 2
@@ -121,4 +122,12 @@ def trial(
 ) -> Seen:
     """A trial with this history and these findings besides the usual ones."""
     read = history(training() if operations is None else operations, process=process)
-    return Seen(key, AS_IT_SHOULD_BE | dict(findings or {}), observables.of(read), counters.count(read))
+    return Seen(key, AS_IT_SHOULD_BE | dict(findings or {}), read, counters.count(read))
+
+
+def write(path: Path, operations: Operations) -> None:
+    """As a trial leaves it."""
+    recorder = Recorder(path)
+    for each in operations:
+        recorder.write(**each)  # type: ignore[arg-type]
+    recorder.close()

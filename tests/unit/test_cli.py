@@ -24,7 +24,10 @@ DIGITS = [name for name in NAMES if name.startswith("digits/")]
 
 @pytest.fixture
 def runs(make_run: Callable[..., RunDirectory], finding: Callable[..., Finding]) -> tuple[Path, Path]:
-    return make_run([finding()], name="a").path, make_run([finding()], name="b").path
+    made = [make_run([finding()], name=name) for name in "ab"]
+    for run in made:
+        run.history(finding().trial).touch()
+    return made[0].path, made[1].path
 
 
 def call(*arguments: object) -> BaseException | None:

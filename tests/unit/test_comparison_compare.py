@@ -1,0 +1,520 @@
+"""What is made of one trial in two environments: each kind of change alone, of a training written by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from histories import Operations, batch, ended
+from hypothesis import given
+from hypothesis import strategies as st
+from seen_trials import KEY, figure, history, training, trial
+
+from harness.comparison import observables
+from harness.comparison.compare import compare
+from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS
+from harness.comparison.observables import READERS
+from harness.comparison.seen import Judged, Seen
+
+LOSS = ("aggregate", "val_loss")
+
+
+def told(a, b):
+    return [(each.kind, each.observable, each.what) for each in compare(a, b)]
+
+
+def changed(**of_which):
+    """The training with the value of the first such operation changed: `value` is a function of the old one."""
+    value = of_which.pop("value")
+    operations = training()
+    at = next(index for index, each in enumerate(operations) if each.items() >= of_which.items())
+    operations[at] = {**operations[at], "value": value(operations[at]["value"])}
+    return operations
+
+
+def swapped(first, second):
+    """The training with the first calls of two hooks exchanged."""
+    operations = training()
+    one, other = (next(index for index, each in enumerate(operations) if each["f"] == f) for f in (first, second))
+    operations[one], operations[other] = operations[other], operations[one]
+    return operations
+
+
+def with_value(new, **of_which):
+    return changed(value=lambda _: new, **of_which)
+
+
+def updated(f, **new):
+    return changed(f=f, type="ok", value=lambda old: {**old, **new})
+
+
+def appended(f, value, before="on_fit_end", type="info", **at):
+    return training().preceded_by([{"f": f, "type": type, "value": value, **at}], f=before)
+
+
+def raising(at, exception="ValueError", message="no", ends=False):
+    """The training up to a hook, which raises."""
+    operations = training()
+    error = {"exception": exception, "message": message}
+    place = next(index for index, each in enumerate(operations) if each["f"] == at) + 1
+    raised = Operations([*operations[:place], {"f": at, "type": "fail", "value": error}])
+    if not ends:
+        return Operations([*raised, *operations[place:]])
+    raised.add("trial", "fail", error)
+    raised.add("exit", "info", ended())
+    return raised
+
+
+# The same
+
+
+def test_every_observable_is_in_the_training():
+    """Otherwise nothing below says anything about it."""
+    seen = observables.of(history(training()))
+    assert {name for name in READERS if not seen[name]} == {"exceptions"}
+
+
+def test_what_differs_from_run_to_run_is_no_difference():
+    elsewhere = training().with_value(ended(peak_rss_bytes=9, limit_s=9.0), f="exit")
+    warned = {"category": "UserWarning", "message": "few workers in /elsewhere/a.py", "where": "a.py"}
+    elsewhere = elsewhere.with_value(warned, f="warning")
+    assert compare(trial(), trial(elsewhere, process=9)) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/home/me/checkpoints/last.ckpt is not a file", "/srv/last.ckpt is not a file"),
+        ("<Loader at 0x7f00ab>", "<Loader at 0x55ffa0>"),
+        ("worker (pid 12) exited", "worker (pid 3456) exited"),
+        ("(pid(s) 12, 13) exited", "(pid(s) 3456) exited"),
+        ("two\n lines", "two lines"),
+    ],
+)
+def test_words_that_differ_from_run_to_run(one, other):
+    assert observables.without_places(one) == observables.without_places(other)
+
+
+def test_nan_is_the_same_as_nan_wherever_it_stands():
+    metrics = {"val_loss": "NaN", "val_acc": 0.5}
+    a = training().with_value(metrics, f="callback_metrics")
+    b = a.with_value({"val_loss": "NaN", "val_acc": 0.75}, f="callback_metrics", epoch=1)
+    assert told(trial(a), trial(a)) == []
+    assert told(trial(a), trial(b)) == [(NUMBER, "callback_metrics", "`val_acc` differs")]
+
+
+def test_minus_zero_is_zero():
+    b = with_value({"val_loss": -0.0}, f="progress_bar")
+    assert compare(trial(with_value({"val_loss": 0.0}, f="progress_bar")), trial(b)) == []
+    assert not observables.alike(*(observables.of(history(each))["progress bar"] for each in (training(), b)))
+
+
+# One change, one difference
+
+WARNING = {"category": "DeprecationWarning", "message": "soon gone", "where": "b.py"}
+CHANGES = [
+    ("hook vanished", training().without(f="on_fit_end"), BREAKS, "hooks", "a callback's `on_fit_end` no longer runs"),
+    ("hook less often", training().without(f="on_train_epoch_end", epoch=1), BREAKS, "hooks",
+     "a callback's `on_train_epoch_end` runs less often"),
+    ("hook doubled", training().twice(f="on_train_epoch_end"), BREAKS, "hooks",
+     "a callback's `on_train_epoch_end` runs more often"),
+    ("new hook", appended("on_new", None), ORDER, "hooks", "a callback's `on_new` runs now"),
+    ("hooks swapped", swapped("configure_optimizers", "on_fit_start"), ORDER, "hooks",
+     "the module's `configure_optimizers` runs elsewhere in the order"),
+    ("other samples", with_value(batch((0, 7), 0), f="batch", type="ok", epoch=0), NUMBER, "samples",
+     "steps are given other samples"),
+    ("loader again", appended("loader", {"loader": 1}, stage="train"), NUMBER, "loaders",
+     "train: loader 1 is iterated over another number of times"),
+    ("other draws", with_value({"torch": "ff"}, f="generators", epoch=1), NUMBER, "random generators",
+     "random generators differ"),
+    ("other learning rate", with_value([[0.3]], f="learning_rate", epoch=1), NUMBER, "learning rates",
+     "learning rates differ"),
+    ("other logged value", updated("callback_metrics", val_acc=0.75), NUMBER, "callback_metrics", "`val_acc` differs"),
+    ("rounded otherwise", updated("callback_metrics", val_acc=0.5 + 2.0**-24), BIT, "callback_metrics",
+     "`val_acc` differs"),
+    ("key gone", with_value({"val_loss": 0.25}, f="callback_metrics", epoch=0), NUMBER, "callback_metrics",
+     "`val_acc` is told another number of times"),
+    ("new key", updated("callback_metrics", extra=1.0), NUMBER, "callback_metrics", "`extra` is new"),
+    ("given to self.log", changed(f="log", value=lambda old: {**old, "value": 7.0}), NUMBER, "self.log",
+     "`train_loss` differs"),
+    ("progress bar", with_value({"val_loss": 7.0}, f="progress_bar"), NUMBER, "progress bar", "`val_loss` differs"),
+    ("metric object", with_value({"moment": "after", "updates": {"accuracy": 3}}, f="metric_state"), NUMBER,
+     "metric objects", "metric objects differ"),
+    ("returned figure", updated("Trainer.fit", callback_metrics={"val_loss": 7.0, "val_acc": 0.5}), NUMBER,
+     "callback_metrics at the end", "`val_loss` differs"),
+    ("returned step", updated("Trainer.fit", global_step=5), NUMBER, "Trainer", "global_step after Trainer.fit"),
+    ("logged_metrics", updated("Trainer.fit", logged_metrics=["val_loss"]), BREAKS, "logged_metrics",
+     "`val_acc` is no longer there"),
+    ("progress_bar_metrics", updated("Trainer.fit", progress_bar_metrics=["val_loss", "v_num"]), NUMBER,
+     "progress_bar_metrics", "`v_num` is new"),
+    ("file gone", updated("Trainer.fit", files=["epoch=1.ckpt"]), BREAKS, "files",
+     "`epoch=0.ckpt` is no longer there"),
+    ("best checkpoint", updated("Trainer.fit", checkpoints=[{"best_model_path": "epoch=0.ckpt",
+     "best_model_score": 0.25, "last_model_path": ""}]), NUMBER, "best checkpoint",
+     "`best_model_path of checkpoint callback 1` is told otherwise"),
+    ("checkpoint not written", training().without(f="checkpoint", epoch=0), BREAKS, "checkpoints",
+     "a checkpoint is no longer written"),
+    ("checkpoint elsewhere", with_value({"file": "a.ckpt"}, f="checkpoint", type="invoke"), NUMBER, "checkpoints",
+     "checkpoints are written otherwise"),
+    ("record", with_value({"lines": []}, f="record"), BREAKS, "record", "`epoch 0` is no longer there"),
+    ("new warning", appended("warning", WARNING), WARNS, "warnings", "warned: DeprecationWarning: soon gone"),
+    ("warning gone", training().without(f="warning"), WARNS, "warnings",
+     "no longer warned: UserWarning: few workers in …/a.py"),
+    ("exception in a hook", raising("on_fit_start"), BREAKS, "exceptions", "on_fit_start raises ValueError"),
+    ("exception ends it", raising("on_fit_start", ends=True), BREAKS, "exceptions", "raises ValueError, and did not"),
+    ("killed", Operations([*training().until(f="on_fit_end"), {"f": "exit", "type": "info",
+     "value": ended(status=-9)}]), BREAKS, "process", "the trial's process ends otherwise"),
+    ("out of time", with_value(ended(timed_out=True), f="exit"), BREAKS, "process",
+     "the trial's process ends otherwise"),
+    ("leaves a process", with_value(ended(left_behind=1), f="exit"), BREAKS, "process",
+     "the trial leaves processes or files behind"),
+    ("more calls", training().with_value({"python_calls": 1021, "held_bytes": 64}, f="counters"), SLOWER, "cost",
+     "Python calls in an epoch's steps (train)"),
+    ("fewer calls", training().with_value({"python_calls": 900, "held_bytes": 64}, f="counters"), FASTER, "cost",
+     "Python calls in an epoch's steps (train)"),
+    ("more bytes", training().with_value({"python_calls": 1000, "held_bytes": 65}, f="counters"), SLOWER, "cost",
+     "bytes that the module holds (train)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("operations", "kind", "observable", "what"), [each[1:] for each in CHANGES], ids=[each[0] for each in CHANGES]
+)
+def test_a_change_alone_is_one_difference_of_its_class(operations, kind, observable, what):
+    (difference,) = compare(trial(), trial(operations))
+    assert (difference.kind, difference.observable, difference.what) == (kind, observable, what)
+    assert difference.a != difference.b
+
+
+def test_figures_that_the_logger_is_told_at_another_step_are_each_named():
+    b = changed(f="logger", value=lambda old: {**old, "step": 9})
+    assert told(trial(), trial(b)) == [
+        (NUMBER, "logger", "`val_acc` is told otherwise"),
+        (NUMBER, "logger", "`val_loss` is told otherwise"),
+    ]
+
+
+def test_figures_in_two_writes_in_place_of_one():
+    write = training()[next(i for i, each in enumerate(training()) if each["f"] == "logger")]
+    one, other = ({**write, "value": {**write["value"], "metrics": {name: value}}}
+                  for name, value in sorted(write["value"]["metrics"].items()))  # fmt: skip
+    b = training().without(f="logger", epoch=0).preceded_by([one, other], f="progress_bar")
+    assert told(trial(), trial(b)) == [
+        (ORDER, "logger writes", "figures are told to the logger in another number of writes")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "what"),
+    [("stage", "9", "the stage"), ("epoch", 9, "current_epoch"), ("step", 9, "global_step"), ("batch", 9, "the batch")],
+)
+def test_a_counter_that_a_hook_sees_otherwise(name, seen, what):
+    operations = Operations({**each, name: seen} if each["f"] == "on_train_epoch_end" else each for each in training())
+    (difference,) = compare(trial(), trial(operations))
+    assert (difference.kind, difference.observable) == (NUMBER, "counters")
+    assert difference.what == f"{what}, as seen by a callback's `on_train_epoch_end`"
+    assert "9 at a callback's `on_train_epoch_end`" in difference.b
+
+
+def test_a_counter_is_compared_beside_hooks_that_vanished():
+    operations = training().without(f="on_train_epoch_start", epoch=0)
+    operations = Operations({**each, "step": 9} if each["f"] == "on_fit_end" else each for each in operations)
+    assert told(trial(), trial(operations)) == [
+        (BREAKS, "hooks", "the module's `on_train_epoch_start` runs less often"),
+        (NUMBER, "counters", "global_step, as seen by a callback's `on_fit_end`"),
+    ]
+
+
+def test_both_values_and_both_lines_are_named():
+    (difference,) = compare(trial(), trial(updated("callback_metrics", val_acc=0.75)))
+    line = next(line for line, each in enumerate(training(), 1) if each["f"] == "callback_metrics")
+    assert (difference.a, difference.b) == (
+        "val_acc = 0.5 (validation, epoch 0)",
+        "val_acc = 0.75 (validation, epoch 0)",
+    )
+    assert difference.lines_a == difference.lines_b == (line,)
+
+
+# What follows from another
+
+
+def follows(a, b, observable):
+    (found,) = (each.follows for each in compare(a, b) if each.observable == observable)
+    return found
+
+
+def retrained(operations, epoch=1, by=1.0):
+    """With other predictions, weights and figures from an epoch on."""
+    changed = Operations()
+    for each in operations:
+        value = each["value"]
+        if each.get("epoch") == epoch and isinstance(value, dict):
+            if each["f"] == "weights":
+                value = {"crc32": 99}
+            elif each["f"] == "batch":
+                value = {**value, "outputs": batch(tuple(value["ids"]), 7)["outputs"]}
+            elif each["f"] in ("callback_metrics", "progress_bar"):
+                value = {name: figure + by for name, figure in value.items()}
+            elif each["f"] == "logger":
+                value = {**value, "metrics": {name: figure + by for name, figure in value["metrics"].items()}}
+        changed.append({**each, "value": value})
+    return changed
+
+
+OF_TRAINING = ("callback_metrics", "logger", "predictions", "progress bar", "weights")
+ROUNDING = 2.0**-26
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "observable"),
+    [
+        (with_value(batch((0, 7), 0), f="batch", type="ok", epoch=0), NUMBER, "samples"),
+        (with_value({"torch": "ff"}, f="generators", epoch=0), NUMBER, "random generators"),
+        (with_value([[0.3]], f="learning_rate", epoch=0), NUMBER, "learning rates"),
+    ],
+    ids=["samples", "draws", "learning rate"],
+)
+def test_other_weights_and_figures_follow_from_what_training_was_given(cause, kind, observable):
+    a, b = trial(), trial(retrained(cause), {LOSS: figure("exact", 0.25, 1.25)})
+    ((found, of, _),) = told(a, b)
+    assert (found, of) == (kind, observable)
+    assert follows(a, b, observable) == OF_TRAINING
+
+
+def test_figures_follow_from_weights_that_differ_for_no_reason_that_was_seen():
+    a, b = trial(), trial(retrained(training()), {LOSS: figure("exact", 0.25, 1.25)})
+    assert told(a, b) == [(NUMBER, "predictions", "predictions and weights differ")]
+    assert follows(a, b, "predictions") == ("callback_metrics", "logger", "progress bar", "weights")
+
+
+def test_weights_that_differ_by_rounding_only_are_only_a_bit():
+    a, b = trial(), trial(retrained(training(), by=ROUNDING), {LOSS: figure("exact", 0.25, 0.25 + ROUNDING)})
+    assert told(a, b) == [(BIT, "predictions", "predictions and weights differ")]
+
+
+@pytest.mark.parametrize(
+    "b",
+    [
+        trial(retrained(training(), by=ROUNDING), {LOSS: figure("exact", 0.25, 0.28)}),
+        trial(retrained(training(), by=0.001)),
+        trial(retrained(with_value({"lines": ["epoch 0: val_loss 0.3"]}, f="record"), by=ROUNDING)),
+    ],
+    ids=["a figure beyond its bounds", "a figure without bounds", "text"],
+)
+def test_weights_that_make_any_figure_differ_by_more_change_a_number(b):
+    assert told(trial(), b)[0][0] == NUMBER
+
+
+@pytest.mark.parametrize("to", ["missing", "wrong", "biased"])
+@pytest.mark.parametrize(
+    "cause", [training(), with_value(batch((0, 7), 0), f="batch", type="ok", epoch=0)], ids=["weights", "samples"]
+)
+def test_a_verdict_that_other_numbers_do_not_explain_is_told_beside_them(cause, to):
+    """Truth is over what that very trial gave. A pattern that is right on some batches may be exact or biased."""
+    b = trial(retrained(cause, by=ROUNDING), {LOSS: figure(to, 0.25, 0.25 + ROUNDING)})
+    verdicts = [(kind, what) for kind, of, what in told(trial(), b) if of == "figure"]
+    assert (
+        verdicts
+        == {
+            "missing": [(BREAKS, "`val_loss`: exact → missing")],
+            "wrong": [(NUMBER, "`val_loss`: exact → wrong")],
+            "biased": [],
+        }[to]
+    )
+
+
+def test_a_name_that_is_gone_is_told_beside_other_weights():
+    b = retrained(training()).with_value({"val_loss": 0.25}, f="callback_metrics")
+    assert told(trial(), trial(b)) == [
+        (NUMBER, "predictions", "predictions and weights differ"),
+        (BREAKS, "callback_metrics", "`val_acc` is no longer there"),
+    ]
+
+
+def test_batches_in_another_order_change_order():
+    one, other = (each for each in training() if each["f"] == "batch" and each["type"] == "ok" and each["epoch"] == 1
+                  and each["stage"] == "train")  # fmt: skip
+    b = training().with_value(other["value"], f="batch", type="ok", stage="train", epoch=1, batch=0)
+    b = b.with_value(one["value"], f="batch", type="ok", stage="train", epoch=1, batch=1)
+    assert told(trial(), trial(b)) == [(ORDER, "samples", "batches come in another order")]
+
+
+@pytest.mark.parametrize("at", ["configure_optimizers", "on_train_epoch_start", "on_fit_end"])
+def test_after_an_exception_that_ends_the_trial_no_hook_is_told_by_itself(at):
+    b = trial(raising(at, ends=True), {LOSS: figure("raised", message="ValueError: no")})
+    (difference,) = compare(trial(), b)
+    assert (difference.a, difference.b) == ("nothing", "ValueError: no")
+    assert {"hooks", "files", "aggregate val_loss"} <= {*difference.follows}
+    assert difference.lines_b == (len(raising(at, ends=True)) - 1,)
+
+
+def test_a_warning_before_the_exception_is_told():
+    b = raising("on_fit_end", ends=True).preceded_by([{"f": "warning", "type": "info", "value": WARNING}], f="loader")
+    assert [kind for kind, *_ in told(trial(), trial(b))] == [BREAKS, WARNS]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "kind", "what"),
+    [
+        (("ValueError", "no"), ("TypeError", "no"), BREAKS, "raises TypeError in place of ValueError"),
+        (("ValueError", "no"), ("ValueError", "not so"), WARNS, "other words: on_fit_end raises ValueError"),
+        (("ValueError", "no a.py /b/c.py"), ("ValueError", "no a.py /d/c.py"), None, None),
+    ],
+)  # fmt: skip
+def test_an_exception_in_place_of_another(a, b, kind, what):
+    sides = [trial(raising("on_fit_end", *each, ends=True)) for each in (a, b)]
+    assert told(*sides) == ([(kind, "exceptions", what)] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "findings", "kind"),
+    [
+        ("none", {}, FIXED),
+        ("none", {LOSS: figure("wrong")}, BREAKS),
+        ("step.exception", {}, BREAKS),
+    ],
+)
+def test_an_exception_that_is_gone_is_fixed_if_all_else_is_well_and_nothing_was_to_raise_it(fault, findings, kind):
+    key = replace(KEY, fault=fault)
+    a, b = trial(raising("on_fit_end", ends=True), key=key), trial(training(), findings, key=key)
+    ((found, of, _),) = told(a, b)
+    assert (found, of) == (kind, "exceptions")
+
+
+def test_of_exceptions_in_hooks_each_that_is_new_or_gone_is_told():
+    a = raising("on_fit_start", "ValueError", "one")
+    error = {"f": "Logger.finalize", "type": "fail", "value": {"exception": "OSError", "message": "full"}}
+    b = raising("on_fit_start", "ValueError", "two").preceded_by([error], f="record")
+    assert told(trial(a), trial(b)) == [(BREAKS, "exceptions", "Logger.finalize raises OSError")]
+
+
+# Verdicts and figures
+
+VERDICTS = [
+    ("exact", "biased", NUMBER), ("exact", "wrong", NUMBER), ("exact", "missing", BREAKS), ("exact", "raised", BREAKS),
+    ("biased", "exact", FIXED), ("wrong", "exact", FIXED), ("missing", "exact", FIXED), ("missing", "wrong", FIXED),
+    ("biased", "wrong", NUMBER), ("wrong", "missing", BREAKS), ("exact", "unknown", None), ("unknown", "wrong", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("a", "b", "kind"), VERDICTS)
+def test_a_verdict_on_a_figure(a, b, kind):
+    found = told(trial(findings={LOSS: figure(a)}), trial(findings={LOSS: figure(b)}))
+    assert found == ([(kind, "figure", f"`val_loss`: {a} → {b}")] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("checker", "a", "b", "kind"),
+    [
+        ("samples", "ok", "violated", BREAKS), ("samples", "violated", "ok", FIXED),
+        ("cell", "fired", "silent", BREAKS), ("cell", "silent", "fired", ORDER), ("cell", "fired", "stale", NUMBER),
+        ("cell", "stale", "fired", FIXED), ("record", "ok", "unknown", None),
+    ],
+)  # fmt: skip
+def test_a_verdict_on_a_property(checker, a, b, kind):
+    sides = [trial(findings={(checker, "it"): Judged(verdict, "", {})}) for verdict in (a, b)]
+    assert told(*sides) == ([(kind, "finding", f"{checker}: it: {a} → {b}")] if kind else [])
+
+
+@pytest.mark.parametrize(("checker", "told_again"), [("hook", []), ("cell", []), ("samples", ["finding"])])
+def test_what_is_said_of_a_hook_is_not_told_again_beside_the_hook(checker, told_again):
+    b = trial(training().without(f="on_fit_end"), {(checker, "it"): Judged("violated", "", {})})
+    a = trial(findings={(checker, "it"): Judged("ok", "", {})})
+    assert [each.observable for each in compare(a, b)] == ["hooks", *told_again]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (0.5, 0.5, None),
+        (0.5, 0.515625, BIT),  # the sum of both bounds, exact in binary
+        (0.5, 0.515626, NUMBER),
+        (0.5, math.nan, NUMBER),
+        (math.nan, math.nan, None),
+        (math.inf, math.inf, None),
+        (math.inf, -math.inf, NUMBER),
+        (math.inf, 0.5, NUMBER),
+        (None, 0.5, None),
+    ],
+)
+def test_a_figure_moves_if_beyond_both_bounds(before, after, kind):
+    sides = [trial(findings={LOSS: figure("biased", 0.5, each, bound=0.0078125)}) for each in (before, after)]
+    found = compare(*sides)
+    assert [(each.kind, each.observable) for each in found] == ([(kind, "figure")] if kind else [])
+    assert all(each.a == f"{before!r} in epoch 1" and each.b == f"{after!r} in epoch 1" for each in found)
+    assert all(each.lines_a == (2,) for each in found)
+
+
+def test_of_the_epochs_in_which_a_figure_moved_the_first_beyond_the_bounds_is_told():
+    sides = [trial(findings={LOSS: figure("biased", *each)}) for each in ((0.5, 0.5, 0.5), (0.501, 0.6, 0.7))]
+    (difference,) = compare(*sides)
+    assert (difference.kind, difference.b) == (NUMBER, "0.6 in epoch 1")
+
+
+def test_reports_of_a_figure_that_moved_follow_and_those_of_others_do_not():
+    b = trial(updated("callback_metrics", val_loss=0.75, val_acc=0.9), {LOSS: figure("exact", 0.75, 0.25)})
+    assert told(trial(), b) == [
+        (NUMBER, "figure", "`val_loss` moved"),
+        (NUMBER, "callback_metrics", "`val_acc` differs"),
+    ]
+    b = trial(updated("callback_metrics", val_loss=0.75), {LOSS: figure("exact", 0.75, 0.25)})
+    assert told(trial(), b) == [(NUMBER, "figure", "`val_loss` moved")]
+    assert follows(trial(), b, "figure") == ("callback_metrics",)
+
+
+def test_a_report_of_a_figure_that_did_not_move_where_it_is_judged_is_told():
+    """It is judged by one of its reports; here the logger alone is told another."""
+    b = changed(f="logger", value=lambda old: {**old, "metrics": {**old["metrics"], "val_loss": 0.75}})
+    assert told(trial(), trial(b)) == [(NUMBER, "logger", "`val_loss` differs")]
+
+
+# Whatever it is
+
+
+@given(st.data())
+def test_whatever_differs_is_told_or_follows_from_what_is(data):
+    operations = training()
+    at = data.draw(st.integers(2, len(operations) - 3))
+    how = data.draw(st.sampled_from(["left out", "doubled", "moved"]))
+    if how == "doubled":
+        operations.insert(at, operations[at])
+    else:
+        taken = operations.pop(at)
+        if how == "moved":
+            operations.insert(data.draw(st.integers(2, len(operations) - 3)), taken)
+    a, b = trial(), trial(operations)
+    found = compare(a, b)
+    named = {name for each in found for name in (each.observable, *each.follows)}
+    assert {*a.changed(b)} - {"counters"} <= named
+    assert bool(found) >= bool(a.changed(b))
+    mirrored = compare(b, a)
+    assert bool(mirrored) == bool(found)
+
+
+# Digests
+
+
+def kept(seen):
+    return Seen(seen.key, seen.findings, None, {}, seen.digests)
+
+
+def test_digests_are_the_same_if_nothing_differs():
+    assert compare(kept(trial()), trial()) == compare(trial(process=9), kept(trial())) == []
+
+
+@pytest.mark.parametrize(
+    ("operations", "kind", "observable"),
+    [
+        (training().twice(f="on_fit_end"), ORDER, "hooks"),
+        (training().without(f="warning"), WARNS, "warnings"),
+        (training().with_value({"crc32": 9}, f="weights", epoch=1), BIT, "weights"),
+        (updated("callback_metrics", extra=0.75), NUMBER, "callback_metrics"),
+    ],
+)
+def test_of_digests_that_differ_it_is_told_which(operations, kind, observable):
+    assert (kind, observable, f"{observable} differ from those kept") in told(kept(trial()), trial(operations))
+
+
+def test_verdicts_are_compared_beside_digests():
+    assert told(kept(trial()), trial(findings={LOSS: figure("missing")})) == [
+        (BREAKS, "figure", "`val_loss`: exact → missing")
+    ]
