@@ -4,8 +4,8 @@ A callback, a logger and a progress bar of our own; a forward hook; and, on the 
 around `log`, the steps and those hooks that its class overrides. Lightning looks at whether a hook is
 overridden, and takes other paths if so, hence two rules: no hook is defined that the module did not define,
 and no wrapper carries ``__wrapped__`` (set by `functools.wraps`), which Lightning from 2.2 on follows and then
-believes the hook is the base class's. `tests/scenarios/test_recording_changes_nothing.py` holds on 1.9.5
-and 2.6.6.
+believes the hook is the base class's. `tests/scenarios/test_recording_changes_nothing.py` holds on each
+minor from 1.9 to 2.6.
 """
 
 import inspect
