@@ -184,7 +184,7 @@ class TrialFit:
         if asked in ALONE:
             stages = [ALONE[asked]]
         elif trainer is not None and not trainer.enable_validation:
-            stages.remove("validation")
+            stages = [stage for stage in stages if stage == "train"]
         planned = {
             "max_epochs": 1 if asked in ALONE else self._workload.schedule.epochs,
             "stages": stages,

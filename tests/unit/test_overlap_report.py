@@ -12,9 +12,9 @@ from harness.bench.overlap_results import DOCUMENTED, PERSISTENT
 from harness.bench.overlap_table import write
 from harness.errors import UsageError
 from harness.report import write_reports
-from harness.run_directory import RunDirectory
 from harness.report.overlap import remarks, tables, timeline
 from harness.report.render import render
+from harness.run_directory import RunDirectory
 from harness.schemas import schema
 
 

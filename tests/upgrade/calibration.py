@@ -4,10 +4,14 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
+from interpreter import planted_interpreter
+
 from harness.engine.trial import Trial
 from harness.upgrade import timing
 
 ROUNDS = 9
+# Of which what else the machine does takes no part.
+BY_PROCESSOR_TIME = "import time; time.perf_counter = time.process_time"
 TURNS = 2_000_000
 # The loop of `costly.busy`, in a function as there.
 LOOP = f"""
@@ -17,21 +21,22 @@ def loop(turns):
         pass
 gc.disable()
 loop({TURNS})
-begun = time.perf_counter()
+begun = time.process_time()
 loop({TURNS})
-print(time.perf_counter() - begun)
+print(time.process_time() - begun)
 """
 
 
 def turns_of(share: float, trial: Trial, python: str, folder: Path) -> int:
     """How many turns of an empty loop take so much of a trial's step.
 
-    A step and a turn are timed next to each other, in processes of the same interpreter, and the ratio is the median of
-    several pairs. Turns, not seconds, are what is planted: so the work is the same in every call, and is slowed down by
-    whatever slows a step down.
+    A step and a turn are timed next to each other, in processes of the same interpreter and in seconds of the
+    processor, and the ratio is the median of several pairs. Turns, not seconds, are what is planted: so the work is the
+    same in every call, and is slowed down by whatever slows a step down.
     """
     ratios = []
-    with timing.sampling(python, python, folder, seed=0) as sample:
+    timed = str(planted_interpreter(folder / "by_processor_time", BY_PROCESSOR_TIME, python))
+    with timing.sampling(timed, timed, folder, seed=0) as sample:
         for _ in range(ROUNDS):
             step_s = median(sample(timing.BASELINE, trial))
             looped = subprocess.run([python, "-c", LOOP], check=True, capture_output=True, text=True)
