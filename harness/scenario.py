@@ -18,6 +18,7 @@ from harness.oracle.predictions import Prediction, over_the_epoch
 from harness.oracle.quantities import Quantity
 from harness.workloads.schedule import BY_TRAINER
 
+EpochStage = Literal["train", "validation"]
 Stage = Literal["train", "validation", "test"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
 Script = Callable[[Any], None]  # of a `Fit` or, in Keras, a `KerasFit`: `harness.fit`
@@ -129,7 +130,7 @@ class EpochHook:
     """A hook that a scenario relies on to run exactly once per epoch of `stage`, sanity checking aside."""
 
     name: str
-    stage: Stage
+    stage: EpochStage
 
 
 @dataclass(frozen=True)
@@ -396,7 +397,7 @@ def scenario(
         if count > 1:
             raise ScenarioError(f"{place}: {count} aggregates are called {label!r}; no finding could tell them apart")
     for hook in hooks:
-        _check_known(place, f"hook {hook.name!r}: stage", hook.stage, get_args(Stage))
+        _check_known(place, f"hook {hook.name!r}: stage", hook.stage, get_args(EpochStage))
     _check_expectations(place, expects, FINDING_VERDICTS)
     _check_requirement(place, needs)
     _check_arguments(place, framework, trainer or {}, data is not None)

@@ -1,13 +1,8 @@
 """Is the epoch's figure the true one? Or at least the one that the pattern's arithmetic must give?"""
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from harness.checkers import processes
 from harness.checkers.case import Case
@@ -16,7 +11,6 @@ from harness.checkers.reference import same_weights, unusable
 from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
-from harness.history.encoding import decode_array
 from harness.history.reader import Operation
 from harness.oracle.loops import STEP
 from harness.oracle.measured import Measured
@@ -117,8 +111,9 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
             observed = reports[-1].value if reports else None
             epochs.append(EpochVerdict(epoch, "unknown", observed, message=message, turn=turn))
             continue
-        truth = over_the_epoch(aggregate.of, so_far).shown(aggregate.digits)
-        predicts = aggregate.predicts(aggregate.of, so_far)
+        whole = over_the_epoch(aggregate.of, so_far)
+        truth = whole.shown(aggregate.digits)
+        predicts = whole if aggregate.predicts is over_the_epoch else aggregate.predicts(aggregate.of, so_far)
         prediction = predicts and predicts.shown(aggregate.digits)
         verdict, message = _compare(case, reports, truth, prediction)
         predicted[epoch, turn] = _expected(verdict, truth, prediction)
@@ -252,29 +247,13 @@ def _batches(
     """Per pass: the batches, and their history lines (first and last)."""
     batches: dict[Pass, list[Batch]] = {}
     lines: dict[Pass, list[int]] = {}
-    targets = case.workload.targets
-    fits = [start.line for start in case.told.select("on_fit_start", "info")]
     for operation in steps:
         if operation.epoch is None:
             continue
         of = case.turns.of(operation, aggregate.stage, operation.epoch)
-        fit = max(0, bisect_right(fits, operation.line) - 1)
-        batches.setdefault(of, []).append(_batch(operation, targets, fit))
+        batches.setdefault(of, []).append(case.batch(operation))
         lines.setdefault(of, []).append(operation.line)
     return batches, {of: sorted({found[0], found[-1]}) for of, found in lines.items()}
-
-
-def _batch(operation: Operation, targets: NDArray[Any], fit: int) -> Batch:
-    ids = tuple(operation.value["ids"])
-    outputs, noted = operation.value["outputs"], operation.value.get("targets")
-    return Batch(
-        ids=ids,
-        outputs=decode_array(outputs).astype(np.float64),
-        targets=(decode_array(noted) if noted else targets[list(ids)]).astype(np.float64),
-        dtype=outputs["dtype"],
-        rank=operation.rank,
-        fit=fit,
-    )
 
 
 def _reported_beyond_the_plan(case: Case, aggregate: Aggregate) -> list[EpochVerdict]:

@@ -1,9 +1,12 @@
 """What a checker looks at: one trial, its scenario, its workload, its history, and where it ran."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+
+import numpy as np
 
 from harness.checkers.events import Events
 from harness.checkers.place import before
@@ -12,7 +15,9 @@ from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.faults.library import names_of
 from harness.findings import EpochVerdict, Finding, gravest
+from harness.history.encoding import decode_array
 from harness.history.reader import History, Operation
+from harness.oracle.predictions import Batch
 from harness.scenario import Expect, Scenario
 from harness.workloads.workload import Workload
 
@@ -61,6 +66,30 @@ class Case:
     def events(self) -> Events:
         """Hooks and steps: those that were to be seen, and those that were."""
         return Events(self.trial, self.scenario, self.workload, self.environment, self.told)
+
+    def batch(self, step: Operation) -> Batch:
+        """What a step that completed saw, and what the model gave for it."""
+        if step.line not in self._batches:
+            ids, outputs, noted = tuple(step.value["ids"]), step.value["outputs"], step.value.get("targets")
+            targets = decode_array(noted) if noted else self.workload.targets[list(ids)]
+            self._batches[step.line] = Batch(
+                ids=ids,
+                outputs=decode_array(outputs).astype(np.float64),
+                targets=targets.astype(np.float64),
+                dtype=outputs["dtype"],
+                rank=step.rank,
+                fit=max(0, bisect_right(self._fits, step.line) - 1),
+            )
+        return self._batches[step.line]
+
+    @cached_property
+    def _batches(self) -> dict[int, Batch]:
+        """By the step's line: each is decoded once, whatever the number of figures."""
+        return {}
+
+    @cached_property
+    def _fits(self) -> list[int]:
+        return [start.line for start in self.told.select("on_fit_start", "info")]
 
     def passes(self, stage: str) -> list[Pass]:
         """Those that the schedule plans."""

@@ -10,7 +10,7 @@ from harness.faults.injector import Injector
 from harness.history.encoding import encode_error
 
 B = TypeVar("B")
-PATIENCE_S = 2  # that a process may go on once it hangs
+PATIENCE_S = 1  # that the other threads of a process may go on once it hangs
 BLOCKING = ("loader.hangs", "loader.never_ends", "loader.worker_killed")  # what may have it hang
 EXTRA_PASSES = 5  # of a loader that never ends; then it waits, so that a history does not fill the disk
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,21 @@ class History:
     def select(
         self, f: str, type: str | None = None, *, stage: str | None = None, epoch: int | None = None
     ) -> Iterator[Operation]:
-        for operation in self.operations:
+        for operation in self._by_f.get(f, ()):
             if (
-                operation.f == f
-                and (type is None or operation.type == type)
+                (type is None or operation.type == type)
                 and (stage is None or operation.stage == stage)
                 and (epoch is None or operation.epoch == epoch)
             ):
                 yield operation
+
+    @cached_property
+    def _by_f(self) -> dict[str, list[Operation]]:
+        """Checkers ask for few of the operations, and often."""
+        found: dict[str, list[Operation]] = {}
+        for operation in self.operations:
+            found.setdefault(operation.f, []).append(operation)
+        return found
 
     def of_rank(self, rank: int) -> "History":
         return History(tuple(operation for operation in self.operations if operation.rank == rank), self.truncated)

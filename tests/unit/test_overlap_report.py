@@ -12,6 +12,7 @@ from harness.bench.overlap_results import DOCUMENTED, PERSISTENT
 from harness.bench.overlap_table import write
 from harness.errors import UsageError
 from harness.report import write_reports
+from harness.run_directory import RunDirectory
 from harness.report.overlap import remarks, tables, timeline
 from harness.report.render import render
 from harness.schemas import schema
@@ -152,4 +153,4 @@ def test_what_does_not_follow_the_schema_is_not_reported(make_run, finding):
     directory = make_run([finding()])
     directory.replace_json(directory.overlap, {"schema_version": 1})
     with pytest.raises(UsageError, match=r"overlap\.json"):
-        write_reports([directory], directory.path)
+        write_reports([RunDirectory.open(directory.path)], directory.path)

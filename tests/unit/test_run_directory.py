@@ -16,7 +16,7 @@ from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.scenario import CELL_VERDICTS, CLAIM_VERDICTS
 from harness.schemas import schema
 
-KINDS = ("manifest", "finding", "operation", "timing", "claims", "compare", "bench")
+KINDS = ("manifest", "finding", "operation", "timing", "claims", "comparison", "baseline", "accepted", "upgrade_cost", "bench")
 
 FINDING = Finding(
     trial="a.b.migrated--digits.even--none--cpu",
