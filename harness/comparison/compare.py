@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from harness.comparison.baseline import COUNTED
 from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, Difference
 from harness.comparison.observables import ENDS, IN_BITS, Entries, Entry
 from harness.comparison.seen import Judged, Seen
@@ -366,7 +367,7 @@ class _Comparison:
         """What the trial itself counted: calls inside steps, and bytes that the module held."""
         for name, count_a in self.a.counters.items():
             count_b = self.b.counters.get(name)
-            if count_b is None or count_b == count_a or not name.startswith(("python_calls", "held_bytes")):
+            if count_b is None or count_b == count_a or not name.startswith(COUNTED):
                 continue
             calls = name.startswith("python_calls")
             if calls and abs(math.log(max(count_b, 1) / max(count_a, 1))) <= CALLS_MARGIN:

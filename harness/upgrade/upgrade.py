@@ -16,6 +16,7 @@ from harness.comparison import accepted as accepting
 from harness.comparison import differences as classes
 from harness.comparison import observables
 from harness.comparison.accepted import Accepted
+from harness.comparison.baseline import COUNTED
 from harness.comparison.differences import Difference, Key, grouped
 from harness.comparison.result import Collected, Comparison, OneSided, Side, Undecided
 from harness.comparison.runs import claim_changes, collect
@@ -237,7 +238,11 @@ class _Upgrade:
         ]
 
     def _unstable(self, keys: Sequence[Key], warm: Sequence[Engines]) -> dict[Key, list[str]]:
-        """By trial, the observables that a second run of the same side shows otherwise."""
+        """By trial, the observables of which a difference is not confirmed: a second run of the baseline shows them
+        otherwise, or the second runs of both sides show them alike.
+
+        What the candidate alone shows otherwise each time, and never as the baseline does, is a difference.
+        """
         found: dict[Key, list[str]] = {}
         if not keys:
             return found
@@ -245,8 +250,8 @@ class _Upgrade:
             again = [self._again(side, keys, warm[side], Path(folder, name)) for side, name in enumerate(SIDES)]
             for key, *second in zip(keys, *again, strict=True):
                 first = [_observed(key, run.directory.history(self.trials[key].id)) for run in self.runs]
-                names = {name for one, other in zip(first, second, strict=True) for name in one.changed(other)}
-                names |= {"cost" for one, other in zip(first, second, strict=True) if one.counters != other.counters}
+                (a, b), (again_a, again_b) = first, second
+                names = _others(a, again_a) | (_others(b, again_b) - _others(again_a, again_b))
                 if names:
                     found[key] = sorted(names)
         return found
@@ -375,7 +380,14 @@ def _observed(key: Key, history: Path) -> Seen:
     return Seen(key, {}, read, counters.count(read))
 
 
+def _others(a: Seen, b: Seen) -> set[str]:
+    """What is not the same in two runs of a trial, what it cost included."""
+    costs = ({name: count for name, count in each.counters.items() if name.startswith(COUNTED)} for each in (a, b))
+    return {*a.changed(b), *(["cost"] if next(costs) != next(costs) else [])}
+
+
 def _shakes(unstable: Mapping[Key, Sequence[str]], difference: Difference) -> bool:
-    """Whether a difference is of what is not stable; verdicts rest on all that is."""
+    """Whether a difference is of what is not stable; verdicts rest on all of that but what is only told or counted."""
     names = unstable.get(difference.key, ())
-    return difference.observable in names or (difference.observable in ("figure", "finding") and bool(names))
+    rests_on = {*names} - {"cost", "warnings"} if difference.observable in ("figure", "finding") else set()
+    return difference.observable in names or bool(rests_on)

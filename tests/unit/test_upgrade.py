@@ -1,0 +1,329 @@
+"""An upgrade from trials to exit code, with engines that only write histories, as a side of that version would."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from histories import Operations
+from seen_trials import training, write
+from test_running import ENDED, ENVIRONMENT, SCENARIO, Quiet
+
+from harness import run
+from harness.catalog import Catalog
+from harness.comparison.accepted import Accepted
+from harness.comparison.differences import BREAKS, NUMBER, WARNS
+from harness.comparison.result import Comparison
+from harness.comparison.runs import compare
+from harness.engine.local import Job, Outcome
+from harness.environment import Environment
+from harness.errors import HarnessError, UsageError
+from harness.run_directory import RunDirectory
+from harness.schemas import validator
+from harness.upgrade.environments import Provided
+from harness.upgrade.upgrade import Request, execute
+
+Trains = Callable[[Job, int], Operations]  # a trial, and how often it was run before
+TWO = ("a/*@digits/even", "a/*@digits/ragged")
+
+
+def as_ever(job: Job, turn: int) -> Operations:
+    return training()
+
+
+def without_a_hook(job: Job, turn: int) -> Operations:
+    return training().without(f="on_fit_end")
+
+
+@dataclass
+class Engines:
+    """Of one side."""
+
+    trains: Trains
+    lightning: str = "2.5.6"
+    ran: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def environments(self) -> dict[str, Environment]:
+        packages = {"pytorch-lightning": self.lightning}
+        return {"lightning": Environment({**ENVIRONMENT, "module": "pytorch_lightning", "packages": packages})}
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        for job in jobs:
+            turn = self.ran[job.trial.workload]
+            self.ran[job.trial.workload] += 1
+            write(job.history, self.trains(job, turn))
+            yield Outcome(trial=job.trial, seconds=0.5, **ENDED)  # type: ignore[arg-type]
+
+
+Upgrade = Callable[..., Comparison]
+
+
+@pytest.fixture
+def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
+    """Compares a side that trains in one way with one that trains in another, in the folder `out`."""
+
+    def call(
+        baseline: Trains = as_ever, candidate: Trains = as_ever, filters: Sequence[str] = TWO,
+        scenario: Any = SCENARIO, versions: tuple[str, str] = ("2.5.6", "2.6.6"), ran: list[Engines] | None = None,
+        **request: Any,
+    ) -> Comparison:  # fmt: skip
+        sides = {"a/python": Engines(baseline, versions[0]), "b/python": Engines(candidate, versions[1])}
+
+        @contextmanager
+        def engines(frameworks: Any, jobs: Any, limit: Any, log: Any, python: str, packages: Any) -> Iterator[Engines]:
+            yield sides[python]
+
+        monkeypatch.setattr(run, "engines", engines)
+        provided = [
+            Provided(Path(python), f"pytorch-lightning {each.lightning}", False, {"pytorch-lightning": each.lightning})
+            for python, each in sides.items()
+        ]
+        if ran is not None:
+            ran += sides.values()
+        catalog = Catalog({scenario.id: scenario})
+        request = {"budget_s": 0.0, **request}
+        told = Request(filters=tuple(filters), **request)
+        return execute(catalog, told, (provided[0], provided[1]), versions, tmp_path / "out", Quiet(), lambda _: None)
+
+    # Nothing of these can be measured.
+    monkeypatch.setattr("harness.upgrade.upgrade._Upgrade._measure", lambda _: None)
+    return call
+
+
+def told(comparison: Comparison) -> list[tuple[str, str, str]]:
+    return [(each.kind, each.observable, each.what) for each in comparison.differences]
+
+
+GONE = (BREAKS, "hooks", "a callback's `on_fit_end` no longer runs")
+
+
+def test_two_sides_that_do_the_same(upgrade: Upgrade, tmp_path: Path) -> None:
+    ran: list[Engines] = []
+    comparison = upgrade(ran=ran)
+    assert (comparison.compared, comparison.exit_code, comparison.title) == (2, 0, "Nothing changed")
+    assert [each.ran for each in ran] == [Counter(["digits/even", "digits/ragged"])] * 2  # none is run again
+    written = json.loads((tmp_path / "out" / "upgrade.json").read_text())
+    validator("comparison").validate(written)
+    assert written["a"]["python"] == "a/python"
+
+
+def test_both_sides_are_runs_that_can_be_compared_again(upgrade: Upgrade, tmp_path: Path) -> None:
+    comparison = upgrade(candidate=without_a_hook)
+    again = compare(tmp_path / "out" / "baseline", tmp_path / "out" / "candidate")
+    assert told(again) == told(comparison) == [GONE] * 2
+    assert [RunDirectory.open(tmp_path / "out" / side).read_manifest()["arguments"]["python"] for side in
+            ("baseline", "candidate")] == ["a/python", "b/python"]  # fmt: skip
+
+
+def test_a_difference_is_seen_twice(upgrade: Upgrade) -> None:
+    ran: list[Engines] = []
+    comparison = upgrade(candidate=without_a_hook, ran=ran)
+    assert (comparison.exit_code, told(comparison)) == (1, [GONE] * 2)
+    assert [each.ran["digits/even"] for each in ran] == [2, 2]
+
+
+def only(turns: Sequence[int], otherwise: Trains) -> Trains:
+    """As ever but in these turns."""
+    return lambda job, turn: otherwise(job, turn) if turn in turns else training()
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate"),
+    [
+        (as_ever, only([0], without_a_hook)),
+        (only([0], without_a_hook), as_ever),
+        (only([1], without_a_hook), without_a_hook),
+    ],
+    ids=["candidate once", "baseline once", "baseline too, later"],
+)
+def test_what_is_not_seen_twice_is_no_difference(upgrade: Upgrade, baseline: Trains, candidate: Trains) -> None:
+    comparison = upgrade(baseline, candidate)
+    assert comparison.differences == ()
+    assert comparison.exit_code == 0
+    assert "not stable, so not compared: a/mean/recommended on digits/even: counters, hooks" in comparison.summary()
+
+
+def unseeded(job: Job, turn: int) -> Operations:
+    return training().with_value({"torch": f"{turn}f"}, f="generators", epoch=1)
+
+
+def test_a_candidate_that_draws_otherwise_each_time_is_a_difference(upgrade: Upgrade) -> None:
+    """Which the baseline does not."""
+    comparison = upgrade(candidate=unseeded)
+    assert {each.observable for each in comparison.differences} == {"random generators"}
+    assert comparison.exit_code == 1
+
+
+@pytest.mark.parametrize("candidate", [unseeded, as_ever])
+def test_a_baseline_that_draws_otherwise_each_time_is_not_stable(upgrade: Upgrade, candidate: Trains) -> None:
+    def other(job: Job, turn: int) -> Operations:
+        return unseeded(job, turn + 5)
+
+    comparison = upgrade(other, candidate)
+    assert (comparison.differences, comparison.exit_code) == ((), 0)
+    assert {each.why for each in comparison.unstable} == {"random generators"}
+
+
+def test_what_is_stable_is_told_beside_what_is_not(upgrade: Upgrade) -> None:
+    def warned(job: Job, turn: int) -> Operations:
+        warning = {"category": "UserWarning", "message": f"{turn} s", "where": "a.py"}
+        return training().with_value(warning, f="warning")
+
+    def worse(job: Job, turn: int) -> Operations:
+        return warned(job, turn + 5).without(f="on_fit_end")
+
+    assert told(upgrade(warned, worse, filters=TWO[:1])) == [GONE]
+
+
+def test_of_many_trials_in_which_the_same_changed_three_are_run_again(upgrade: Upgrade) -> None:
+    ran: list[Engines] = []
+    comparison = upgrade(candidate=without_a_hook, filters=["a/*"], ran=ran)
+    (group,) = comparison.groups
+    assert len(group.differences) == comparison.compared > 3
+    assert [sum(times == 2 for times in each.ran.values()) for each in ran] == [3, 3]
+
+
+def test_if_one_of_them_is_not_seen_twice_all_are_run_again(upgrade: Upgrade) -> None:
+    ran: list[Engines] = []
+    comparison = upgrade(candidate=only([0], without_a_hook), filters=["a/*"], ran=ran)
+    assert comparison.differences == ()
+    assert [set(each.ran.values()) for each in ran] == [{2}, {2}]
+
+
+def test_a_trial_that_the_candidate_cannot_run_is_not_decided(upgrade: Upgrade) -> None:
+    needy = replace(SCENARIO, needs="pytorch-lightning<2.6")
+    comparison = upgrade(scenario=needy)
+    assert (comparison.compared, comparison.exit_code) == (0, 3)
+    assert [each.side for each in comparison.one_sided] == ["baseline"] * 2
+    assert "needs pytorch-lightning<2.6" in comparison.one_sided[0].reason
+
+
+def test_a_trial_that_is_new_in_the_candidate_is_told(upgrade: Upgrade) -> None:
+    comparison = upgrade(scenario=replace(SCENARIO, needs="pytorch-lightning>=2.6"))
+    assert [(each.side, each.decides) for each in comparison.one_sided] == [("candidate", False)] * 2
+
+
+# Whatever ends it
+
+
+def status(out: Path) -> list[str]:
+    return [RunDirectory.open(out / side).read_manifest()["status"] for side in ("baseline", "candidate")]
+
+
+def raising_on_the_second(error: BaseException) -> Trains:
+    def trains(job: Job, turn: int) -> Operations:
+        if job.trial.workload != "digits/even":
+            raise error
+        return training()
+
+    return trains
+
+
+@pytest.mark.parametrize("sides", [(as_ever, raising_on_the_second(KeyboardInterrupt())),
+                                   (raising_on_the_second(KeyboardInterrupt()), as_ever)])  # fmt: skip
+def test_an_interrupt_leaves_what_was_compared(upgrade: Upgrade, tmp_path: Path, sides: tuple[Trains, Trains]) -> None:
+    comparison = upgrade(*sides)
+    assert (comparison.compared, comparison.exit_code) == (1, 3)
+    assert status(tmp_path / "out") == ["interrupted"] * 2
+    written = json.loads((tmp_path / "out" / "upgrade.json").read_text())
+    validator("comparison").validate(written)
+    assert (written["exit_code"], written["compared"]) == (3, 1)
+    assert compare(tmp_path / "out" / "baseline", tmp_path / "out" / "candidate").compared == 1
+
+
+def test_an_interrupt_while_trials_are_run_again_is_told(upgrade: Upgrade) -> None:
+    """What was not seen twice is told, with how it ended."""
+
+    def trains(job: Job, turn: int) -> Operations:
+        if turn:
+            raise KeyboardInterrupt
+        return training().without(f="on_fit_end")
+
+    comparison = upgrade(candidate=trains)
+    assert told(comparison) == [GONE] * 2
+    assert comparison.a.status == comparison.b.status == "interrupted"
+
+
+def test_a_side_whose_engine_fails_leaves_failed_runs(upgrade: Upgrade, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="no engine"):
+        upgrade(candidate=raising_on_the_second(HarnessError("no engine")))
+    assert status(tmp_path / "out") == ["failed"] * 2
+    assert not (tmp_path / "out" / "upgrade.json").exists()
+
+
+def test_a_disk_that_is_full_is_told_and_what_was_written_is_kept(upgrade: Upgrade, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        upgrade(candidate=raising_on_the_second(OSError(28, "No space left")))
+    assert status(tmp_path / "out") == ["failed"] * 2
+    assert len(RunDirectory.open(tmp_path / "out" / "baseline").read_findings()) > 0
+
+
+def test_a_damaged_history_is_not_decided_and_the_others_go_on(upgrade: Upgrade) -> None:
+    def damaged(job: Job, turn: int) -> Operations:
+        if job.trial.workload == "digits/even":
+            job.history.write_text("no operation\n")
+        return without_a_hook(job, turn)
+
+    comparison = upgrade(candidate=damaged)
+    assert told(comparison) == [GONE]
+    (undecided,) = comparison.undecided
+    assert "line 1" in undecided.why
+
+
+@pytest.mark.parametrize("filter", ["a/*@iris/even", "b/*", "absent.py"])
+def test_what_cannot_be_carried_out_makes_no_directory(upgrade: Upgrade, tmp_path: Path, filter: str) -> None:
+    with pytest.raises(UsageError):
+        upgrade(filters=[filter])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_not_empty_is_bad_usage(upgrade: Upgrade, tmp_path: Path) -> None:
+    (tmp_path / "out" / "candidate").mkdir(parents=True)
+    (tmp_path / "out" / "candidate" / "file").touch()
+    with pytest.raises(UsageError, match="not an empty folder"):
+        upgrade()
+
+
+# What was asked for
+
+
+def test_accepted_differences_do_not_count(upgrade: Upgrade) -> None:
+    entries = (Accepted("known", what="*on_fit_end*", candidate=">=2.6"), Accepted("of others", candidate=">=3"))
+    comparison = upgrade(candidate=without_a_hook, accepted=entries)
+    assert (comparison.exit_code, {each.accepted for each in comparison.differences}) == (0, {"known"})
+
+
+def test_an_entry_that_nothing_matches_is_told_where_everything_was_run(upgrade: Upgrade) -> None:
+    entry = Accepted("old", what="*on_train_start*")
+    assert upgrade(filters=(), accepted=(entry,)).unused == (entry,)
+
+
+@pytest.mark.parametrize("request_", [{"filters": TWO}, {"filters": (), "profile": "quick"}])
+def test_where_not_everything_was_run_no_entry_is_called_unused(upgrade: Upgrade, request_: dict[str, Any]) -> None:
+    assert upgrade(accepted=(Accepted("old", what="x"),), **request_).unused == ()
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [((WARNS,), 0), ((BREAKS,), 1), ((), 0), ((NUMBER, BREAKS), 1)])
+def test_which_classes_count_can_be_chosen(upgrade: Upgrade, fail_on: tuple[str, ...], code: int) -> None:
+    assert upgrade(candidate=without_a_hook, fail_on=fail_on).exit_code == code
+
+
+def test_the_quick_profile_runs_a_pattern_on_its_smallest_workload(upgrade: Upgrade) -> None:
+    ran: list[Engines] = []
+    upgrade(filters=(), profile="quick", ran=ran)
+    assert [len(each.ran) for each in ran] == [1, 1]
+
+
+def test_deprecations_of_the_candidate_are_told_though_the_baseline_warns_too(upgrade: Upgrade) -> None:
+    def warns(job: Job, turn: int) -> Operations:
+        warning = {"category": "LightningDeprecationWarning", "message": "soon gone", "where": "a.py"}
+        return training().with_value(warning, f="warning")
+
+    comparison = upgrade(warns, warns)
+    assert comparison.deprecations == ("LightningDeprecationWarning: soon gone",)
+    assert comparison.differences == ()
