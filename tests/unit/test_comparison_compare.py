@@ -387,6 +387,58 @@ def test_of_exceptions_in_hooks_each_that_is_new_or_gone_is_told():
     assert told(trial(a), trial(b)) == [(BREAKS, "exceptions", "Logger.finalize raises OSError")]
 
 
+def test_weights_do_not_follow_from_what_is_no_cause():
+    b = retrained(appended("loader", {"loader": 1}, stage="train"))
+    assert [(kind, of) for kind, of, _ in told(trial(), trial(b))] == [(NUMBER, "loaders"), (NUMBER, "predictions")]
+
+
+def test_with_fewer_steps_figures_are_told_fewer_times_and_follow():
+    b = retrained(training().without(f="log", epoch=1).without(f="batch", stage="train", epoch=1))
+    assert {of for _, of, _ in told(trial(), trial(b))} == {"hooks", "samples"}
+
+
+def test_which_checkpoint_is_best_follows_from_other_weights():
+    best = {"best_model_path": "epoch=0.ckpt", "best_model_score": 0.25, "last_model_path": ""}
+    b = retrained(updated("Trainer.fit", checkpoints=[best]))
+    assert [of for _, of, _ in told(trial(), trial(b))] == ["predictions"]
+
+
+def test_loaders_in_another_order_change_order():
+    sides = [appended("loader", {"loader": 1}, before=before, stage="train") for before in ("loader", "on_fit_end")]
+    assert told(*map(trial, sides)) == [(ORDER, "loaders", "loaders differ")]
+
+
+def test_checkpoints_in_another_order_change_order():
+    first = [{**each, "value": {"file": "b.ckpt"}} for each in training() if each["f"] == "checkpoint"][:1]
+    a = training().preceded_by(first, f="checkpoint")
+    b = training().preceded_by(first, f="checkpoint", type="ok")
+    assert told(trial(a), trial(b)) == [(ORDER, "checkpoints", "checkpoints are written in another order")]
+
+
+@pytest.mark.parametrize(("by", "kind"), [(2.0**-24, BIT), (2.0**-20, NUMBER)])
+def test_numbers_without_a_bound_differ_by_rounding_or_by_more(by, kind):
+    """Of two sums of two terms, each within gamma(2) of the larger: 2 * 2 * 2**-24 / 2 here."""
+    assert [each.kind for each in compare(trial(), trial(updated("callback_metrics", val_acc=0.5 + by)))] == [kind]
+
+
+def test_of_numbers_that_differ_the_farthest_decides():
+    b = updated("callback_metrics", val_acc=0.5 + 2.0**-24).with_value(
+        {"val_loss": 0.25, "val_acc": 0.9}, f="callback_metrics", epoch=1
+    )
+    assert [each.kind for each in compare(trial(), trial(b))] == [NUMBER]
+
+
+@pytest.mark.parametrize("calls", [1020, 981])
+def test_calls_within_what_the_clock_may_not_see_are_no_difference(calls):
+    assert compare(trial(), trial(training().with_value({"python_calls": calls, "held_bytes": 64}, f="counters"))) == []
+
+
+def test_a_hook_that_fires_with_stale_figures_is_told_beside_other_hooks():
+    sides = [trial(findings={("cell", "it"): Judged("fired", "", {})}),
+             trial(training().without(f="on_fit_end"), {("cell", "it"): Judged("stale", "", {})})]  # fmt: skip
+    assert [each.observable for each in compare(*sides)] == ["hooks", "finding"]
+
+
 # Verdicts and figures
 
 VERDICTS = [
