@@ -20,7 +20,7 @@ OWN_EPOCHS = 2  # of a user's own data, by default
 
 @dataclass(frozen=True)
 class Schedule:
-    """By default: five epochs, each over all training batches and then once over all validation batches.
+    """By default: three epochs, each over all training batches and then once over all validation batches.
 
     Attributes:
         accumulate: how many batches share an optimiser step; an epoch's last batch always ends one.
@@ -31,7 +31,7 @@ class Schedule:
             trainer of its own, from a checkpoint saved there.
     """
 
-    epochs: int = 5
+    epochs: int = 3
     accumulate: int = 1
     train_limit: Limit = 1.0
     validation_limit: Limit = 1.0
