@@ -17,7 +17,8 @@ from harness.scenario import CELL_VERDICTS, CLAIM_VERDICTS
 from harness.schemas import schema
 
 KINDS = (
-    "manifest", "finding", "operation", "timing", "claims", "comparison", "baseline", "accepted", "upgrade_cost", "bench",
+    "manifest", "finding", "operation", "timing", "claims", "bench", "comparison", "baseline", "accepted",
+    "upgrade_cost",
 )  # fmt: skip
 
 FINDING = Finding(
