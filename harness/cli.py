@@ -372,6 +372,7 @@ def upgrade(
     def tell(line: str) -> None:
         console.print(escape(line), soft_wrap=True, highlight=False)
 
+    gc.freeze()  # as in `run`
     provided = [provide(side, more, tell) for side, more in zip(parsed, additions, strict=True)]
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, (provided[0], provided[1]), named, out, progress, tell)

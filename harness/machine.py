@@ -12,9 +12,11 @@ def machine() -> dict[str, str | int | None]:
 
 
 def _processor() -> str:
-    """The model, as Linux tells it; empty if it does not."""
+    """Model, family and stepping, as Linux tells them of the first; or whatever there is."""
+    told: dict[str, str] = {}
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+            name, _, value = line.partition(":")
+            told.setdefault(name.strip(), value.strip())
+    known = [f"{name} {told[name]}" for name in ("cpu family", "model", "stepping") if name in told]
+    return ", ".join(filter(None, [told.get("model name", platform.processor()), *known]))

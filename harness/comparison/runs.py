@@ -69,6 +69,8 @@ def compare(path_a: Path, path_b: Path, fail_on: Sequence[str] = REGRESSIONS) ->
         if key in b.trials:
             collect(collected, of_a(), b.trials[key]())
     timing = "they did not run side by side" if a.machine == b.machine else "the machines differ"
+    if not a.machine or not b.machine:
+        timing = "a baseline holds no times"
     return Comparison(
         a=a.side,
         b=b.side,
