@@ -38,6 +38,10 @@ FAILED = 4
 FEW = 3
 JOBS = min(4, len(os.sched_getaffinity(0)))  # one a core; many parents that hold TensorFlow would fill the memory
 DEVICE = click.Choice(["auto", "cpu", "cuda"])
+FAIL_ON = click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.join(REGRESSIONS)}]")
+ACCEPTED = click.option(
+    "--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted."
+)
 FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
 
@@ -292,14 +296,18 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_a", type=click.Path(path_type=Path))  # a run directory, or a baseline
 @click.argument("run_b", type=click.Path(path_type=Path))
+@FAIL_ON
+@ACCEPTED
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and compare.md.")
-def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
+def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None, out: Path | None) -> None:
     """Say how RUN_B differs from RUN_A: what they found, and all that a user would notice; not how long they took."""
+    from harness.comparison import accepted as accepting
     from harness.comparison.runs import compare as compare_runs
 
-    comparison = compare_runs(run_a, run_b)
+    entries = accepting.read(accepted) if accepted else ()
+    comparison = compare_runs(run_a, run_b, _classes(fail_on), entries)
     if out is not None:
         comparison.write(out, "compare")
     click.echo(comparison.summary())
@@ -320,8 +328,8 @@ def compare(run_a: Path, run_b: Path, out: Path | None) -> None:
     help="Seconds that timing may take; 0 for none.",
 )  # fmt: skip
 @click.option("--fault", "faults", multiple=True, metavar="GLOB|FILE", help="As of `run`.")
-@click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.join(REGRESSIONS)}]")
-@click.option("--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted.")
+@FAIL_ON
+@ACCEPTED
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
 @click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
 @click.option(

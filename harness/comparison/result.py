@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from harness.report.render import render, save
 
 EXIT_NO_REGRESSION, EXIT_REGRESSION, EXIT_UNDECIDED = 0, 1, 3
 MOST_SHOWN = 12
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class OneSided:
     side: str
     reason: str
     decides: bool
+
+    @staticmethod
+    def of(key: Key, side: str, reason: str, baseline: bool) -> "OneSided":
+        """What only the baseline has is not decided; unless the scenario itself says where it can run."""
+        return OneSided(key, side, reason, decides=baseline and not reason.startswith("needs "))
 
     def __str__(self) -> str:
         return f"{self.key}: in {self.side} only" + (f" ({self.reason})" if self.reason else "")
@@ -92,6 +98,7 @@ class Comparison:
         fail_on: the classes that count as a regression.
         cost: what `harness.upgrade` measured of time and of exact counters; None where nothing was.
         notes: on what the exit code does not depend.
+        files: of scenarios that are found by path, by their ids.
     """
 
     a: Side
@@ -110,6 +117,7 @@ class Comparison:
     fail_on: tuple[str, ...] = REGRESSIONS
     cost: dict[str, Any] | None = None
     seed: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -149,7 +157,8 @@ class Comparison:
     def command(self, difference: Difference, side: Side) -> str:
         """What shows one side of a difference again."""
         key = difference.key
-        parts = ["epoch-harness run", f"'{key.scenario}@{key.workload}'", f"--fault '{key.fault}'"]
+        what = self.files.get(key.scenario, f"'{key.scenario}@{key.workload}'")
+        parts = ["epoch-harness run", what, f"--fault '{key.fault}'"]
         parts += [f"--seed {self.seed}"] if self.seed else []
         parts += [f"--python {side.python}"] if side.python else []
         return " ".join(parts)
@@ -182,6 +191,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         return {
+            "schema_version": SCHEMA_VERSION,
             "a": vars(self.a),
             "b": vars(self.b),
             "title": self.title,

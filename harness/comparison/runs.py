@@ -6,7 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from harness.comparison import accepted as accepting
 from harness.comparison import baseline
+from harness.comparison.accepted import Accepted
 from harness.comparison.compare import compare as compare_trials
 from harness.comparison.differences import REGRESSIONS, Difference, Key
 from harness.comparison.result import Asked, ClaimChange, Collected, Comparison, OneSided, Side, Undecided
@@ -36,6 +38,12 @@ class Stored:
     reasons: Mapping[tuple[str, str, str], str]
     claims: Sequence[Mapping[str, Any]]
     machine: Mapping[str, Any]
+    packages: Mapping[str, str]
+
+    @property
+    def lightning(self) -> str:
+        """Its version; empty if it has none."""
+        return self.packages.get("pytorch-lightning") or self.packages.get("lightning", "")
 
 
 def open_stored(path: Path, label: str = "") -> Stored:
@@ -48,16 +56,26 @@ def open_stored(path: Path, label: str = "") -> Stored:
         told, trials = baseline.read(path)
         packages = ", ".join(f"{name} {version}" for name, version in told["packages"].items())
         side = Side(label or path.stem, f"Python {told['python']}, {packages}", "complete")
-        return Stored(side, trials, {"seed": told["seed"], "filters": told["filters"]}, {}, (), {})
+        return Stored(side, trials, {"seed": told["seed"], "filters": told["filters"]}, {}, (), {}, told["packages"])
     run = RunDirectory.open(path)
     manifest = run.read_manifest()
     asked = manifest["arguments"]
     side = Side(label or path.name, environment_title(manifest), manifest["status"], asked.get("python", ""))
     reasons = {(item["scenario"], item["workload"], item["fault"]): item["reason"] for item in manifest["unavailable"]}
-    return Stored(side, _trials(run), asked, reasons, run.read_claims(), manifest["machine"])
+    return Stored(
+        side,
+        _trials(run),
+        asked,
+        reasons,
+        run.read_claims(),
+        manifest["machine"],
+        manifest["environment"].get("packages", {}),
+    )
 
 
-def compare(path_a: Path, path_b: Path, fail_on: Sequence[str] = REGRESSIONS) -> Comparison:
+def compare(
+    path_a: Path, path_b: Path, fail_on: Sequence[str] = REGRESSIONS, accepted: Sequence[Accepted] = ()
+) -> Comparison:
     """How run B differs from run A. Of time nothing is said: what did not run side by side cannot be compared.
 
     Raises:
@@ -71,16 +89,19 @@ def compare(path_a: Path, path_b: Path, fail_on: Sequence[str] = REGRESSIONS) ->
     timing = "they did not run side by side" if a.machine == b.machine else "the machines differ"
     if not a.machine or not b.machine:
         timing = "a baseline holds no times"
+    versions = {"baseline": a.lightning, "candidate": b.lightning}
+    differences, unused = accepting.apply(accepted, collected.differences, versions)
     return Comparison(
         a=a.side,
         b=b.side,
         compared=collected.compared,
-        differences=tuple(collected.differences),
+        differences=tuple(differences),
         one_sided=(*_one_sided(a, b, "A"), *_one_sided(b, a, "B")),
         undecided=tuple(collected.undecided),
         asked=tuple(_asked(a.asked, b.asked)),
         claims=tuple(claim_changes(a.claims, b.claims)),
         notes=(f"time is not compared: {timing}",),
+        unused=tuple(unused),
         fail_on=tuple(fail_on),
         seed=b.asked["seed"],
     )
@@ -138,7 +159,7 @@ def _one_sided(here: Stored, there: Stored, name: str) -> Iterator[OneSided]:
     for key in here.trials:
         if key not in there.trials:
             reason = there.reasons.get((key.scenario, key.workload, key.fault), "")
-            yield OneSided(key, name, reason, decides=name == "A")
+            yield OneSided.of(key, name, reason, baseline=name == "A")
 
 
 def _asked(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Asked]:

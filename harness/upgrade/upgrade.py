@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from harness import counters
+from harness import counters, scenario_files
 from harness.bench.measuring import DATASET, Measurer
 from harness.bench.strategies import not_comparable
 from harness.catalog import Catalog
@@ -197,7 +197,7 @@ class _Upgrade:
             }
             for key in left:
                 reason = reasons.get((key.scenario, key.workload, key.fault), "")
-                self.collected.one_sided.append(OneSided(key, name, reason, decides=name == BASELINE))
+                self.collected.one_sided.append(OneSided.of(key, name, reason, baseline=name == BASELINE))
 
     def _seen(self, side: int, judged: Judged, waiting: list[dict[Key, Seen]]) -> None:
         if not judged.findings:
@@ -363,11 +363,28 @@ class _Upgrade:
             deprecations=tuple(sorted(self.deprecations)),
             unused=tuple(unused) if not request.filters and request.profile == "full" else (),
             left_out=self.left_out,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self._unexpected()),
+            files={
+                scenario.id: path
+                for scenario in self.catalog.scenarios.values()
+                if (path := scenario_files.path_of(scenario.locator))
+            },
             fail_on=request.fail_on,
             cost=cost.to_json(self.counted, self.timing),
             seed=request.seed,
         )
+
+    def _unexpected(self) -> Iterator[str]:
+        """What is wrong on both sides is no difference, and is told all the same."""
+        for name, run in zip(SIDES, self.runs, strict=True):
+            unexpected = [each for each in run.findings if not each.as_expected]
+            if unexpected:
+                first = unexpected[0]
+                yield (
+                    f"in the {name}, {len(unexpected)} findings are not as expected, the first of them: "
+                    f"{first.scenario} on {first.on}: {first.aggregate} is {first.verdict}, expected "
+                    f"{first.expected_verdict}"
+                )
 
 
 def _version(side: Provided, name: str) -> str | None:
