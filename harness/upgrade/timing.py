@@ -11,7 +11,7 @@ children, such as where its memory lies, is part of what the arm sees.
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -161,13 +161,22 @@ def _estimate(estimate: Estimate) -> dict[str, float | None]:
 
 @contextmanager
 def sampling(
-    baseline: str, candidate: str, folder: Path, seed: int, limit_s: float = DEFAULT_LIMIT_S
+    baseline: str,
+    candidate: str,
+    folder: Path,
+    seed: int,
+    limit_s: float = DEFAULT_LIMIT_S,
+    packages: Iterable[str] = (),
 ) -> Iterator[Sampler]:
-    """Warm parents of two interpreters, side by side, for samples that are taken one at a time."""
+    """Warm parents of two interpreters, side by side, for samples that are taken one at a time.
+
+    Args:
+        packages: that scenarios come from, for an interpreter that may not find them by itself.
+    """
     pythons = {BASELINE: baseline, AGAIN: baseline, CANDIDATE: candidate}
     with ExitStack() as stack:
         warm = {
-            side: stack.enter_context(LocalEngine("lightning", python=python, limit_s=limit_s))
+            side: stack.enter_context(LocalEngine("lightning", python=python, limit_s=limit_s, packages=packages))
             for side, python in pythons.items()
         }
         for engine in warm.values():
@@ -189,11 +198,18 @@ def sampler(measurers: Mapping[str, Measurer]) -> Sampler:
 
 
 def run(
-    trials: Sequence[Trial], baseline: str, candidate: str, folder: Path, budget_s: float, seed: int, tell: Tell
+    trials: Sequence[Trial],
+    baseline: str,
+    candidate: str,
+    folder: Path,
+    budget_s: float,
+    seed: int,
+    tell: Tell,
+    packages: Iterable[str] = (),
 ) -> Timing:
     """As `compare`, in two interpreters; their start is within the budget."""
     begun = time.monotonic()
-    with sampling(baseline, candidate, folder, seed) as sample:
+    with sampling(baseline, candidate, folder, seed, packages=packages) as sample:
         return compare(trials, sample, budget_s, seed, tell, begun=begun)
 
 

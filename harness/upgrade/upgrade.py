@@ -1,6 +1,5 @@
 """Two environments, the same trials in both: what is different, seen twice, and what it costs."""
 
-import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -9,8 +8,6 @@ from itertools import zip_longest
 from pathlib import Path
 
 from harness import counters, scenario_files
-from harness.bench.measuring import DATASET, Measurer
-from harness.bench.strategies import not_comparable
 from harness.catalog import Catalog
 from harness.comparison import accepted as accepting
 from harness.comparison import differences as classes
@@ -22,24 +19,22 @@ from harness.comparison.result import Collected, Comparison, OneSided, Side, Und
 from harness.comparison.runs import claim_changes, collect
 from harness.comparison.seen import Seen, seen
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, LocalEngine
+from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job
 from harness.engine.trial import Trial
-from harness.faults.fault import NONE
 from harness.faults.selection import EVERY_FAULT, Faults
 from harness.history import reader
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
-from harness.upgrade import cost, counting, timing
+from harness.upgrade import timing
 from harness.upgrade.baselines import Silent
 from harness.upgrade.environments import Provided
+from harness.upgrade.measuring import FRAMEWORK, SIDES, Measured, Measuring, can_be_measured
 from harness.upgrade.profiles import chosen
-from harness.upgrade.sequential import IMPROVED, REGRESSED
 from harness.workloads import library
 from harness.workloads.workload import Workload
 
-SIDES = BASELINE, CANDIDATE = "baseline", "candidate"
-FRAMEWORK = "lightning"  # what an upgrade is of; loops in torch and Keras's do not run it
+BASELINE, CANDIDATE = SIDES
 # Packages that loops without Lightning run on: of these, another version is looked at there too.
 OF_TORCH = ("torch", "torchmetrics", "numpy")
 MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
@@ -144,9 +139,7 @@ class _Upgrade:
             for name, side in zip(SIDES, sides, strict=True)
         ]
         self.collected = Collected()
-        self.counted: counting.Counted | None = None
-        self.timing: timing.Timing | None = None
-        self.notes: list[str] = []
+        self.measured = Measured()
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
 
@@ -269,83 +262,32 @@ class _Upgrade:
     # What it costs
 
     def _measure(self) -> None:
-        """Exact counters, and then time; only of scenarios whose figures agree."""
+        """Only of scenarios whose figures agree."""
         differ = {each.key.scenario for each in self.collected.differences if each.kind in MUST_AGREE}
-        here = {trial.scenario: trial for trial in self.trials.values() if self._can_be_measured(trial)}
+        here = {
+            trial.scenario: trial
+            for trial in self.trials.values()
+            if can_be_measured(trial, scenario := self.catalog.scenarios[trial.scenario])
+            and (scenario.document == MEASURED or self.request.filters)
+        }
         agreeing = [trial for scenario, trial in sorted(here.items()) if scenario not in differ]
-        timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS] or agreeing[: len(timing.SCENARIOS)]
         if not agreeing:
-            self.notes.append(
-                "nothing was measured: no scenario that can be measured gives the same figures on both sides"
-            )
+            why = "no scenario that can be measured gives the same figures on both sides"
+            self.measured.notes.append(f"nothing was measured: {why}")
             return
-        with tempfile.TemporaryDirectory() as folder:
-            self._count(timed if self.request.profile == "quick" else agreeing, Path(folder))
-            if self.request.budget_s > 0 and self.request.profile != "quick":
-                self._time(timed, Path(folder))
-
-    def _can_be_measured(self, trial: Trial) -> bool:
-        scenario = self.catalog.scenarios[trial.scenario]
-        return (
-            trial.framework == FRAMEWORK
-            and trial.fault == NONE
-            and trial.workload.startswith(f"{DATASET}/")
-            and scenario.fit is None
-            and (scenario.document == MEASURED or bool(self.request.filters))
-            and not not_comparable(scenario)
-        )
-
-    def _count(self, trials: Sequence[Trial], folder: Path) -> None:
-        self.tell(f"counting what {len(trials)} scenarios do in a step")
-        with ExitStack() as stack:
-            measurers = {
-                name: Measurer(
-                    stack.enter_context(LocalEngine(FRAMEWORK, python=str(side.python))), folder, self.request.seed
-                )
-                for name, side in zip(SIDES, self.sides, strict=True)
-            }
-            self.counted = counted = counting.compare(trials, measurers)
-        for each in counted.differences:
-            if each.effect == counting.NOTE:
-                self.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
-            else:
-                kind = classes.SLOWER if each.effect == counting.SLOWER else classes.FASTER
-                told = f"{each.baseline:g}", f"{each.candidate:g}"
-                what = f"{each.figure}, counted exactly"
-                self.collected.differences.append(Difference(self._key(each.scenario), kind, "cost", what, *told))
-
-    def _time(self, trials: Sequence[Trial], folder: Path) -> None:
-        request = self.request
-        self.tell(f"timing {len(trials)} scenarios in pairs, for {request.budget_s:g} s at most")
-        baseline, candidate = (str(side.python) for side in self.sides)
-        with timing.sampling(baseline, candidate, folder, request.seed) as sample:
-            self.timing = timed = timing.compare(trials, sample, request.budget_s, request.seed, self.tell)
-        for each in timed.timed:
-            ratio = ""
-            if each.estimate:
-                value, low, high = (
-                    math.exp(limit) for limit in (each.estimate.value, each.estimate.low, each.estimate.high)
-                )
-                ratio = f"{value:.3f} times the baseline's ({low:.3f} to {high:.3f}; {len(each.pairs)} pairs)"
-            reason = f": {each.reason}" if each.reason else ""
-            self.notes.append(
-                f"time of a step: {each.scenario}: {each.verdict}{reason}" + (f", {ratio}" if ratio else "")
-            )
-            if each.verdict in (REGRESSED, IMPROVED):
-                kind = classes.SLOWER if each.verdict == REGRESSED else classes.FASTER
-                what = f"a training step takes {'longer' if kind == classes.SLOWER else 'less time'}"
-                self.collected.differences.append(Difference(self._key(each.scenario), kind, "time", what, "1", ratio))
-
-    def _key(self, scenario: str) -> Key:
-        trial = next(each for each in self.trials.values() if each.scenario == scenario and self._can_be_measured(each))
-        return Key(trial.scenario, trial.workload, trial.fault, trial.placement)
+        timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS] or agreeing[: len(timing.SCENARIOS)]
+        quick = self.request.profile == "quick"
+        measuring = Measuring(self.sides, self.catalog.packages, self.request.seed, self.tell)
+        measuring.measure(timed if quick else agreeing, timed, 0.0 if quick else self.request.budget_s, self.measured)
 
     # What came of it
 
     def comparison(self) -> Comparison:
         request, collected = self.request, self.collected
         versions = {name: side.lightning for name, side in zip(SIDES, self.sides, strict=True)}
-        marked, unused = accepting.apply(request.accepted, collected.differences, versions)
+        marked, unused = accepting.apply(
+            request.accepted, [*collected.differences, *self.measured.differences], versions
+        )
         a, b = (
             Side(label, side.title, run.status, str(side.python))
             for label, side, run in zip(self.labels, self.sides, self.runs, strict=True)
@@ -363,14 +305,14 @@ class _Upgrade:
             deprecations=tuple(sorted(self.deprecations)),
             unused=tuple(unused) if not request.filters and request.profile == "full" else (),
             left_out=self.left_out,
-            notes=(*self.notes, *self._unexpected()),
+            notes=(*self.measured.notes, *self._unexpected()),
             files={
                 scenario.id: path
                 for scenario in self.catalog.scenarios.values()
                 if (path := scenario_files.path_of(scenario.locator))
             },
             fail_on=request.fail_on,
-            cost=cost.to_json(self.counted, self.timing),
+            cost=self.measured.to_json(),
             seed=request.seed,
         )
 

@@ -1,0 +1,116 @@
+"""What a training step costs in two environments: exact counters first, then the clock; as differences, in words."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.bench.measuring import DATASET, Measurer
+from harness.bench.strategies import not_comparable
+from harness.comparison.differences import FASTER, SLOWER, Difference, Key
+from harness.engine.local import LocalEngine
+from harness.engine.trial import Trial
+from harness.faults.fault import NONE
+from harness.scenario import Scenario
+from harness.upgrade import cost, counting, timing
+from harness.upgrade.counting import Counted
+from harness.upgrade.environments import Provided
+from harness.upgrade.sequential import IMPROVED, REGRESSED
+from harness.upgrade.timing import Timed, Timing
+
+FRAMEWORK = "lightning"
+SIDES = counting.SIDES
+
+
+@dataclass
+class Measured:
+    """What it came to.
+
+    Attributes:
+        notes: what is to be told, and is no difference.
+    """
+
+    counted: Counted | None = None
+    timed: Timing | None = None
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return cost.to_json(self.counted, self.timed)
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How two environments are measured.
+
+    Attributes:
+        packages: that scenarios come from.
+    """
+
+    sides: Sequence[Provided]
+    packages: Iterable[str]
+    seed: int
+    tell: Callable[[str], None]
+
+    def measure(self, counted: Sequence[Trial], timed: Sequence[Trial], budget_s: float, measured: Measured) -> None:
+        """Add to `measured` what counters and, with a budget, the clock say of these trials, each of a scenario."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._count(counted, Path(folder), measured)
+            if budget_s > 0:
+                self._time(timed, Path(folder), budget_s, measured)
+
+    def _count(self, trials: Sequence[Trial], folder: Path, measured: Measured) -> None:
+        self.tell(f"counting what {len(trials)} scenarios do in a step")
+        with ExitStack() as stack:
+            engines = [
+                stack.enter_context(LocalEngine(FRAMEWORK, python=str(side.python), packages=self.packages))
+                for side in self.sides
+            ]
+            measurers = {name: Measurer(engine, folder, self.seed) for name, engine in zip(SIDES, engines, strict=True)}
+            measured.counted = counting.compare(trials, measurers)
+        keys = {trial.scenario: key_of(trial) for trial in trials}
+        for each in measured.counted.differences:
+            if each.effect == counting.NOTE:
+                measured.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
+                continue
+            kind = SLOWER if each.effect == counting.SLOWER else FASTER
+            told = f"{each.baseline:g}", f"{each.candidate:g}"
+            what = f"{each.figure}, counted exactly"
+            measured.differences.append(Difference(keys[each.scenario], kind, "cost", what, *told))
+        measured.notes += [f"not counted: {scenario}: {why}" for scenario, why in measured.counted.left_out.items()]
+
+    def _time(self, trials: Sequence[Trial], folder: Path, budget_s: float, measured: Measured) -> None:
+        self.tell(f"timing {len(trials)} scenarios in pairs, for {budget_s:g} s at most")
+        baseline, candidate = (str(side.python) for side in self.sides)
+        measured.timed = timing.run(
+            trials, baseline, candidate, folder, budget_s, self.seed, self.tell, packages=self.packages
+        )
+        keys = {trial.scenario: key_of(trial) for trial in trials}
+        for each in measured.timed.timed:
+            told = ": ".join(filter(None, [each.verdict, each.reason]))
+            ratio = _ratio(each)
+            measured.notes.append(f"time of a step: {each.scenario}: {', '.join(filter(None, [told, ratio]))}")
+            if each.verdict in (REGRESSED, IMPROVED):
+                kind, how = (SLOWER, "longer") if each.verdict == REGRESSED else (FASTER, "less time")
+                what = f"a training step takes {how}"
+                measured.differences.append(Difference(keys[each.scenario], kind, "time", what, "1", ratio))
+
+
+def can_be_measured(trial: Trial, scenario: Scenario) -> bool:
+    """Whether a measuring process can train it, on batches of its own."""
+    on_digits = trial.fault == NONE and trial.workload.startswith(f"{DATASET}/")
+    return trial.framework == FRAMEWORK and on_digits and scenario.fit is None and not not_comparable(scenario)
+
+
+def key_of(trial: Trial) -> Key:
+    return Key(trial.scenario, trial.workload, trial.fault, trial.placement)
+
+
+def _ratio(timed: Timed) -> str:
+    if timed.estimate is None:
+        return ""
+    value, low, high = (math.exp(limit) for limit in (timed.estimate.value, timed.estimate.low, timed.estimate.high))
+    return f"{value:.3f} times the baseline's ({low:.3f} to {high:.3f}; {len(timed.pairs)} pairs)"
