@@ -297,8 +297,9 @@ class _Comparison:
         if Counter(entry.what for entry in a) == Counter(entry.what for entry in b):
             what = "checkpoints are written in another order"
             yield self._between(ORDER, "checkpoints", what, *_first_difference(a, b))
+        there = {entry.what for entry in self._both("files")[1]}
         for gone, new in _gone_and_new(a, b):
-            kind = BREAKS if gone and not new else NUMBER
+            kind = BREAKS if gone and not new and gone.what.split(" in ")[0] not in there else NUMBER
             what = "a checkpoint is no longer written" if kind == BREAKS else "checkpoints are written otherwise"
             yield self._between(kind, "checkpoints", what, gone, new)
             return

@@ -18,11 +18,12 @@ class TrialFolder:
         self._is_own = Path(tempfile.gettempdir()).resolve() == self._root
 
     def name(self, path: object) -> str:
-        """A path relative to the folder, or else the file's name; "" for none."""
+        """A path relative to the folder, or else the file's name; "" for none. A link has its own name."""
         if not path:
             return ""
+        folder, own = os.path.split(str(path))
         try:
-            parts = Path(os.path.realpath(str(path))).relative_to(self._root).parts
+            parts = Path(os.path.realpath(folder), own).relative_to(self._root).parts
         except ValueError:
             parts = ()
         if not parts or any(map(PASSING.fullmatch, parts)):

@@ -151,8 +151,8 @@ CHANGES = [
     ("best checkpoint", updated("Trainer.fit", checkpoints=[{"best_model_path": "epoch=0.ckpt",
      "best_model_score": 0.25, "last_model_path": ""}]), NUMBER, "best checkpoint",
      "`best_model_path of checkpoint callback 1` is told otherwise"),
-    ("checkpoint not written", training().without(f="checkpoint", epoch=0), BREAKS, "checkpoints",
-     "a checkpoint is no longer written"),
+    ("checkpoint there, and not written then", training().without(f="checkpoint", epoch=0), NUMBER, "checkpoints",
+     "checkpoints are written otherwise"),
     ("checkpoint elsewhere", with_value({"file": "a.ckpt"}, f="checkpoint", type="invoke"), NUMBER, "checkpoints",
      "checkpoints are written otherwise"),
     ("record", with_value({"lines": []}, f="record"), BREAKS, "record", "`epoch 0` is no longer there"),
@@ -183,6 +183,14 @@ def test_a_change_alone_is_one_difference_of_its_class(operations, kind, observa
     (difference,) = compare(trial(), trial(operations))
     assert (difference.kind, difference.observable, difference.what) == (kind, observable, what)
     assert difference.a != difference.b
+
+
+def test_a_checkpoint_that_is_neither_written_nor_there_breaks_who_reads_it():
+    b = updated("Trainer.fit", files=["epoch=1.ckpt"]).without(f="checkpoint", epoch=0)
+    assert told(trial(), trial(b)) == [
+        (BREAKS, "files", "`epoch=0.ckpt` is no longer there"),
+        (BREAKS, "checkpoints", "a checkpoint is no longer written"),
+    ]
 
 
 def test_figures_that_the_logger_is_told_at_another_step_are_each_named():

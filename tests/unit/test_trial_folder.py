@@ -27,6 +27,12 @@ def test_files_are_all_that_are_there_sorted(root):
     assert TrialFolder().files() == ["a.ckpt", "logs/version_0/metrics.csv", "z.txt"]
 
 
+def test_a_link_has_its_own_name(root):
+    (root / "last.ckpt").symlink_to(write(root / "best.ckpt"))
+    assert TrialFolder().files() == ["best.ckpt", "last.ckpt"]
+    assert TrialFolder().name(root / "last.ckpt") == "last.ckpt"
+
+
 def test_what_only_passes_through_is_no_file_of_the_trial(root):
     with tempfile.TemporaryDirectory() as folder:
         write(root / folder / "within.txt")
