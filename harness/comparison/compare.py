@@ -152,7 +152,8 @@ class _Comparison:
         Two things do not follow from other numbers: a verdict, since truth is over what that very trial gave; and under
         which names figures are reported, and where, unless there are more steps, or fewer.
         """
-        own = [*self._samples(), *self._loaders(), *self._draws(), *self._sequence("learning rates", NUMBER)]
+        own = [*self._samples(), *self._loaders()]
+        own += [*self._sequence("random generators", NUMBER), *self._sequence("learning rates", NUMBER)]
         diverged = [name for name in self.changed if name in ("predictions", "weights")]
         figures = [*self._verdicts(), *([] if diverged else self._moved())]
         reports = [*self._reports()]
@@ -191,9 +192,6 @@ class _Comparison:
                 yield self._difference(NUMBER, "loaders", what, (str(a[name]), str(b[name])))
         if a == b:
             yield from self._sequence("loaders", ORDER)
-
-    def _draws(self) -> Iterator[Difference]:
-        yield from self._sequence("random generators", NUMBER)
 
     def _divergence(self, diverged: list[str], reports: list[Difference]) -> Difference:
         """Weights or predictions differ though samples, draws and learning rates do not: by no more than rounding, if
@@ -401,9 +399,7 @@ class _Comparison:
 
 
 def _grave(a: str, b: str) -> str:
-    """The class of a verdict that changed."""
-    if "unknown" in (a, b):
-        return NUMBER
+    """The class of a verdict that changed; `unknown` is none that could be compared."""
     if BETTER.index(b) < BETTER.index(a):
         return ORDER if (a, b) == ("silent", "fired") else FIXED
     return BREAKS if b in (*LOST, "violated") else NUMBER

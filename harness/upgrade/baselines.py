@@ -16,13 +16,13 @@ from harness.comparison import baseline
 from harness.engine import plan
 from harness.run import Request, Run
 from harness.run_directory import RunDirectory
+from harness.scenario import DEFAULT_FRAMEWORK as FRAMEWORK
 from harness.upgrade import sides
 from harness.upgrade.environments import provide
 from harness.workloads import library
 
 FOLDER = Path("reports/baselines")
 VERSIONS = ("1.9.5", "2.0.9.post0", "2.1.4", "2.2.5", "2.3.3", "2.4.0", "2.5.6", "2.6.6")
-FRAMEWORK = "lightning"
 
 
 def make(version: str, python: str, folder: Path) -> Path:

@@ -158,7 +158,8 @@ class _Upgrade:
 
     def _frameworks(self) -> list[str]:
         """Lightning; loops in torch too, if the sides differ in what these run on, or if they are asked for."""
-        differ = any(_version(self.sides[0], name) != _version(self.sides[1], name) for name in OF_TORCH)
+        a, b = (side.installed for side in self.sides)
+        differ = any(a.get(name) != b.get(name) for name in OF_TORCH)
         selected = self.catalog.frameworks(self.request.filters)
         if self.request.filters:
             return selected
@@ -327,10 +328,6 @@ class _Upgrade:
                     f"{first.scenario} on {first.on}: {first.aggregate} is {first.verdict}, expected "
                     f"{first.expected_verdict}"
                 )
-
-
-def _version(side: Provided, name: str) -> str | None:
-    return side.installed.get(name)
 
 
 def _observed(key: Key, history: Path) -> Seen:
