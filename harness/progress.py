@@ -60,3 +60,13 @@ class ConsoleProgress:
 
     def _say(self, line: str) -> None:
         self._console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+class Quiet:
+    """A run's progress, not told."""
+
+    def planned(self, environment: str, trials: int, unavailable: int) -> None:
+        pass
+
+    def judged(self, trial: str, unexpected: Sequence[Finding]) -> None:
+        pass

@@ -18,21 +18,11 @@ from harness.engine import plan
 from harness.engine.local import engines
 from harness.engine.trial import Trial
 from harness.faults.selection import NO_FAULT
-from harness.findings import Finding
+from harness.progress import Quiet
 from harness.run import Request, execute
 
 SIZES = (50, 200)
 DEVICE = "cpu"
-
-
-class Quiet:
-    """A run's progress, not told."""
-
-    def planned(self, environment: str, trials: int, unavailable: int) -> None:
-        pass
-
-    def judged(self, trial: str, unexpected: Sequence[Finding]) -> None:
-        pass
 
 
 def spread(trials: Sequence[Trial], size: int) -> list[Trial]:

@@ -7,13 +7,13 @@ Runs all scenarios of Lightning in an environment of that version (built, or fro
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
 from harness import catalog as catalogs
 from harness.comparison import baseline
 from harness.engine import plan
+from harness.progress import Quiet
 from harness.run import Request, Run
 from harness.run_directory import RunDirectory
 from harness.scenario import DEFAULT_FRAMEWORK as FRAMEWORK
@@ -35,22 +35,12 @@ def make(version: str, python: str, folder: Path) -> Path:
         with run.engines([FRAMEWORK], catalog.packages) as warm:
             lines = [
                 baseline.line(judged.findings, judged.history)
-                for judged in run.carry_out(catalog, workloads, warm, Silent())
+                for judged in run.carry_out(catalog, workloads, warm, Quiet())
             ]
         run.end("complete")
         path = folder / f"{version}.jsonl"
         baseline.write(path, baseline.header(run.directory.read_manifest()), lines)
     return path
-
-
-class Silent:
-    """A progress that tells nothing."""
-
-    def planned(self, environment: str, trials: int, unavailable: int) -> None:
-        pass
-
-    def judged(self, trial: str, unexpected: Any) -> None:
-        pass
 
 
 def main() -> None:

@@ -23,11 +23,11 @@ from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job
 from harness.engine.trial import Trial
 from harness.faults.selection import EVERY_FAULT, Faults
 from harness.history import reader
+from harness.progress import Quiet
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
 from harness.upgrade import timing
-from harness.upgrade.baselines import Silent
 from harness.upgrade.environments import Provided
 from harness.upgrade.measuring import FRAMEWORK, SIDES, Measured, Measuring, can_be_measured
 from harness.upgrade.profiles import chosen
@@ -176,7 +176,7 @@ class _Upgrade:
         """Both sides go on side by side; a trial is compared as soon as both are through with it."""
         running = [
             run.carry_out(self.catalog, self.workloads, engines, progress)
-            for run, engines, progress in zip(self.runs, warm, (self.progress, Silent()), strict=True)
+            for run, engines, progress in zip(self.runs, warm, (self.progress, Quiet()), strict=True)
         ]
         waiting: list[dict[Key, Seen]] = [{}, {}]
         for both in zip_longest(*running):

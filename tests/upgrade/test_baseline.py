@@ -10,9 +10,10 @@ from harness.comparison.compare import compare
 from harness.comparison.differences import BIT, FASTER, SLOWER
 from harness.comparison.seen import seen
 from harness.engine import plan
+from harness.progress import Quiet
 from harness.run import Request, Run
 from harness.run_directory import RunDirectory
-from harness.upgrade.baselines import FRAMEWORK, Silent
+from harness.upgrade.baselines import FRAMEWORK
 from harness.upgrade.profiles import chosen
 from harness.workloads import library
 
@@ -37,7 +38,7 @@ def test_this_environment_equals_its_baseline(tmp_path: Path) -> None:
         if other := [name for name in WITH if told["packages"][name] != packages[name]]:
             pytest.skip(f"{path.name} was made with another {' and '.join(other)}")
         same_python = told["python"].split(".")[:2] == here["python"].split(".")[:2]
-        for judged in run.carry_out(catalog, workloads, warm, Silent()):
+        for judged in run.carry_out(catalog, workloads, warm, Quiet()):
             now = seen(judged.findings, judged.history)
             found += compare(kept[now.key](), now)
     heeded = (BIT,) if same_python else (BIT, SLOWER, FASTER)  # calls are counted, and each Python has its own
