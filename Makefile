@@ -39,10 +39,11 @@ baselines: install
 candidates: install
 	$(BIN)/python tests/upgrade/table.py
 
-# 70 comparisons by the clock, of an interpreter with itself and with a slower one: hours, on a machine that does nothing
-# else.
+# 70 comparisons by the clock, of an interpreter with itself and with a slower one: two hours or more, on a machine that
+# does nothing else. Interrupted, it goes on where it was.
 detection: install
-	$(BIN)/python tests/upgrade/detection.py
+	mkdir -p reports/runs
+	$(BIN)/python tests/upgrade/detection.py --out reports/runs/detection.jsonl
 
 lint: install
 	$(BIN)/ruff check .

@@ -31,7 +31,7 @@ from harness.faults.selection import select
 from harness.frameworks.overlap_load import KINDS, Kind
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
-from harness.upgrade.profiles import PROFILES
+from harness.upgrade.profiles import FULL, PROFILES
 from harness.workloads import library
 
 FAILED = 4
@@ -322,7 +322,7 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
 @click.option("--baseline-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
 @click.option("--candidate-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
 @click.option("--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER.")
-@click.option("--profile", type=click.Choice(PROFILES), default="full", show_default=True, help="quick: no time, 30 s.")
+@click.option("--profile", type=click.Choice(PROFILES), default=FULL, show_default=True, help="quick: no time, 30 s.")
 @click.option(
     "--budget", "budget_s", type=click.FloatRange(min=0), default=240.0, show_default=True,
     help="Seconds that timing may take; 0 for none.",
@@ -371,7 +371,7 @@ def upgrade(
         jobs=jobs,
         limit_s=limit_s,
         profile=profile,
-        budget_s=0.0 if profile == "quick" else budget_s,
+        budget_s=budget_s,
         fail_on=_classes(fail_on),
         accepted=tuple(accepting.read(accepted)) if accepted else (),
     )

@@ -3,7 +3,6 @@
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from harness.bench.measuring import DATASET, Measurer
 from harness.bench.strategies import not_comparable
 from harness.comparison.differences import FASTER, SLOWER, Difference, Key
-from harness.engine.local import LocalEngine
+from harness.engine.local import Engines
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
 from harness.scenario import Scenario
@@ -55,21 +54,17 @@ class Measuring:
     seed: int
     tell: Callable[[str], None]
 
-    def measure(self, counted: Sequence[Trial], timed: Sequence[Trial], budget_s: float, measured: Measured) -> None:
-        """Add to `measured` what counters and, with a budget, the clock say of these trials, each of a scenario."""
-        with tempfile.TemporaryDirectory() as folder:
-            self._count(counted, Path(folder), measured)
-            if budget_s > 0:
-                self._time(timed, Path(folder), budget_s, measured)
+    def count(self, trials: Sequence[Trial], engines: Sequence[Engines], measured: Measured) -> None:
+        """Add to `measured` what counters say of these trials, each of a scenario.
 
-    def _count(self, trials: Sequence[Trial], folder: Path, measured: Measured) -> None:
+        Args:
+            engines: of both sides, warm.
+        """
         self.tell(f"counting what {len(trials)} scenarios do in a step")
-        with ExitStack() as stack:
-            engines = [
-                stack.enter_context(LocalEngine(FRAMEWORK, python=str(side.python), packages=self.packages))
-                for side in self.sides
-            ]
-            measurers = {name: Measurer(engine, folder, self.seed) for name, engine in zip(SIDES, engines, strict=True)}
+        with tempfile.TemporaryDirectory() as folder:
+            measurers = {
+                name: Measurer(engine, Path(folder), self.seed) for name, engine in zip(SIDES, engines, strict=True)
+            }
             measured.counted = counting.compare(trials, measurers)
         keys = {trial.scenario: key_of(trial) for trial in trials}
         for each in measured.counted.differences:
@@ -82,12 +77,14 @@ class Measuring:
             measured.differences.append(Difference(keys[each.scenario], kind, "cost", what, *told))
         measured.notes += [f"not counted: {scenario}: {why}" for scenario, why in measured.counted.left_out.items()]
 
-    def _time(self, trials: Sequence[Trial], folder: Path, budget_s: float, measured: Measured) -> None:
+    def time(self, trials: Sequence[Trial], budget_s: float, measured: Measured) -> None:
+        """Add to `measured` what the clock says of these trials, each of a scenario."""
         self.tell(f"timing {len(trials)} scenarios in pairs, for {budget_s:g} s at most")
         baseline, candidate = (str(side.python) for side in self.sides)
-        measured.timed = timing.run(
-            trials, baseline, candidate, folder, budget_s, self.seed, self.tell, packages=self.packages
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            measured.timed = timing.run(
+                trials, baseline, candidate, Path(folder), budget_s, self.seed, self.tell, packages=self.packages
+            )
         keys = {trial.scenario: key_of(trial) for trial in trials}
         for each in measured.timed.timed:
             told = ": ".join(filter(None, [each.verdict, each.reason]))

@@ -8,7 +8,7 @@ from harness.faults.fault import NONE
 from harness.faults.loader import BLOCKING
 from harness.workloads.workload import Workload
 
-PROFILES = ("quick", "full")
+PROFILES = QUICK, FULL = "quick", "full"
 MOST_STEPS = 150  # of a trial of the quick profile
 # Whole trainings, with processes of their own: what they show of Lightning, others show in a tenth of the time.
 LEFT_OUT = "parallel_validation"
@@ -17,7 +17,7 @@ LEFT_OUT = "parallel_validation"
 def chosen(profile: str, asked: Sequence[Asked], workloads: Mapping[str, Workload]) -> Callable[[Trial], bool]:
     """Whether a trial is one of the profile's. `quick`: of each pattern one scenario, on its smallest workload, without
     a fault; and one of each family of faults, where it is cheapest."""
-    if profile == "full":
+    if profile == FULL:
         return lambda _: True
     smallest: dict[str, Asked] = {}
     families: dict[str, Asked] = {}

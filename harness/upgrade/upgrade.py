@@ -30,7 +30,7 @@ from harness.run_directory import RunDirectory
 from harness.upgrade import timing
 from harness.upgrade.environments import Provided
 from harness.upgrade.measuring import FRAMEWORK, SIDES, Measured, Measuring, can_be_measured
-from harness.upgrade.profiles import chosen
+from harness.upgrade.profiles import FULL, QUICK, chosen
 from harness.workloads import library
 from harness.workloads.workload import Workload
 
@@ -59,10 +59,14 @@ class Request:
     seed: int = 0
     jobs: int = 2
     limit_s: float = DEFAULT_LIMIT_S
-    profile: str = "full"
+    profile: str = FULL
     budget_s: float = DEFAULT_BUDGET_S
     fail_on: tuple[str, ...] = classes.REGRESSIONS
     accepted: tuple[Accepted, ...] = ()
+
+    @property
+    def quick(self) -> bool:
+        return self.profile == QUICK
 
 
 def execute(
@@ -139,6 +143,7 @@ class _Upgrade:
             for name, side in zip(SIDES, sides, strict=True)
         ]
         self.collected = Collected()
+        self.measuring = Measuring(sides, catalog.packages, request.seed, tell)
         self.measured = Measured()
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
@@ -148,7 +153,8 @@ class _Upgrade:
             warm = [stack.enter_context(run.engines(self.frameworks, self.catalog.packages)) for run in self.runs]
             self._compare(warm)
             self._confirm(warm)
-        self._measure()
+            timed = self._count(warm)
+        self._time(timed)
 
     def end(self, status: str) -> None:
         for run in self.runs:
@@ -262,8 +268,8 @@ class _Upgrade:
 
     # What it costs
 
-    def _measure(self) -> None:
-        """Only of scenarios whose figures agree."""
+    def _count(self, warm: Sequence[Engines]) -> list[Trial]:
+        """What a step costs in scenarios whose figures agree; return those of them that are to be timed."""
         differ = {each.key.scenario for each in self.collected.differences if each.kind in MUST_AGREE}
         here = {
             trial.scenario: trial
@@ -275,11 +281,15 @@ class _Upgrade:
         if not agreeing:
             why = "no scenario that can be measured gives the same figures on both sides"
             self.measured.notes.append(f"nothing was measured: {why}")
-            return
+            return []
         timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS] or agreeing[: len(timing.SCENARIOS)]
-        quick = self.request.profile == "quick"
-        measuring = Measuring(self.sides, self.catalog.packages, self.request.seed, self.tell)
-        measuring.measure(timed if quick else agreeing, timed, 0.0 if quick else self.request.budget_s, self.measured)
+        self.measuring.count(timed if self.request.quick else agreeing, warm, self.measured)
+        return timed
+
+    def _time(self, trials: Sequence[Trial]) -> None:
+        """With no other process of the harness beside them."""
+        if trials and self.request.budget_s > 0 and not self.request.quick:
+            self.measuring.time(trials, self.request.budget_s, self.measured)
 
     # What came of it
 
@@ -304,7 +314,7 @@ class _Upgrade:
             unstable=tuple(collected.unstable),
             claims=tuple(claim_changes(*told)),
             deprecations=tuple(sorted(self.deprecations)),
-            unused=tuple(unused) if not request.filters and request.profile == "full" else (),
+            unused=tuple(unused) if not request.filters and not request.quick else (),
             left_out=self.left_out,
             notes=(*self.measured.notes, *self._unexpected()),
             files={
