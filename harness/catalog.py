@@ -49,9 +49,14 @@ class Unreadable:
 
 @dataclass
 class Catalog:
-    """All scenarios and claims that were found, in order of their ids."""
+    """All scenarios and claims that were found, in order of their ids.
+
+    Attributes:
+        given: by id of a scenario that `find` does not find, the path or module that it is from.
+    """
 
     scenarios: dict[str, Scenario] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     unreadable: list[Unreadable] = field(default_factory=list)
 
@@ -154,6 +159,7 @@ class Catalog:
         declared = [each for locator in _modules_in(text, "--scenarios") for each in self.add(locator)]
         if not declared and known == {*self.unreadable}:
             raise ScenarioError(f"{text} declares no scenario, nor does a module below it; call harness.scenario(...)")
+        self.given |= dict.fromkeys((each.id for each in declared), text)
         return declared
 
     def _file(self, path: Path) -> list[Scenario]:
@@ -162,6 +168,7 @@ class Catalog:
         declared = self.add(scenario_files.locator_of(path))
         if not declared and not any(missing.may_hold(str(path)) for missing in self.unreadable):
             raise ScenarioError(f"scenario file {path} declares no scenario; call harness.scenario(...) in it")
+        self.given |= dict.fromkeys((each.id for each in declared), str(path))
         return declared
 
     def hint(self, pattern: str) -> str:

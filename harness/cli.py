@@ -42,6 +42,9 @@ FAIL_ON = click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.j
 ACCEPTED = click.option(
     "--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted."
 )
+SCENARIOS = click.option(
+    "--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER."
+)
 FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
 
@@ -135,6 +138,7 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
 
 @cli.command("run")
 @FILTERS
+@SCENARIOS
 @click.option("--device", type=DEVICE, default="auto", show_default=True, help="cuda trials need a GPU.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
 @click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
@@ -149,8 +153,8 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
 @click.option("--python", default="", metavar="PATH", help="An interpreter, to run trials in its environment.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
 def run_trials(
-    filters: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float, faults: tuple[str, ...],
-    python: str, out: Path | None,
+    filters: tuple[str, ...], scenarios: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float,
+    faults: tuple[str, ...], python: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
@@ -159,12 +163,17 @@ def run_trials(
     console = Console()
     catalog = catalogs.find()
     gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
-    selected = select(catalog, filters, faults, seed)
+    selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s, python=python)
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
     click.echo(_summary(result))
     sys.exit(result.exit_code)
+
+
+def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]:
+    """The ids of scenarios that are given by path or module, which are added."""
+    return tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
 
 
 def _summary(result: Any) -> str:
@@ -321,7 +330,7 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
 @click.option("--with", "with_", multiple=True, metavar="REQUIREMENT", help="Also on both sides, as torchmetrics==1.8.")
 @click.option("--baseline-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
 @click.option("--candidate-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
-@click.option("--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER.")
+@SCENARIOS
 @click.option("--profile", type=click.Choice(PROFILES), default=FULL, show_default=True, help="quick: no time, 30 s.")
 @click.option(
     "--budget", "budget_s", type=click.FloatRange(min=0), default=240.0, show_default=True,
@@ -362,8 +371,7 @@ def upgrade(
     asked = [(*each, *alone) for each, alone in zip(built, (baseline_with, candidate_with), strict=True)]
     additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
     catalog = catalogs.find()
-    own = tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
-    selected = select(catalog, filters or own, faults, seed)
+    selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(
         filters=selected.filters,
         faults=selected.faults,

@@ -98,7 +98,7 @@ class Comparison:
         fail_on: the classes that count as a regression.
         cost: what `harness.upgrade` measured of time and of exact counters; None where nothing was.
         notes: on what the exit code does not depend.
-        files: of scenarios that are found by path, by their ids.
+        given: as that of a catalog.
     """
 
     a: Side
@@ -117,7 +117,7 @@ class Comparison:
     fail_on: tuple[str, ...] = REGRESSIONS
     cost: dict[str, Any] | None = None
     seed: int = 0
-    files: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -157,8 +157,8 @@ class Comparison:
     def command(self, difference: Difference, side: Side) -> str:
         """What shows one side of a difference again."""
         key = difference.key
-        what = self.files.get(key.scenario, f"'{key.scenario}@{key.workload}'")
-        parts = ["epoch-harness run", what, f"--fault '{key.fault}'"]
+        parts = ["epoch-harness run", f"'{key.scenario}@{key.workload}'", f"--fault '{key.fault}'"]
+        parts += [f"--scenarios {self.given[key.scenario]}"] if key.scenario in self.given else []
         parts += [f"--seed {self.seed}"] if self.seed else []
         parts += [f"--python {side.python}"] if side.python else []
         return " ".join(parts)

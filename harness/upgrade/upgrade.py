@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from harness import counters, scenario_files
+from harness import counters
 from harness.catalog import Catalog
 from harness.comparison import accepted as accepting
 from harness.comparison import differences as classes
@@ -317,11 +317,7 @@ class _Upgrade:
             unused=tuple(unused) if not request.filters and not request.quick else (),
             left_out=self.left_out,
             notes=(*self.measured.notes, *self._unexpected()),
-            files={
-                scenario.id: path
-                for scenario in self.catalog.scenarios.values()
-                if (path := scenario_files.path_of(scenario.locator))
-            },
+            given=self.catalog.given,
             fail_on=request.fail_on,
             cost=self.measured.to_json(),
             seed=request.seed,
