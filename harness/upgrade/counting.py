@@ -11,12 +11,11 @@ from typing import Any
 
 from harness.bench.costs import COUNTERS, Counter
 from harness.bench.measuring import BATCH, DATASET, Measured, Measurer
+from harness.comparison.differences import FASTER, SLOWER, unseen_by_the_clock
 from harness.engine.trial import Trial
+from harness.upgrade.sides import BASELINE, CANDIDATE, SIDES
 
-SIDES = BASELINE, CANDIDATE = "baseline", "candidate"
-SLOWER, FASTER, NOTE = "slower", "faster", "note"
-# Calls of Python functions that come to less than what the clock calls a difference are no more than noted.
-MARGINS = {"python_calls": 0.02}
+NOTE = "note"
 BATCHES = 8
 # Memory is measured on two sizes of an epoch: what is kept of every batch grows with them.
 MEMORY_BATCHES = (8, 16)
@@ -29,7 +28,7 @@ Request = tuple[Trial, str]  # the second is one of `PASSES`
 
 
 @dataclass(frozen=True)
-class Difference:
+class CountedDifference:
     """One figure of one scenario that is another in the candidate."""
 
     scenario: str
@@ -39,12 +38,11 @@ class Difference:
 
     @property
     def effect(self) -> str:
-        """`slower` or `faster`; `note` where it is within the counter's margin."""
-        margin = MARGINS.get(self.figure.split(",")[0], 0.0) * self.baseline
-        grown = self.candidate - self.baseline
-        if abs(grown) <= margin:
+        """`slower` or `faster`; `note` for calls of Python functions that the clock would not call a difference."""
+        calls = self.figure.startswith("python_calls")
+        if calls and unseen_by_the_clock(self.baseline, self.candidate):
             return NOTE
-        return SLOWER if grown > 0 else FASTER
+        return SLOWER if self.candidate > self.baseline else FASTER
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "effect": self.effect}
@@ -65,9 +63,9 @@ class Counted:
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[CountedDifference]:
         return [
-            Difference(scenario, figure, sides[BASELINE][figure], sides[CANDIDATE][figure])
+            CountedDifference(scenario, figure, sides[BASELINE][figure], sides[CANDIDATE][figure])
             for scenario, sides in self.figures.items()
             for figure in differing(sides[BASELINE], sides[CANDIDATE])
             if figure in sides[CANDIDATE] and figure not in self.unstable.get(scenario, [])

@@ -13,19 +13,17 @@ from harness.comparison.differences import FASTER, SLOWER, Difference, Key
 from harness.engine.local import Engines
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
-from harness.scenario import Scenario
+from harness.scenario import DEFAULT_FRAMEWORK, Scenario
 from harness.upgrade import cost, counting, timing
 from harness.upgrade.counting import Counted
 from harness.upgrade.environments import Provided
 from harness.upgrade.sequential import IMPROVED, REGRESSED
+from harness.upgrade.sides import SIDES
 from harness.upgrade.timing import Timed, Timing
-
-FRAMEWORK = "lightning"
-SIDES = counting.SIDES
 
 
 @dataclass
-class Measured:
+class CostComparison:
     """What it came to.
 
     Attributes:
@@ -54,7 +52,7 @@ class Measuring:
     seed: int
     tell: Callable[[str], None]
 
-    def count(self, trials: Sequence[Trial], engines: Sequence[Engines], measured: Measured) -> None:
+    def count(self, trials: Sequence[Trial], engines: Sequence[Engines], measured: CostComparison) -> None:
         """Add to `measured` what counters say of these trials, each of a scenario.
 
         Args:
@@ -71,13 +69,12 @@ class Measuring:
             if each.effect == counting.NOTE:
                 measured.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
                 continue
-            kind = SLOWER if each.effect == counting.SLOWER else FASTER
             told = f"{each.baseline:g}", f"{each.candidate:g}"
             what = f"{each.figure}, counted exactly"
-            measured.differences.append(Difference(keys[each.scenario], kind, "cost", what, *told))
+            measured.differences.append(Difference(keys[each.scenario], each.effect, "cost", what, *told))
         measured.notes += [f"not counted: {scenario}: {why}" for scenario, why in measured.counted.left_out.items()]
 
-    def time(self, trials: Sequence[Trial], budget_s: float, measured: Measured) -> None:
+    def time(self, trials: Sequence[Trial], budget_s: float, measured: CostComparison) -> None:
         """Add to `measured` what the clock says of these trials, each of a scenario."""
         self.tell(f"timing {len(trials)} scenarios in pairs, for {budget_s:g} s at most")
         baseline, candidate = (str(side.python) for side in self.sides)
@@ -99,7 +96,7 @@ class Measuring:
 def can_be_measured(trial: Trial, scenario: Scenario) -> bool:
     """Whether a measuring process can train it, on batches of its own."""
     on_digits = trial.fault == NONE and trial.workload.startswith(f"{DATASET}/")
-    return trial.framework == FRAMEWORK and on_digits and scenario.fit is None and not not_comparable(scenario)
+    return trial.framework == DEFAULT_FRAMEWORK and on_digits and scenario.fit is None and not not_comparable(scenario)
 
 
 def key_of(trial: Trial) -> Key:

@@ -25,8 +25,9 @@ from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
 from harness.upgrade.sequential import FIRED, INCONCLUSIVE, LOOKS, MOST_PAIRS, QUIET, Decisions, Look
+from harness.upgrade.sides import BASELINE, CANDIDATE
 
-BASELINE, CANDIDATE, AGAIN = "baseline", "candidate", "again"
+AGAIN = "again"
 # Of an epoch: ten to thirty epochs a sample, one of which is likely to have the processor for itself.
 BATCHES = 20
 # A loop that logs nothing, one figure logged, and metric objects logged: each in every step.

@@ -6,10 +6,11 @@ import jsonschema
 import pytest
 
 from harness.bench.measuring import Measured
+from harness.comparison.differences import FASTER, SLOWER
 from harness.engine.trial import Trial
 from harness.schemas import schema
 from harness.upgrade import cost
-from harness.upgrade.counting import FASTER, NOTE, SLOWER, Difference, compare
+from harness.upgrade.counting import NOTE, CountedDifference, compare
 
 
 def trial(scenario="a"):
@@ -59,16 +60,16 @@ def test_the_same_on_both_sides_is_no_difference_and_is_counted_once():
     assert baseline.asked == {"python_calls": 1, "operations": 1, "host_syncs": 1, "memory": 2}
 
 
-@pytest.mark.parametrize(("calls", "effect"), [(1020, NOTE), (1021, SLOWER), (980, NOTE), (979, FASTER)])
-def test_a_difference_of_calls_within_two_percent_is_only_noted(calls, effect):
+@pytest.mark.parametrize(("calls", "effect"), [(1020, NOTE), (1021, SLOWER), (981, NOTE), (980, FASTER)])
+def test_calls_are_only_noted_where_neither_side_has_more_than_two_percent_more(calls, effect):
     parts = ("median step", "common step", "epoch")
     assert found(Side(), Side(calls)) == {f"python_calls, {part}": effect for part in parts}
 
 
 @pytest.mark.parametrize("counter", ["operations", "host_syncs", "live_bytes", "held_bytes"])
 def test_anything_more_of_another_counter_is_slower(counter):
-    assert Difference("a", f"{counter}, epoch", 1000, 1001).effect == SLOWER
-    assert Difference("a", f"{counter}, epoch", 1000, 999).effect == FASTER
+    assert CountedDifference("a", f"{counter}, epoch", 1000, 1001).effect == SLOWER
+    assert CountedDifference("a", f"{counter}, epoch", 1000, 999).effect == FASTER
 
 
 def test_what_an_epoch_costs_besides_its_steps():

@@ -10,7 +10,8 @@ from harness.engine.trial import Trial
 from harness.schemas import schema
 from harness.upgrade import cost
 from harness.upgrade.sequential import IMPROVED, INCONCLUSIVE, REGRESSED, SAME
-from harness.upgrade.timing import AGAIN, BASELINE, CANDIDATE, NotTimedError, compare
+from harness.upgrade.sides import BASELINE, CANDIDATE
+from harness.upgrade.timing import AGAIN, NotTimedError, compare
 
 SAMPLE_S = 1.0
 
