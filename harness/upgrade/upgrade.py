@@ -27,14 +27,15 @@ from harness.progress import Quiet
 from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
+from harness.scenario import DEFAULT_FRAMEWORK as FRAMEWORK
 from harness.upgrade import timing
 from harness.upgrade.environments import Provided
-from harness.upgrade.measuring import FRAMEWORK, SIDES, Measured, Measuring, can_be_measured
+from harness.upgrade.measuring import CostComparison, Measuring, can_be_measured
 from harness.upgrade.profiles import FULL, QUICK, chosen
+from harness.upgrade.sides import BASELINE, CANDIDATE, SIDES
 from harness.workloads import library
 from harness.workloads.workload import Workload
 
-BASELINE, CANDIDATE = SIDES
 # Packages that loops without Lightning run on: of these, another version is looked at there too.
 OF_TORCH = ("torch", "torchmetrics", "numpy")
 MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
@@ -144,7 +145,7 @@ class _Upgrade:
         ]
         self.collected = Collected()
         self.measuring = Measuring(sides, catalog.packages, request.seed, tell)
-        self.measured = Measured()
+        self.measured = CostComparison()
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
 
