@@ -75,22 +75,32 @@ class Measuring:
         measured.notes += [f"not counted: {scenario}: {why}" for scenario, why in measured.counted.left_out.items()]
 
     def time(self, trials: Sequence[Trial], budget_s: float, measured: CostComparison) -> None:
-        """Add to `measured` what the clock says of these trials, each of a scenario."""
+        """Add to `measured` what the clock says of these trials, each of a scenario; however it ends, what it came to.
+
+        Raises:
+            HarnessError: an environment cannot be timed any more.
+        """
         self.tell(f"timing {len(trials)} scenarios in pairs, for {budget_s:g} s at most")
         baseline, candidate = (str(side.python) for side in self.sides)
         with tempfile.TemporaryDirectory() as folder:
-            measured.timed = timing.run(
-                trials, baseline, candidate, Path(folder), budget_s, self.seed, self.tell, packages=self.packages
-            )
-        keys = {trial.scenario: key_of(trial) for trial in trials}
-        for each in measured.timed.timed:
-            told = ": ".join(filter(None, [each.verdict, each.reason]))
-            ratio = _ratio(each)
-            measured.notes.append(f"time of a step: {each.scenario}: {', '.join(filter(None, [told, ratio]))}")
-            if each.verdict in (REGRESSED, IMPROVED):
-                kind, how = (SLOWER, "longer") if each.verdict == REGRESSED else (FASTER, "less time")
-                what = f"a training step takes {how}"
-                measured.differences.append(Difference(keys[each.scenario], kind, "time", what, "1", ratio))
+            sampling = timing.sampling(baseline, candidate, Path(folder), self.seed, packages=self.packages)
+            measured.timed = Timing.of(trials, budget_s, self.seed)
+            try:
+                timing.fill(measured.timed, trials, sampling, self.tell)
+            finally:
+                _tell_times(trials, measured.timed, measured)
+
+
+def _tell_times(trials: Sequence[Trial], timed: Timing, measured: CostComparison) -> None:
+    keys = {trial.scenario: key_of(trial) for trial in trials}
+    for each in timed.timed:
+        told = ": ".join(filter(None, [each.verdict, each.reason]))
+        ratio = _ratio(each)
+        measured.notes.append(f"time of a step: {each.scenario}: {', '.join(filter(None, [told, ratio]))}")
+        if each.verdict in (REGRESSED, IMPROVED):
+            kind, how = (SLOWER, "longer") if each.verdict == REGRESSED else (FASTER, "less time")
+            what = f"a training step takes {how}"
+            measured.differences.append(Difference(keys[each.scenario], kind, "time", what, "1", ratio))
 
 
 def can_be_measured(trial: Trial, scenario: Scenario) -> bool:
