@@ -48,6 +48,27 @@ class CountedDifference:
         return {**vars(self), "effect": self.effect}
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Why nothing was counted of a scenario.
+
+    Attributes:
+        sides: that it could not be counted in.
+        why: what happened there, in the first of them.
+    """
+
+    sides: tuple[str, ...]
+    why: str
+
+    @property
+    def in_candidate_only(self) -> bool:
+        return self.sides == (CANDIDATE,)
+
+    def __str__(self) -> str:
+        where = "either side" if len(self.sides) == len(SIDES) else f"the {self.sides[0]}"
+        return f"it could not be counted in {where}: {self.why}"
+
+
 @dataclass
 class Counted:
     """What was counted.
@@ -55,12 +76,12 @@ class Counted:
     Attributes:
         figures: by scenario and side.
         unstable: by scenario, the figures that were not the same in two processes of one side.
-        left_out: by scenario, why nothing was counted.
+        left_out: by scenario.
     """
 
     figures: dict[str, dict[str, Figures]] = field(default_factory=dict)
     unstable: dict[str, list[str]] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
 
     @property
     def differences(self) -> list[CountedDifference]:
@@ -84,7 +105,10 @@ class Counted:
                 for scenario, sides in self.figures.items()
             ],
             "differences": [difference.to_json() for difference in self.differences],
-            "left_out": [{"scenario": scenario, "reason": reason} for scenario, reason in self.left_out.items()],
+            "left_out": [
+                {"scenario": scenario, "sides": list(left_out.sides), "reason": str(left_out)}
+                for scenario, left_out in self.left_out.items()
+            ],
         }
 
 
@@ -103,8 +127,8 @@ def compare(trials: Sequence[Trial], measurers: Mapping[str, Measurer]) -> Count
     first = _count([(trial, measure) for trial in trials for measure in PASSES], measurers)
     again = []
     for trial in trials:
-        if reason := _failed(trial, first):
-            counted.left_out[trial.scenario] = reason
+        if left_out := _left_out(trial, first):
+            counted.left_out[trial.scenario] = left_out
             continue
         figures: dict[str, Figures] = {side: {} for side in SIDES}
         for measure in PASSES:
@@ -133,14 +157,11 @@ class _Found:
     failure: str = ""
 
 
-def _failed(trial: Trial, found: Mapping[str, Mapping[Request, _Found]]) -> str:
-    """On which side something of a trial could not be measured, and why; empty if nothing."""
-    failures = {side: found[side][trial, measure].failure for measure in PASSES for side in SIDES}
-    failed = [side for side in SIDES if failures[side]]
-    if not failed:
-        return ""
-    where = "either side" if len(failed) == len(SIDES) else f"the {failed[0]}"
-    return f"it could not be counted in {where}: {failures[failed[0]]}"
+def _left_out(trial: Trial, found: Mapping[str, Mapping[Request, _Found]]) -> LeftOut | None:
+    """None if everything of a trial could be measured on both sides."""
+    failures = {side: [found[side][trial, measure].failure for measure in PASSES] for side in SIDES}
+    failed = {side: next(filter(None, each)) for side, each in failures.items() if any(each)}
+    return LeftOut(tuple(failed), next(iter(failed.values()))) if failed else None
 
 
 def _count(requests: Sequence[Request], measurers: Mapping[str, Measurer]) -> dict[str, dict[Request, _Found]]:

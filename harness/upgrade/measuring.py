@@ -10,6 +10,7 @@ from typing import Any
 from harness.bench.measuring import DATASET, Measurer
 from harness.bench.strategies import not_comparable
 from harness.comparison.differences import FASTER, SLOWER, Difference, Key
+from harness.comparison.result import Undecided
 from harness.engine.local import Engines
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
@@ -28,12 +29,14 @@ class CostComparison:
 
     Attributes:
         notes: what is to be told, and is no difference.
+        undecided: trials that could be counted in the baseline, and not in the candidate.
     """
 
     counted: Counted | None = None
     timed: Timing | None = None
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    undecided: list[Undecided] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return cost.to_json(self.counted, self.timed)
@@ -72,7 +75,11 @@ class Measuring:
             told = f"{each.baseline:g}", f"{each.candidate:g}"
             what = f"{each.figure}, counted exactly"
             measured.differences.append(Difference(keys[each.scenario], each.effect, "cost", what, *told))
-        measured.notes += [f"not counted: {scenario}: {why}" for scenario, why in measured.counted.left_out.items()]
+        for scenario, left_out in measured.counted.left_out.items():
+            if left_out.in_candidate_only:
+                measured.undecided.append(Undecided(keys[scenario], str(left_out)))
+            else:
+                measured.notes.append(f"not counted: {scenario}: {left_out}")
 
     def time(self, trials: Sequence[Trial], budget_s: float, measured: CostComparison) -> None:
         """Add to `measured` what the clock says of these trials, each of a scenario; however it ends, what it came to.
