@@ -56,9 +56,9 @@ class Catalog:
     """
 
     scenarios: dict[str, Scenario] = field(default_factory=dict)
-    given: dict[str, str] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     unreadable: list[Unreadable] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
 
     def add(self, locator: str) -> list[Scenario]:
         """Import a module or file, and add what it declares.

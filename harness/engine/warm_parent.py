@@ -69,6 +69,10 @@ def environment(framework: str) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001  # an import may fail in any way; the reason is reported
         found["unavailable"] = f"{type(error).__name__}: {error}"
         found["cuda"]["reason"] = f"{framework} cannot be imported"
+    for name in PACKAGES:  # what is imported need not be what is installed
+        version = str(getattr(sys.modules.get(name.replace("-", "_")), "__version__", ""))
+        if version[:1].isdigit():
+            packages[name] = version
     return found
 
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from harness.bench.costs import COUNTERS, Counter
 from harness.bench.measuring import BATCH, DATASET, Measured, Measurer
+from harness.comparison.differences import FASTER, SLOWER, unseen_by_the_clock
 from harness.engine.trial import Trial
+from harness.upgrade.sides import BASELINE, CANDIDATE, SIDES
 
-SIDES = BASELINE, CANDIDATE = "baseline", "candidate"
-SLOWER, FASTER, NOTE = "slower", "faster", "note"
-# Calls of Python functions that come to less than what the clock calls a difference are no more than noted.
-MARGINS = {"python_calls": 0.02}
+NOTE = "note"
 BATCHES = 8
 # Memory is measured on two sizes of an epoch: what is kept of every batch grows with them.
 MEMORY_BATCHES = (8, 16)
@@ -29,7 +28,7 @@ Request = tuple[Trial, str]  # the second is one of `PASSES`
 
 
 @dataclass(frozen=True)
-class Difference:
+class CountedDifference:
     """One figure of one scenario that is another in the candidate."""
 
     scenario: str
@@ -39,15 +38,35 @@ class Difference:
 
     @property
     def effect(self) -> str:
-        """`slower` or `faster`; `note` where it is within the counter's margin."""
-        margin = MARGINS.get(self.figure.split(",")[0], 0.0) * self.baseline
-        grown = self.candidate - self.baseline
-        if abs(grown) <= margin:
+        """`slower` or `faster`; `note` for calls of Python functions that the clock would not call a difference."""
+        calls = self.figure.startswith("python_calls")
+        if calls and unseen_by_the_clock(self.baseline, self.candidate):
             return NOTE
-        return SLOWER if grown > 0 else FASTER
+        return SLOWER if self.candidate > self.baseline else FASTER
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "effect": self.effect}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Why nothing was counted of a scenario.
+
+    Attributes:
+        sides: that it could not be counted in.
+        why: what happened there, in the first of them.
+    """
+
+    sides: tuple[str, ...]
+    why: str
+
+    @property
+    def in_candidate_only(self) -> bool:
+        return self.sides == (CANDIDATE,)
+
+    def __str__(self) -> str:
+        where = "either side" if len(self.sides) == len(SIDES) else f"the {self.sides[0]}"
+        return f"it could not be counted in {where}: {self.why}"
 
 
 @dataclass
@@ -57,17 +76,17 @@ class Counted:
     Attributes:
         figures: by scenario and side.
         unstable: by scenario, the figures that were not the same in two processes of one side.
-        left_out: by scenario, why nothing was counted.
+        left_out: by scenario.
     """
 
     figures: dict[str, dict[str, Figures]] = field(default_factory=dict)
     unstable: dict[str, list[str]] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
 
     @property
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[CountedDifference]:
         return [
-            Difference(scenario, figure, sides[BASELINE][figure], sides[CANDIDATE][figure])
+            CountedDifference(scenario, figure, sides[BASELINE][figure], sides[CANDIDATE][figure])
             for scenario, sides in self.figures.items()
             for figure in differing(sides[BASELINE], sides[CANDIDATE])
             if figure in sides[CANDIDATE] and figure not in self.unstable.get(scenario, [])
@@ -86,7 +105,10 @@ class Counted:
                 for scenario, sides in self.figures.items()
             ],
             "differences": [difference.to_json() for difference in self.differences],
-            "left_out": [{"scenario": scenario, "reason": reason} for scenario, reason in self.left_out.items()],
+            "left_out": [
+                {"scenario": scenario, "sides": list(left_out.sides), "reason": str(left_out)}
+                for scenario, left_out in self.left_out.items()
+            ],
         }
 
 
@@ -105,8 +127,8 @@ def compare(trials: Sequence[Trial], measurers: Mapping[str, Measurer]) -> Count
     first = _count([(trial, measure) for trial in trials for measure in PASSES], measurers)
     again = []
     for trial in trials:
-        if reason := _failed(trial, first):
-            counted.left_out[trial.scenario] = reason
+        if left_out := _left_out(trial, first):
+            counted.left_out[trial.scenario] = left_out
             continue
         figures: dict[str, Figures] = {side: {} for side in SIDES}
         for measure in PASSES:
@@ -135,14 +157,11 @@ class _Found:
     failure: str = ""
 
 
-def _failed(trial: Trial, found: Mapping[str, Mapping[Request, _Found]]) -> str:
-    """On which side something of a trial could not be measured, and why; empty if nothing."""
-    failures = {side: found[side][trial, measure].failure for measure in PASSES for side in SIDES}
-    failed = [side for side in SIDES if failures[side]]
-    if not failed:
-        return ""
-    where = "either side" if len(failed) == len(SIDES) else f"the {failed[0]}"
-    return f"it could not be counted in {where}: {failures[failed[0]]}"
+def _left_out(trial: Trial, found: Mapping[str, Mapping[Request, _Found]]) -> LeftOut | None:
+    """None if everything of a trial could be measured on both sides."""
+    failures = {side: [found[side][trial, measure].failure for measure in PASSES] for side in SIDES}
+    failed = {side: next(filter(None, each)) for side, each in failures.items() if any(each)}
+    return LeftOut(tuple(failed), next(iter(failed.values()))) if failed else None
 
 
 def _count(requests: Sequence[Request], measurers: Mapping[str, Measurer]) -> dict[str, dict[Request, _Found]]:

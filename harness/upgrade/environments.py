@@ -24,27 +24,33 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from harness.errors import HarnessError, UsageError
 from harness.upgrade import installing
 from harness.upgrade.checkouts import contents, copied
 from harness.upgrade.requirements import constraints, pip_arguments
-from harness.upgrade.sides import LIGHTNING, Addition, Built, Checkout, Interpreter, Side, Wheel
+from harness.upgrade.sides import LIGHTNING, Addition, Built, Checkout, Interpreter, Release, Side, Wheel
 
 COMPLETE = "complete.json"
 OLDEST_PYTHON = (3, 11)
 LOOKING_S = 180.0  # an import of Lightning and TensorFlow, on a machine that is busy
 
-# Runs in any Python, however old. Its answer is the last line of what it prints.
+# What trials run on besides Lightning: names of distributions, and of the modules that they are imported by.
+OF_TORCH = ("torch", "torchmetrics", "numpy")
+
+# Runs in any Python, however old. Its answer is the last line of what it prints. Of two distributions of one name the
+# first on the path counts, as for an import; of what is imported, what it says itself.
 LOOK = """
 import json, sys
 found = {"python": ".".join(map(str, sys.version_info[:3])), "new_enough": sys.version_info >= %r}
 if found["new_enough"]:
     import re
     from importlib.metadata import distributions
-    names = {re.sub("[-_.]+", "-", each.metadata["Name"]).lower(): each.version for each in distributions()}
-    found["installed"] = names
+    found["installed"] = names = {}
+    for each in distributions():
+        if each.metadata["Name"] and each.version:  # what is half removed has neither
+            names.setdefault(re.sub("[-_.]+", "-", each.metadata["Name"]).lower(), each.version)
     import numpy, torch
     try:
         import pytorch_lightning
@@ -52,6 +58,10 @@ if found["new_enough"]:
         if error.name != "pytorch_lightning":
             raise
         import lightning.pytorch
+    for name in %r:
+        version = str(getattr(sys.modules.get(name.replace("-", "_")), "__version__", ""))
+        if version[:1].isdigit():
+            names[name] = version
 print()
 print(json.dumps(found))
 """
@@ -62,7 +72,7 @@ class Provided:
     """An environment that trials can run in.
 
     Attributes:
-        title: which Lightning it has, and what it was given besides.
+        title: which Lightning it has, what it was given besides, and which versions of what trials run on.
         built: it was built now, and not found in the cache.
         installed: version by name of distribution, in lower case with hyphens.
     """
@@ -91,8 +101,8 @@ def provide(side: Side, additions: Sequence[Addition], tell: Callable[[str], Non
         HarnessError: it could not be built on this machine.
     """
     if isinstance(side, Interpreter):
-        found = look_into(side.python, str(side.python))
-        return Provided(side.python, f"{_lightning(found)} ({side.python})", False, found)
+        found = look_into(side.python, str(side.python), os.environ)
+        return Provided(side.python, _title(side, additions, found), False, found)
     given = ", ".join(each.path.name if isinstance(each, Wheel) else str(each) for each in additions)
     label = f"{side.label} with {given}" if given else side.label
     try:
@@ -113,16 +123,57 @@ def cache() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "epoch-harness"
 
 
-def look_into(python: Path, what: str) -> dict[str, str]:
+def hold(provided: Provided, found: Mapping[str, str]) -> None:
+    """Hold what a trial's process has against what the environment is said to have.
+
+    Args:
+        found: `packages` of what the process found (`harness.environment.Environment.found`).
+
+    Raises:
+        UsageError: it imports another Lightning, torch, torchmetrics or NumPy.
+    """
+    for name in (*LIGHTNING, *OF_TORCH):
+        said, there = (each.get(name, "") for each in (provided.installed, found))
+        if not _same(said, there):
+            raise UsageError(
+                f"{provided.title}: trials would run {_named(name, there)}, where the environment has "
+                f"{_named(name, said)}; {_what_to_do(provided.python)}"
+            )
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return one == other or Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def _named(name: str, version: str) -> str:
+    return f"{name} {version}" if version else f"no {name}"
+
+
+def _what_to_do(python: Path) -> str:
+    if path := os.environ.get("PYTHONPATH"):
+        return f"unset PYTHONPATH, which is {path} and is looked into before what is installed"
+    if python.is_relative_to(cache()):
+        return f"remove {python.parents[1]}, and it is built anew"
+    return f"have {python} find one of each alone"
+
+
+def look_into(python: Path, what: str, surroundings: Mapping[str, str]) -> dict[str, str]:
     """What is installed for an interpreter that can import Lightning and NumPy.
+
+    Args:
+        surroundings: the variables that it is started with.
 
     Raises:
         UsageError: it does not run, is too old, or cannot import them.
     """
     try:
         done = subprocess.run(
-            [str(python), "-c", LOOK % (OLDEST_PYTHON,)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", env={**os.environ, "PYTHONSAFEPATH": "1"}, timeout=LOOKING_S, check=False,
+            [str(python), "-c", LOOK % (OLDEST_PYTHON, (*LIGHTNING, *OF_TORCH))], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", env={**surroundings, "PYTHONSAFEPATH": "1"},
+            timeout=LOOKING_S, check=False,
         )  # fmt: skip
     except OSError as error:
         raise UsageError(f"{what} cannot be run: {error.strerror or error}") from error
@@ -187,9 +238,9 @@ def _locked(path: Path, label: str, tell: Callable[[str], None]) -> Iterator[Non
 def _kept(environments: Path, key: str, pinned: Sequence[str]) -> Path | None:
     here = dict(line.split("==") for line in pinned)
     for folder in sorted(environments.glob(f"{key}-*")):
+        installed = _complete(folder) or {}
         if _usable(folder) and all(
-            Version(version).public == here.get(name, Version(version).public)
-            for name, version in (_complete(folder) or {}).items()
+            Version(installed[name]).public == version for name, version in here.items() if name in installed
         ):
             return folder
     return None
@@ -220,7 +271,8 @@ def _build(
         with copied(side) as source:
             installing.make(folder, pip_arguments(source, additions), pinned, environments / f"{key}.log", label)
         _keep_the_one_asked_for(side, folder)
-        installed = look_into(folder / "bin/python", f"the environment built for {label}")
+        what = f"the environment built for {label}"
+        installed = look_into(folder / "bin/python", what, installing.surroundings())
         written = folder / f"{COMPLETE}.new"
         with written.open("w", encoding="utf-8") as file:
             json.dump({"for": label, "installed": installed}, file, indent=2)
@@ -241,12 +293,10 @@ def _keep_the_one_asked_for(side: Built, folder: Path) -> None:
         installing.remove(folder, LIGHTNING[0])
 
 
-def _lightning(installed: Mapping[str, str]) -> str:
-    return f"Lightning {next((installed[name] for name in LIGHTNING if name in installed), 'of unknown version')}"
-
-
-def _title(side: Built, additions: Sequence[Addition], installed: Mapping[str, str]) -> str:
-    where = f" ({side.label})" if isinstance(side, (Wheel, Checkout)) else ""
-    names = [canonicalize_name(each.name) for each in additions]
-    added = [f"{name} {installed[name]}" for name in names if name in installed]
-    return ", ".join([f"{_lightning(installed)}{where}", *added])
+def _title(side: Side, additions: Sequence[Addition], installed: Mapping[str, str]) -> str:
+    lightning = next((installed[name] for name in LIGHTNING if name in installed), "of unknown version")
+    where = "" if isinstance(side, Release) else f" ({side.label})"
+    names = dict.fromkeys([*(canonicalize_name(each.name) for each in additions), *OF_TORCH])
+    return ", ".join(
+        [f"Lightning {lightning}{where}", *(f"{name} {installed[name]}" for name in names if name in installed)]
+    )

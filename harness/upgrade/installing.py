@@ -68,7 +68,7 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
     """Its exit status and all it said. Whatever ends the wait, such as Ctrl-C, ends the command and what it started."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", env=_surroundings(), start_new_session=True,
+        errors="replace", env=surroundings(), start_new_session=True,
     )  # fmt: skip
     try:
         said, _ = process.communicate()
@@ -80,8 +80,8 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def _surroundings() -> Mapping[str, str]:
-    """As inherited, PIP_* included, without what would have Python import from elsewhere."""
+def surroundings() -> Mapping[str, str]:
+    """Variables as inherited, PIP_* included, without what would have Python import from elsewhere."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
 

@@ -10,32 +10,33 @@ from typing import Any
 from harness.bench.measuring import DATASET, Measurer
 from harness.bench.strategies import not_comparable
 from harness.comparison.differences import FASTER, SLOWER, Difference, Key
+from harness.comparison.result import Undecided
 from harness.engine.local import Engines
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
-from harness.scenario import Scenario
+from harness.scenario import DEFAULT_FRAMEWORK, Scenario
 from harness.upgrade import cost, counting, timing
 from harness.upgrade.counting import Counted
 from harness.upgrade.environments import Provided
 from harness.upgrade.sequential import IMPROVED, REGRESSED
+from harness.upgrade.sides import SIDES
 from harness.upgrade.timing import Timed, Timing
-
-FRAMEWORK = "lightning"
-SIDES = counting.SIDES
 
 
 @dataclass
-class Measured:
+class CostComparison:
     """What it came to.
 
     Attributes:
         notes: what is to be told, and is no difference.
+        undecided: trials that could be counted in the baseline, and not in the candidate.
     """
 
     counted: Counted | None = None
     timed: Timing | None = None
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    undecided: list[Undecided] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return cost.to_json(self.counted, self.timed)
@@ -54,7 +55,7 @@ class Measuring:
     seed: int
     tell: Callable[[str], None]
 
-    def count(self, trials: Sequence[Trial], engines: Sequence[Engines], measured: Measured) -> None:
+    def count(self, trials: Sequence[Trial], engines: Sequence[Engines], measured: CostComparison) -> None:
         """Add to `measured` what counters say of these trials, each of a scenario.
 
         Args:
@@ -71,35 +72,48 @@ class Measuring:
             if each.effect == counting.NOTE:
                 measured.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
                 continue
-            kind = SLOWER if each.effect == counting.SLOWER else FASTER
             told = f"{each.baseline:g}", f"{each.candidate:g}"
             what = f"{each.figure}, counted exactly"
-            measured.differences.append(Difference(keys[each.scenario], kind, "cost", what, *told))
-        measured.notes += [f"not counted: {scenario}: {why}" for scenario, why in measured.counted.left_out.items()]
+            measured.differences.append(Difference(keys[each.scenario], each.effect, "cost", what, *told))
+        for scenario, left_out in measured.counted.left_out.items():
+            if left_out.in_candidate_only:
+                measured.undecided.append(Undecided(keys[scenario], str(left_out)))
+            else:
+                measured.notes.append(f"not counted: {scenario}: {left_out}")
 
-    def time(self, trials: Sequence[Trial], budget_s: float, measured: Measured) -> None:
-        """Add to `measured` what the clock says of these trials, each of a scenario."""
+    def time(self, trials: Sequence[Trial], budget_s: float, measured: CostComparison) -> None:
+        """Add to `measured` what the clock says of these trials, each of a scenario; however it ends, what it came to.
+
+        Raises:
+            HarnessError: an environment cannot be timed any more.
+        """
         self.tell(f"timing {len(trials)} scenarios in pairs, for {budget_s:g} s at most")
         baseline, candidate = (str(side.python) for side in self.sides)
         with tempfile.TemporaryDirectory() as folder:
-            measured.timed = timing.run(
-                trials, baseline, candidate, Path(folder), budget_s, self.seed, self.tell, packages=self.packages
-            )
-        keys = {trial.scenario: key_of(trial) for trial in trials}
-        for each in measured.timed.timed:
-            told = ": ".join(filter(None, [each.verdict, each.reason]))
-            ratio = _ratio(each)
-            measured.notes.append(f"time of a step: {each.scenario}: {', '.join(filter(None, [told, ratio]))}")
-            if each.verdict in (REGRESSED, IMPROVED):
-                kind, how = (SLOWER, "longer") if each.verdict == REGRESSED else (FASTER, "less time")
-                what = f"a training step takes {how}"
-                measured.differences.append(Difference(keys[each.scenario], kind, "time", what, "1", ratio))
+            sampling = timing.sampling(baseline, candidate, Path(folder), self.seed, packages=self.packages)
+            measured.timed = Timing.of(trials, budget_s, self.seed)
+            try:
+                timing.fill(measured.timed, trials, sampling, self.tell)
+            finally:
+                _tell_times(trials, measured.timed, measured)
+
+
+def _tell_times(trials: Sequence[Trial], timed: Timing, measured: CostComparison) -> None:
+    keys = {trial.scenario: key_of(trial) for trial in trials}
+    for each in timed.timed:
+        told = ": ".join(filter(None, [each.verdict, each.reason]))
+        ratio = _ratio(each)
+        measured.notes.append(f"time of a step: {each.scenario}: {', '.join(filter(None, [told, ratio]))}")
+        if each.verdict in (REGRESSED, IMPROVED):
+            kind, how = (SLOWER, "longer") if each.verdict == REGRESSED else (FASTER, "less time")
+            what = f"a training step takes {how}"
+            measured.differences.append(Difference(keys[each.scenario], kind, "time", what, "1", ratio))
 
 
 def can_be_measured(trial: Trial, scenario: Scenario) -> bool:
     """Whether a measuring process can train it, on batches of its own."""
     on_digits = trial.fault == NONE and trial.workload.startswith(f"{DATASET}/")
-    return trial.framework == FRAMEWORK and on_digits and scenario.fit is None and not not_comparable(scenario)
+    return trial.framework == DEFAULT_FRAMEWORK and on_digits and scenario.fit is None and not not_comparable(scenario)
 
 
 def key_of(trial: Trial) -> Key:

@@ -40,7 +40,9 @@ def constraints(additions: Sequence[Addition], installed: Iterable[Distribution]
     that is left out has pinned to one version (torch and its CUDA libraries) goes with it. What is installed from
     sources (`pip install -e`) is nowhere to be had, and is left out.
     """
-    here = {_name_of(each): each for each in (distributions() if installed is None else installed)}
+    here: dict[str, Distribution] = {}
+    for each in distributions() if installed is None else installed:
+        here.setdefault(_name_of(each), each)  # of two of one name, Python imports the first
     varied = {canonicalize_name(each.name) for each in additions if _says_which(each)} | set(LIGHTNING)
     free = varied | {name for each in varied if each in here for name in _pinned_by(here[each])}
     return sorted(

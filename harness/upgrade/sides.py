@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from harness.errors import UsageError
 
+SIDES = BASELINE, CANDIDATE = "baseline", "candidate"
 LIGHTNING = ("pytorch-lightning", "lightning")  # the same code, published under two names
 PROJECT_FILES = ("pyproject.toml", "setup.py")
 FORMS = (

@@ -13,7 +13,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -25,8 +25,9 @@ from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
 from harness.upgrade.sequential import FIRED, INCONCLUSIVE, LOOKS, MOST_PAIRS, QUIET, Decisions, Look
+from harness.upgrade.sides import BASELINE, CANDIDATE
 
-BASELINE, CANDIDATE, AGAIN = "baseline", "candidate", "again"
+AGAIN = "again"
 # Of an epoch: twenty to fifty epochs a sample, one of which is likely to have the processor for itself.
 BATCHES = 10
 # A loop that logs nothing, one figure logged, and metric objects logged: each in every step.
@@ -91,6 +92,12 @@ class Timing:
     stopped: str = ""
     not_timed: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @staticmethod
+    def of(trials: Sequence[Trial], budget_s: float, seed: int) -> "Timing":
+        """Of trials, each of a scenario, of which none is timed yet; `budget_s` is what all of it may take."""
+        scenarios = [trial.scenario for trial in trials]
+        return Timing(seed, budget_s, Decisions(scenarios), {scenario: [] for scenario in scenarios})
 
     @property
     def too_noisy(self) -> str:
@@ -197,45 +204,32 @@ def sampler(measurers: Mapping[str, Measurer]) -> Sampler:
     return sample
 
 
-def run(
+def fill(
+    timing: Timing,
     trials: Sequence[Trial],
-    baseline: str,
-    candidate: str,
-    folder: Path,
-    budget_s: float,
-    seed: int,
-    tell: Tell,
-    packages: Iterable[str] = (),
-) -> Timing:
-    """As `compare`, in two interpreters; their start is within the budget."""
-    begun = time.monotonic()
-    with sampling(baseline, candidate, folder, seed, packages=packages) as sample:
-        return compare(trials, sample, budget_s, seed, tell, begun=begun)
-
-
-def compare(
-    trials: Sequence[Trial],
-    sample: Sampler,
-    budget_s: float,
-    seed: int,
+    sampling: AbstractContextManager[Sampler],
     tell: Tell,
     clock: Callable[[], float] = time.monotonic,
-    begun: float | None = None,
-) -> Timing:
-    """Time one trial of each scenario in both environments.
+) -> None:
+    """Time one trial of each scenario in both environments, and note it in `timing`, however it ends.
+
+    No samples are begun that would, taking as long as the longest of their scenario so far, end after the budget.
 
     Args:
-        begun: when the budget began, by the clock; None for now.
-        budget_s: seconds that all of it may take: no samples are begun that would, taking as long as the longest of
-            their scenario so far, end later.
+        sampling: to be entered, which is within the budget.
+
+    Raises:
+        HarnessError: no sample can be taken any more.
     """
-    timing = Timing(
-        seed, budget_s, Decisions([trial.scenario for trial in trials]), {trial.scenario: [] for trial in trials}
-    )
-    begun = clock() if begun is None else begun
-    _Rounds(timing, trials, sample, begun + budget_s, tell, clock).run()
-    timing.seconds = clock() - begun
-    return timing
+    begun = clock()
+    try:
+        with sampling as sample:
+            _Rounds(timing, trials, sample, begun + timing.budget_s, tell, clock).run()
+    except BaseException as error:
+        timing.stopped = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or repr(error)
+        raise
+    finally:
+        timing.seconds = clock() - begun
 
 
 class _Rounds:

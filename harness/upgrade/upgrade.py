@@ -28,16 +28,15 @@ from harness.progress import Quiet
 from harness.run import Judged, Progress, Run, judge_outcome
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
+from harness.scenario import DEFAULT_FRAMEWORK
 from harness.upgrade import timing
-from harness.upgrade.environments import Provided
-from harness.upgrade.measuring import FRAMEWORK, SIDES, Measured, Measuring, can_be_measured
+from harness.upgrade.environments import OF_TORCH, Provided, hold
+from harness.upgrade.measuring import CostComparison, Measuring, can_be_measured
 from harness.upgrade.profiles import FULL, QUICK, chosen
+from harness.upgrade.sides import BASELINE, CANDIDATE, SIDES
 from harness.workloads import library
 from harness.workloads.workload import Workload
 
-BASELINE, CANDIDATE = SIDES
-# Packages that loops without Lightning run on: of these, another version is looked at there too.
-OF_TORCH = ("torch", "torchmetrics", "numpy")
 MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
 MEASURED = "strategies"  # the document whose scenarios are about cost
 # What a user's own code may tell under a name: the other names are compared all the same.
@@ -149,7 +148,7 @@ class _Upgrade:
         ]
         self.collected = Collected()
         self.measuring = Measuring(sides, catalog.packages, request.seed, tell)
-        self.measured = Measured()
+        self.measured = CostComparison()
         self.timed: list[Trial] = []
         self.stopped = ""
         self.confirmed: list[Difference] | None = None  # until trials that differ have been run once more
@@ -160,6 +159,9 @@ class _Upgrade:
         """All but the clock."""
         with ExitStack() as stack:
             warm = [stack.enter_context(run.engines(self.frameworks, self.catalog.packages)) for run in self.runs]
+            for side, engines in zip(self.sides, warm, strict=True):
+                if DEFAULT_FRAMEWORK in engines.environments:
+                    hold(side, engines.environments[DEFAULT_FRAMEWORK].found["packages"])
             self._compare(warm)
             self._confirm(warm)
             self._count(warm)
@@ -177,7 +179,7 @@ class _Upgrade:
         selected = self.catalog.frameworks(self.request.filters)
         if self.request.filters:
             return selected
-        wanted = (FRAMEWORK, "torch") if differ else (FRAMEWORK,)
+        wanted = (DEFAULT_FRAMEWORK, "torch") if differ else (DEFAULT_FRAMEWORK,)
         return [framework for framework in selected if framework in wanted]
 
     def _left_out(self) -> tuple[str, ...]:
@@ -339,6 +341,7 @@ class _Upgrade:
             one_sided=tuple(collected.one_sided),
             undecided=(
                 *collected.undecided,
+                *self.measured.undecided,
                 *(Undecided(each.key, f"{each.what}, which was seen once only") for each in seen_once),
             ),
             unstable=tuple(collected.unstable),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.engine.local import LocalEngine
+from harness.engine.warm_parent import environment
 from harness.errors import HarnessError
 
 LEAVES = "raise SystemExit(0)"
@@ -39,6 +40,11 @@ def test_a_framework_that_takes_its_process_down_is_told(
         pytest.raises(HarnessError, match=rf"asked what it has of torch, {told}; .*engine\.txt"),
     ):
         engine.environment()
+
+
+def test_of_what_is_imported_it_is_said_what_that_is_and_not_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numpy.__version__", "0.1")
+    assert environment("none of ours")["packages"]["numpy"] == "0.1"
 
 
 def test_an_interpreter_that_is_none_is_told_by_how_it_left() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -12,7 +13,7 @@ from packaging.requirements import Requirement
 from harness.errors import HarnessError, UndecidedError, UsageError
 from harness.upgrade import environments
 from harness.upgrade.checkouts import contents, copied
-from harness.upgrade.environments import COMPLETE, provide
+from harness.upgrade.environments import COMPLETE, Provided, hold, provide
 from harness.upgrade.requirements import constraints
 from harness.upgrade.sides import Checkout, Interpreter, parse, parse_additions
 
@@ -21,7 +22,7 @@ STAND_IN = """#!/bin/sh
 case "$*" in
 "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 *" pip "*) echo "$@" >> "$STAND_IN/asked"; . "$STAND_IN/pip.sh" ;;
-*) cat "$STAND_IN/found.json" ;;
+*) echo "$PYTHONPATH" > "$STAND_IN/path"; cat "$STAND_IN/found.json" ;;
 esac
 """
 NOT_THERE = """
@@ -120,8 +121,14 @@ class TestKept:
         stand_in.provide(side)
         assert [word for line in stand_in.asked for word in line.split() if word.endswith("install")] == asked
 
-    def test_a_title_names_lightning_and_what_was_added(self, stand_in):
-        assert stand_in.provide("2.5.6", "torchmetrics==1.9").title == "Lightning 2.5.6, torchmetrics 1.9.0"
+    def test_a_title_names_lightning_what_was_added_and_what_trials_run_on(self, stand_in):
+        title = "Lightning 2.5.6, torchmetrics 1.9.0, numpy 2.4.6"
+        assert stand_in.provide("2.5.6", "torchmetrics==1.9").title == title
+
+    def test_what_pythonpath_names_here_is_not_kept_as_what_is_there(self, stand_in, monkeypatch):
+        monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+        stand_in.provide()
+        assert (stand_in.folder / "path").read_text() == "\n"
 
     @pytest.mark.parametrize("other", [("2.5.5",), ("2.5.6", "torchmetrics==1.9")])
     def test_what_is_asked_for_otherwise_is_built_otherwise(self, stand_in, cache, other):
@@ -247,10 +254,34 @@ class TestInterpreters:
         return Interpreter(path)
 
     def test_one_is_taken_as_it_is(self, tmp_path):
-        found = {"python": "3.12.1", "new_enough": True, "installed": {"lightning": "2.3.0"}}
+        installed = {"lightning": "2.3.0", "torch": "2.12.0"}
+        found = {"python": "3.12.1", "new_enough": True, "installed": installed}
         python = self.script(tmp_path, f"#!/bin/sh\necho hello\necho '{json.dumps(found)}'")
         provided = provide(python, (), print)
-        assert (provided.python, provided.title) == (python.python, f"Lightning 2.3.0 ({python.python})")
+        assert (provided.python, provided.title) == (python.python, f"Lightning 2.3.0 ({python.python}), torch 2.12.0")
+
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
+        """Two folders on the path of interpreters, of which the first has NumPy, torch and Lightning."""
+        first, second = tmp_path / "first", tmp_path / "second"
+        for folder, version in ((first, "1"), (second, "2")):
+            (folder / f"spare-{version}.dist-info").mkdir(parents=True)
+            (folder / f"spare-{version}.dist-info/METADATA").write_text(f"Name: spare\nVersion: {version}\n")
+        for name in ("numpy", "torch", "pytorch_lightning"):
+            (first / f"{name}.py").write_text("__version__ = '0.1'\n")
+        monkeypatch.setenv("PYTHONPATH", f"{first}{os.pathsep}{second}")
+        return first
+
+    def test_of_two_distributions_of_one_name_it_has_the_first_on_the_path(self, path):
+        assert provide(Interpreter(Path(sys.executable)), (), print).installed["spare"] == "1"
+
+    def test_it_has_what_it_imports_whatever_is_installed(self, path):
+        installed = provide(Interpreter(Path(sys.executable)), (), print).installed
+        assert [installed[name] for name in ("numpy", "torch", "pytorch-lightning")] == ["0.1"] * 3
+
+    def test_a_distribution_that_is_half_removed_is_left_out(self, path):
+        (path / "half-1.dist-info").mkdir()
+        assert "half" not in provide(Interpreter(Path(sys.executable)), (), print).installed
 
     @pytest.mark.parametrize(
         ("text", "told"),
@@ -264,6 +295,45 @@ class TestInterpreters:
     def test_one_that_cannot_be_used_is_told(self, tmp_path, text, told):
         with pytest.raises(UsageError, match=told):
             provide(self.script(tmp_path, text), (), print)
+
+
+HAS = {"pytorch-lightning": "2.5.6", "torch": "2.13.0+cpu", "torchmetrics": "1.9.0", "numpy": "2.4.6"}
+
+
+class TestHeld:
+    def provided(self, python="/there/python"):
+        return Provided(Path(python), "Lightning 2.5.6", False, HAS)
+
+    def test_a_trial_that_has_what_is_installed(self):
+        hold(self.provided(), {**HAS, "torchmetrics": "1.9", "tensorflow": "2.21.0"})
+
+    @pytest.mark.parametrize("name", HAS)
+    def test_a_trial_that_imports_another(self, name):
+        with pytest.raises(UsageError, match=rf"would run {name} 0\.1, where the environment has {name} \d"):
+            hold(self.provided(), {**HAS, name: "0.1"})
+
+    def test_a_trial_that_has_what_is_not_installed(self):
+        with pytest.raises(UsageError, match=r"would run lightning 2\.6\.6, where the environment has no lightning"):
+            hold(self.provided(), {**HAS, "lightning": "2.6.6"})
+
+    def test_a_version_that_is_none_is_another(self):
+        with pytest.raises(UsageError, match="would run numpy unknown"):
+            hold(self.provided(), {**HAS, "numpy": "unknown"})
+
+    @pytest.mark.parametrize(
+        ("path", "python", "told"),
+        [
+            ("/elsewhere", "cache/environments/key/bin/python", "unset PYTHONPATH, which is /elsewhere"),
+            ("", "cache/environments/key/bin/python", "remove cache/environments/key, and it is built anew"),
+            ("", "/there/python", "have /there/python find one of each alone"),
+        ],
+    )
+    def test_what_to_do_is_told(self, tmp_path, monkeypatch, path, python, told):
+        monkeypatch.setenv("EPOCH_HARNESS_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("PYTHONPATH", path)
+        with pytest.raises(UsageError) as caught:
+            hold(self.provided(tmp_path / python), {**HAS, "numpy": "0.1"})
+        assert told in str(caught.value).replace(f"{tmp_path}/", "")
 
 
 class Installed:
@@ -290,6 +360,9 @@ class TestConstraints:
 
     def test_everything_is_as_it_is_here_but_lightning_and_what_nobody_has(self):
         assert constraints((), self.HERE) == ["nvidia-cudnn==9.1", "sympy==1.14.0", "torch==2.13.0"]
+
+    def test_of_two_of_one_name_the_first_counts_which_python_imports(self):
+        assert constraints((), (Installed("sympy", "1.14.0"), Installed("sympy", "1.13.0"))) == ["sympy==1.14.0"]
 
     def test_what_is_asked_for_is_free_with_what_it_had_pinned(self):
         assert constraints([Requirement("torch==2.12")], self.HERE) == ["sympy==1.14.0"]

@@ -6,10 +6,12 @@ import jsonschema
 import pytest
 
 from harness.bench.measuring import Measured
+from harness.comparison.differences import FASTER, SLOWER
 from harness.engine.trial import Trial
 from harness.schemas import schema
 from harness.upgrade import cost
-from harness.upgrade.counting import FASTER, NOTE, SLOWER, Difference, compare
+from harness.upgrade.counting import NOTE, PASSES, CountedDifference, compare
+from harness.upgrade.measuring import CostComparison, Measuring
 
 
 def trial(scenario="a"):
@@ -20,16 +22,16 @@ class Side:
     """Counts what it is told: of each step, of the epoch besides its steps, bytes of each batch (`late`: of the
     epoch before) and bytes retained."""
 
-    def __init__(self, calls=1000, end=0, kept=0, late=0, retained=0, drifts=0, fails=""):
-        self.calls, self.end, self.kept, self.late, self.retained, self.drifts, self.fails = (
-            calls, end, kept, late, retained, drifts, fails,
+    def __init__(self, calls=1000, end=0, kept=0, late=0, retained=0, drifts=0, fails="", fails_in=PASSES):
+        self.calls, self.end, self.kept, self.late, self.retained, self.drifts, self.fails, self.fails_in = (
+            calls, end, kept, late, retained, drifts, fails, fails_in,
         )  # fmt: skip
         self.asked = Counter()
 
     def measure(self, requests):
         for _, measure, batches in requests:
             self.asked[measure] += 1
-            yield Measured(None, self.found(measure, batches), self.fails)
+            yield Measured(None, self.found(measure, batches), self.fails if measure in self.fails_in else "")
 
     def found(self, measure, batches):
         if measure == "memory":
@@ -59,16 +61,16 @@ def test_the_same_on_both_sides_is_no_difference_and_is_counted_once():
     assert baseline.asked == {"python_calls": 1, "operations": 1, "host_syncs": 1, "memory": 2}
 
 
-@pytest.mark.parametrize(("calls", "effect"), [(1020, NOTE), (1021, SLOWER), (980, NOTE), (979, FASTER)])
-def test_a_difference_of_calls_within_two_percent_is_only_noted(calls, effect):
+@pytest.mark.parametrize(("calls", "effect"), [(1020, NOTE), (1021, SLOWER), (981, NOTE), (980, FASTER)])
+def test_calls_are_only_noted_where_neither_side_has_more_than_two_percent_more(calls, effect):
     parts = ("median step", "common step", "epoch")
     assert found(Side(), Side(calls)) == {f"python_calls, {part}": effect for part in parts}
 
 
 @pytest.mark.parametrize("counter", ["operations", "host_syncs", "live_bytes", "held_bytes"])
 def test_anything_more_of_another_counter_is_slower(counter):
-    assert Difference("a", f"{counter}, epoch", 1000, 1001).effect == SLOWER
-    assert Difference("a", f"{counter}, epoch", 1000, 999).effect == FASTER
+    assert CountedDifference("a", f"{counter}, epoch", 1000, 1001).effect == SLOWER
+    assert CountedDifference("a", f"{counter}, epoch", 1000, 999).effect == FASTER
 
 
 def test_what_an_epoch_costs_besides_its_steps():
@@ -100,12 +102,30 @@ def test_what_differs_from_itself_is_unstable_and_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("baseline", "candidate", "where"),
-    [(Side(), Side(fails="it raises"), "the candidate"), (Side(fails="it raises"), Side(), "the baseline"),
-     (Side(fails="it raises"), Side(fails="it raises"), "either side")],
+    ("baseline", "candidate", "where", "sides"),
+    [(Side(), Side(fails="it raises"), "the candidate", ("candidate",)),
+     (Side(fails="it raises"), Side(), "the baseline", ("baseline",)),
+     (Side(fails="it raises"), Side(fails="it raises"), "either side", ("baseline", "candidate")),
+     (Side(), Side(fails="it raises", fails_in=["python_calls"]), "the candidate", ("candidate",))],
 )  # fmt: skip
-def test_a_process_that_gives_nothing_leaves_its_scenario_out(baseline, candidate, where):
-    assert counted(baseline, candidate).left_out == {"a": f"it could not be counted in {where}: it raises"}
+def test_a_process_that_gives_nothing_leaves_its_scenario_out(baseline, candidate, where, sides):
+    left_out = counted(baseline, candidate).left_out["a"]
+    assert str(left_out) == f"it could not be counted in {where}: it raises"
+    assert (left_out.sides, left_out.in_candidate_only) == (sides, sides == ("candidate",))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "undecided", "notes"),
+    [(Side(), Side(fails="it raises"), 1, 0), (Side(fails="it raises"), Side(), 0, 1),
+     (Side(fails="it raises"), Side(fails="it raises"), 0, 1)],
+)  # fmt: skip
+def test_what_only_the_candidate_cannot_count_is_undecided(monkeypatch, baseline, candidate, undecided, notes):
+    monkeypatch.setattr("harness.upgrade.measuring.Measurer", lambda side, *_: side)
+    comparison = CostComparison()
+    Measuring((), (), 0, lambda _: None).count([trial()], (baseline, candidate), comparison)
+    assert (len(comparison.undecided), len(comparison.notes)) == (undecided, notes)
+    assert all(str(each) == "a on digits/even: it could not be counted in the candidate: it raises"
+               for each in comparison.undecided)  # fmt: skip
 
 
 def test_only_what_differs_is_counted_again():

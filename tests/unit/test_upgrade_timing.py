@@ -2,15 +2,21 @@
 
 import math
 from collections import Counter
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 from harness.engine.trial import Trial
+from harness.errors import HarnessError
 from harness.schemas import schema
 from harness.upgrade import cost
+from harness.upgrade.environments import Provided
+from harness.upgrade.measuring import CostComparison, Measuring
 from harness.upgrade.sequential import IMPROVED, INCONCLUSIVE, REGRESSED, SAME
-from harness.upgrade.timing import AGAIN, BASELINE, CANDIDATE, NotTimedError, compare
+from harness.upgrade.sides import BASELINE, CANDIDATE
+from harness.upgrade.timing import AGAIN, NotTimedError, Timing, fill
 
 SAMPLE_S = 1.0
 
@@ -22,17 +28,20 @@ def trial(scenario):
 class Machine:
     """Samples by what a side's step costs; a clock that only they move."""
 
-    def __init__(self, factors=(), again=1.0, fails="", slow=()):
+    def __init__(self, factors=(), again=1.0, fails="", slow=(), ends=None):
         self.factors = dict(factors)
         self.again = again
         self.fails = fails
         self.slow = dict(slow)
+        self.ends = ends  # (after so many samples, how)
         self.taken = []
         self.now = 100.0
 
     def sample(self, side, trial):
         if trial.scenario == self.fails and side == CANDIDATE:
             raise NotTimedError("it could not be timed in the candidate: it raises")
+        if self.ends and len(self.taken) == self.ends[0]:
+            raise self.ends[1]
         self.taken.append((trial.scenario, side))
         self.now += self.slow.get(len(self.taken), SAMPLE_S)
         step = {BASELINE: 1.0, AGAIN: self.again, CANDIDATE: self.factors.get(trial.scenario, 1.0)}[side]
@@ -43,8 +52,14 @@ class Machine:
         disturbed = undisturbed * (3 if side == CANDIDATE else 2)
         return [disturbed, undisturbed, disturbed]
 
+    def fill(self, timing, trials):
+        fill(timing, trials, nullcontext(self.sample), lambda _: None, lambda: self.now)
+
     def compare(self, *scenarios, budget_s=1e6, seed=0):
-        return compare(list(map(trial, scenarios)), self.sample, budget_s, seed, lambda _: None, lambda: self.now)
+        trials = list(map(trial, scenarios))
+        timing = Timing.of(trials, budget_s, seed)
+        self.fill(timing, trials)
+        return timing
 
 
 def verdicts(timing):
@@ -138,3 +153,49 @@ def test_what_is_written_is_as_the_schema_says(machine, budget_s):
 
 def test_nothing_to_time():
     assert Machine().compare().timed == []
+
+
+ENDS = [(KeyboardInterrupt(), "it was interrupted"), (HarnessError("no engine"), "no engine")]
+
+
+@pytest.mark.parametrize(("how", "why"), ENDS)
+def test_what_was_timed_before_it_ended_is_kept(how, why):
+    """The second pair of `b` is not whole."""
+    timing, machine = Timing.of([trial("a"), trial("b")], 1e6, 0), Machine(ends=(9, how))
+    with pytest.raises(type(how)):
+        machine.fill(timing, [trial("a"), trial("b")])
+    assert [len(timed.pairs) for timed in timing.timed] == [2, 1]
+    assert [timed.reason for timed in timing.timed] == [why, why]
+    assert timing.seconds == 9 * SAMPLE_S
+    jsonschema.validate(cost.to_json(None, timing), schema("upgrade_cost"))
+
+
+def test_warm_parents_that_do_not_start_are_told_as_the_reason():
+    @contextmanager
+    def sampling():
+        raise HarnessError("no engine")
+        yield
+
+    timing = Timing.of([trial("a")], 1e6, 0)
+    with pytest.raises(HarnessError, match="no engine"):
+        fill(timing, [trial("a")], sampling(), lambda _: None)
+    assert timing.timed[0].reason == "no engine"
+
+
+@pytest.mark.parametrize(("how", "why"), ENDS)
+def test_an_upgrade_has_what_was_timed_before_it_ended(monkeypatch, how, why):
+    """`a` is decided at the second look, and `b` is not: its candidate takes twice as long, and half as long."""
+    machine = Machine({"a": 1.1}, ends=(101, how))
+
+    def sample(side, trial):
+        seconds = machine.sample(side, trial)
+        turn = machine.taken.count(("b", CANDIDATE))
+        return [each * 2 ** (-1) ** turn for each in seconds] if (trial.scenario, side) == ("b", CANDIDATE) else seconds
+
+    monkeypatch.setattr("harness.upgrade.timing.sampling", lambda *_, **__: nullcontext(sample))
+    side, measured = Provided(Path("python"), "", False, {}), CostComparison()
+    with pytest.raises(type(how)):
+        Measuring((side, side), (), 0, lambda _: None).time([trial("a"), trial("b")], 1e6, measured)
+    assert measured.timed.stopped == why
+    assert [each.key.scenario for each in measured.differences] == ["a"]
+    assert measured.notes[1].startswith(f"time of a step: b: inconclusive: {why}")

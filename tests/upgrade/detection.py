@@ -99,7 +99,8 @@ def main(planted: int, same: int, share: float, budget: float, python: str, out:
         for seed in range(max(planted, same)):
             for what, wanted, candidate in ((PLANTED, planted, str(changed)), (SAME, same, python)):
                 if sum(each.what == what for each in compared) <= seed < wanted:
-                    timed = timing.run(trials, python, candidate, folder, budget, seed, lambda _: None)
+                    timed = timing.Timing.of(trials, budget, seed)
+                    timing.fill(timed, trials, timing.sampling(python, candidate, folder, seed), lambda _: None)
                     compared.append(Compared(what, share, timed.to_json()))
                     click.echo(compared[-1].line)
                     if out:

@@ -25,7 +25,7 @@ def machine(rng: random.Random, sd: float = 0.02, drift: float = 0.01, busy: flo
 
 
 def compared(rng: random.Random, effects: Mapping[str, float], **noise: float) -> Decisions:
-    """As `timing.compare`: pairs in random order, a third sample for the arm in each round."""
+    """As `timing.fill`: pairs in random order, a third sample for the arm in each round."""
     decisions, off = Decisions(list(effects)), machine(rng, **noise)
     for pairs in range(1, MOST_PAIRS + 1):
         left = decisions.undecided
