@@ -17,7 +17,7 @@ from harness.schemas import validator
 OWN = """
 import torch
 
-from harness import Aggregate, scenario
+from harness import Aggregate, Expect, scenario
 from harness.frameworks.lightning_package import pl
 from harness.oracle.quantities import cross_entropy
 from scenarios.models import Classifier
@@ -58,6 +58,7 @@ for name, module in (("logged", Logged), ("raising", Raising)):
         aggregates=[Aggregate("val_loss", of=cross_entropy, stage="validation")],
         workloads="WORKLOAD",
         callbacks=lambda: [Told(), Second()],
+        expects=[Expect("raised", exception="RuntimeError")] if name == "raising" else [],
     )
 """
 WORKLOAD = "short/digits"
