@@ -5,6 +5,7 @@ Exit codes: 0 as expected, 1 a finding or a change, 2 bad usage, 3 could not dec
 
 import gc
 import json
+import math
 import os
 import sys
 from collections import Counter
@@ -35,6 +36,20 @@ from harness.upgrade.profiles import FULL, PROFILES
 from harness.workloads import library
 
 FAILED = 4
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; infinity and what is no number are none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return seconds
+
+
 FEW = 3
 JOBS = min(4, len(os.sched_getaffinity(0)))  # one a core; many parents that hold TensorFlow would fill the memory
 DEVICE = click.Choice(["auto", "cpu", "cuda"])
@@ -143,7 +158,7 @@ def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
 @click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
 @click.option(
-    "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
+    "--limit", "limit_s", type=Seconds(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial may take.",
 )  # fmt: skip
 @click.option(
@@ -218,15 +233,13 @@ def _summary(result: Any) -> str:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--rounds", type=click.IntRange(0), help="Each times every scenario.  [default: 10, or 3 trainings]")
 @click.option(
-    "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
+    "--limit", "limit_s", type=Seconds(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial, or one process that measures, may take.",
 )  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Of steps: side by side, until it is timed.  [default: 2]")
 @click.option("--batches", type=click.IntRange(4), help="Of steps: in a measured epoch.  [default: 100]")
 @click.option("--load", "loads", type=click.Choice(KINDS), multiple=True, help="Of trainings.  [default: all]")
-@click.option(
-    "--train-seconds", "train_s", type=click.FloatRange(min=0.01), help="Of trainings: of an epoch.  [default: 1]"
-)
+@click.option("--train-seconds", "train_s", type=Seconds(min=0.01), help="Of trainings: of an epoch.  [default: 1]")
 @click.option("--short", is_flag=True, help="Of trainings: what there is time for in every report.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for what was measured; may be a run's.")
 def bench_scenarios(
@@ -333,7 +346,7 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
 @SCENARIOS
 @click.option("--profile", type=click.Choice(PROFILES), default=FULL, show_default=True, help="quick: no time, 30 s.")
 @click.option(
-    "--budget", "budget_s", type=click.FloatRange(min=0), default=240.0, show_default=True,
+    "--budget", "budget_s", type=Seconds(min=0), default=240.0, show_default=True,
     help="Seconds that timing may take; 0 for none.",
 )  # fmt: skip
 @click.option("--fault", "faults", multiple=True, metavar="GLOB|FILE", help="As of `run`.")
@@ -342,7 +355,7 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
 @click.option("--jobs", type=click.IntRange(1), default=JOBS, show_default=True, help="Trials run side by side.")
 @click.option(
-    "--limit", "limit_s", type=click.FloatRange(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
+    "--limit", "limit_s", type=Seconds(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial may take.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="[default: reports/runs/upgrade-TIME]")
@@ -362,12 +375,20 @@ def upgrade(
     from harness.upgrade.environments import provide
     from harness.upgrade.upgrade import Request, execute
 
+    console = Console()
+
+    def tell(line: str) -> None:
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
     out = out or Path("reports/runs") / f"upgrade-{datetime.now():%Y%m%d-%H%M%S}"
     named = (baseline, candidate)
     parsed = [sides.parse(text) for text in named]
     built = [() if isinstance(side, sides.Interpreter) else with_ for side in parsed]
     if with_ and not any(built):
         built = [with_, with_]  # which is refused, with the reason
+    for label, with_that in zip(named, built, strict=True):
+        if with_ and not with_that:
+            tell(f"--with {' '.join(with_)} is not for {label}, which is used as it is")
     asked = [(*each, *alone) for each, alone in zip(built, (baseline_with, candidate_with), strict=True)]
     additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
     catalog = catalogs.find()
@@ -383,11 +404,6 @@ def upgrade(
         fail_on=_classes(fail_on),
         accepted=tuple(accepting.read(accepted)) if accepted else (),
     )
-    console = Console()
-
-    def tell(line: str) -> None:
-        console.print(escape(line), soft_wrap=True, highlight=False)
-
     gc.freeze()  # as in `run`
     provided = [provide(side, more, tell) for side, more in zip(parsed, additions, strict=True)]
     with ConsoleProgress(console) as progress:
@@ -402,6 +418,10 @@ def _classes(text: str | None) -> tuple[str, ...]:
     if text is None:
         return REGRESSIONS
     named = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not named:
+        raise UsageError(
+            f"--fail-on names no class: with that, nothing would ever fail; there are {', '.join(CLASSES)}"
+        )
     for name in named:
         if name not in CLASSES:
             raise UsageError(f"--fail-on {name!r} is none of: {', '.join(CLASSES)}")

@@ -131,6 +131,7 @@ class Run:
 
     Attributes:
         chooses: of the trials that were asked for, those that are to be run; None for all.
+        references: as of `judge_outcome`.
     """
 
     directory: RunDirectory
@@ -140,6 +141,7 @@ class Run:
     environment: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     tallies: claims.Tallies = field(default_factory=dict)
+    references: References = field(default_factory=dict)
     decisions: list[claims.Decision] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -185,10 +187,9 @@ class Run:
             Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
             for trial in trials
         ]
-        references: References = {}
         for job, outcome in zip(jobs, warm.run(jobs), strict=True):
             where, workload = environments[job.trial.framework], workloads[job.trial.workload]
-            found, history = judge_outcome(outcome, catalog, workload, job.history, where, references)
+            found, history = judge_outcome(outcome, catalog, workload, job.history, where, self.references)
             self._keep(outcome, found, history, where)
             progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
             yield Judged(job.trial, found, history)

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from harness.comparison.differences import CLASSES, Difference
+from harness.comparison.differences import CLASSES, FASTER, SLOWER, Difference
 from harness.errors import UsageError
 from harness.schemas import schema
 
@@ -44,10 +44,21 @@ class Accepted:
             fnmatchcase(difference.kind, self.kind)
             and fnmatchcase(difference.observable, self.observable)
             and (difference.what == self.what or fnmatchcase(difference.what, self.what))
-            and fnmatchcase(key.scenario, self.scenario)
-            and fnmatchcase(key.workload, self.workload)
-            and fnmatchcase(key.fault, self.fault)
+            and self.names(key.scenario, key.workload, key.fault)
         )
+
+    def names(self, scenario: str, workload: str, fault: str) -> bool:
+        """Whether it may be about such a trial."""
+        return (
+            fnmatchcase(scenario, self.scenario)
+            and fnmatchcase(workload, self.workload)
+            and fnmatchcase(fault, self.fault)
+        )
+
+    @property
+    def is_about_time(self) -> bool:
+        """Or may be, among other things."""
+        return fnmatchcase("time", self.observable) and any(fnmatchcase(kind, self.kind) for kind in (SLOWER, FASTER))
 
     def is_about(self, versions: Versions) -> bool:
         """Whether it says anything of these two versions."""

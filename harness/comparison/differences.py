@@ -62,6 +62,17 @@ class Difference:
     follows: tuple[str, ...] = ()
     accepted: str = ""
 
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What it is a difference of, however that differs: the observable, and of one that has names, the name."""
+        if self.observable == "finding":
+            return self.observable, self.what.rsplit(": ", 1)[0]
+        if self.observable in ("predictions", "weights"):
+            return "weights", ""
+        quoted = self.what.split("`")
+        named = quoted[1] if len(quoted) > 2 else self.what if self.observable in ("warnings", "cost") else ""
+        return self.observable, named
+
     def with_followers(self, names: Collection[str]) -> "Difference":
         return replace(self, follows=tuple(sorted({*self.follows, *names} - {self.observable})))
 

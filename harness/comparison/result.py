@@ -91,7 +91,8 @@ class Comparison:
 
     Attributes:
         compared: how many trials ran on both sides.
-        unstable: observables that two runs of the same side do not agree on; not compared.
+        unstable: what is told under a name of its own, and two runs of the same side do not agree on.
+        stopped: why it ended before all was done that does not stand in the status of a side; empty if it did not.
         deprecations: what the candidate warns will go, whether or not the baseline did.
         unused: entries of the file of accepted differences that nothing matches.
         left_out: what was not asked of either side, in words.
@@ -117,6 +118,7 @@ class Comparison:
     fail_on: tuple[str, ...] = REGRESSIONS
     cost: dict[str, Any] | None = None
     seed: int = 0
+    stopped: str = ""
     given: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -138,7 +140,7 @@ class Comparison:
         if self.regressions:
             return EXIT_REGRESSION
         decided = self.compared and not self.undecided and not any(each.decides for each in self.one_sided)
-        interrupted = any(side.status != "complete" for side in (self.a, self.b))
+        interrupted = self.stopped or any(side.status != "complete" for side in (self.a, self.b))
         return EXIT_NO_REGRESSION if decided and not interrupted else EXIT_UNDECIDED
 
     @property
@@ -152,7 +154,9 @@ class Comparison:
             return "Nothing was compared: no trial ran on both sides"
         if self.exit_code == EXIT_UNDECIDED:
             return "No regression found, and something could not be compared"
-        return "No regression" if self.groups else "Nothing changed"
+        if self.groups:
+            return "No regression"
+        return "Nothing changed but what changes from run to run" if self.unstable else "Nothing changed"
 
     def command(self, difference: Difference, side: Side) -> str:
         """What shows one side of a difference again."""
@@ -184,7 +188,7 @@ class Comparison:
         lines += [f"not stable, so not compared: {each}" for each in _first_few(self.unstable)]
         lines += [f"one side only: {each}" for each in _first_few(self.one_sided)]
         lines += [f"accepted, and no longer there: {each}" for each in self.unused]
-        lines += self.notes
+        lines += [*self.notes, *filter(None, [self.stopped])]
         changed = f", {self.trials_changed} of them differ" if self.trials_changed else ""
         lines.append(f"{self.title}; {self.compared} trials compared{changed}")
         return "\n".join(lines)
@@ -208,6 +212,7 @@ class Comparison:
             "unused": [each.to_json() for each in self.unused],
             "left_out": list(self.left_out),
             "notes": list(self.notes),
+            "stopped": self.stopped,
             "cost": self.cost,
         }
 

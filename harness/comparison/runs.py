@@ -1,7 +1,7 @@
 """Compares two stored runs, trial by trial."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from harness.comparison import accepted as accepting
 from harness.comparison import baseline
 from harness.comparison.accepted import Accepted
 from harness.comparison.compare import compare as compare_trials
-from harness.comparison.differences import REGRESSIONS, Difference, Key
+from harness.comparison.differences import REGRESSIONS, Key
 from harness.comparison.result import Asked, ClaimChange, Collected, Comparison, OneSided, Side, Undecided
 from harness.comparison.seen import Seen, seen
 from harness.errors import UsageError
@@ -19,6 +19,7 @@ from harness.history import reader
 from harness.report.runs import environment_title, labels
 from harness.run_directory import RunDirectory
 
+CALLS = "python_calls"
 UNREAD = ("history", "*")  # the finding that a history was damaged
 Trials = dict[Key, Callable[[], Seen]]  # read when their turn comes: histories are large
 
@@ -39,6 +40,18 @@ class Stored:
     claims: Sequence[Mapping[str, Any]]
     machine: Mapping[str, Any]
     packages: Mapping[str, str]
+    python: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was run that there is; a baseline is of all of it."""
+        every = not self.asked["filters"] and self.asked.get("faults", ["*"]) == ["*"]
+        return every and self.side.status == "complete"
+
+    @property
+    def minor(self) -> str:
+        """Of Python, such as 3.11."""
+        return ".".join(self.python.split(".")[:2])
 
     @property
     def lightning(self) -> str:
@@ -56,7 +69,16 @@ def open_stored(path: Path, label: str = "") -> Stored:
         told, trials = baseline.read(path)
         packages = ", ".join(f"{name} {version}" for name, version in told["packages"].items())
         side = Side(label or path.stem, f"Python {told['python']}, {packages}", "complete")
-        return Stored(side, trials, {"seed": told["seed"], "filters": told["filters"]}, {}, (), {}, told["packages"])
+        return Stored(
+            side,
+            trials,
+            {"seed": told["seed"], "filters": told["filters"]},
+            {},
+            (),
+            {},
+            told["packages"],
+            told["python"],
+        )
     run = RunDirectory.open(path)
     manifest = run.read_manifest()
     asked = manifest["arguments"]
@@ -70,6 +92,7 @@ def open_stored(path: Path, label: str = "") -> Stored:
         run.read_claims(),
         manifest["machine"],
         manifest["environment"].get("packages", {}),
+        manifest["environment"].get("python", ""),
     )
 
 
@@ -83,9 +106,10 @@ def compare(
     """
     a, b = (open_stored(path, label) for path, label in zip((path_a, path_b), labels([path_a, path_b]), strict=True))
     collected = Collected()
+    same_calls = not (a.minor and b.minor) or a.minor == b.minor
     for key, of_a in a.trials.items():
         if key in b.trials:
-            collect(collected, of_a(), b.trials[key]())
+            collect(collected, of_a() if same_calls else _without_calls(of_a()), b.trials[key]())
     timing = "they did not run side by side" if a.machine == b.machine else "the machines differ"
     if not a.machine or not b.machine:
         timing = "a baseline holds no times"
@@ -100,31 +124,37 @@ def compare(
         undecided=tuple(collected.undecided),
         asked=tuple(_asked(a.asked, b.asked)),
         claims=tuple(claim_changes(a.claims, b.claims)),
-        notes=(f"time is not compared: {timing}",),
-        unused=tuple(unused),
+        notes=(
+            f"time is not compared: {timing}",
+            *([] if same_calls else [f"Python calls are not compared: Python {a.minor} makes others than {b.minor}"]),
+        ),
+        unused=tuple(each for each in unused if a.whole and b.whole and not each.is_about_time),
         fail_on=tuple(fail_on),
         seed=b.asked["seed"],
     )
 
 
-def collect(collected: Collected, a: Seen, b: Seen) -> list[Difference]:
-    """Compare a trial, add what came of it, and return its differences. A history that is damaged shows none."""
-    unread = [
-        judged.message for side in (a, b) if (judged := side.findings.get(UNREAD)) and judged.verdict == "unknown"
-    ]
-    if unread:
-        collected.undecided.append(Undecided(a.key, "; ".join(unread)))
-        return []
+def collect(collected: Collected, a: Seen, b: Seen) -> None:
+    """Compare a trial and add what came of it. A history that is damaged shows no difference."""
+    if damage := damaged(a, b):
+        collected.undecided.append(Undecided(a.key, damage))
+        return
     collected.compared += 1
-    for (checker, name), judged in a.findings.items():
-        other = b.findings.get((checker, name))
-        verdicts = [judged.verdict, other.verdict if other else judged.verdict]
-        if "unknown" in verdicts and verdicts[0] != verdicts[1]:
-            why = judged.message if verdicts[0] == "unknown" else other.message if other else ""
-            collected.undecided.append(Undecided(a.key, f"{checker} {name} is {' and '.join(verdicts)}: {why}"))
-    found = compare_trials(a, b)
-    collected.differences += found
-    return found
+    if a.failed and b.failed:
+        collected.undecided.append(Undecided(a.key, f"it fails on both sides, which is not expected: {b.failed}"))
+    for checker, name in dict.fromkeys((*a.findings, *b.findings)):
+        one, other = a.finding(checker, name), b.finding(checker, name)
+        if one and other and one.verdict != other.verdict and "unknown" in (one.verdict, other.verdict):
+            why = one.message if one.verdict == "unknown" else other.message
+            told = f"{checker} {name} is {one.verdict} and {other.verdict}: {why}"
+            collected.undecided.append(Undecided(a.key, told))
+    collected.differences += compare_trials(a, b)
+
+
+def damaged(*sides: Seen) -> str:
+    """Why the history of one cannot be read; empty if all can."""
+    unread = [judged.message for side in sides if (judged := side.findings.get(UNREAD)) and judged.verdict == "unknown"]
+    return "; ".join(unread)
 
 
 def claim_changes(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> Iterator[ClaimChange]:
@@ -152,6 +182,10 @@ def _reading(run: RunDirectory, trial: str, findings: list[Finding]) -> Callable
         return seen(findings, reader.read(run.history(trial)))
 
     return read
+
+
+def _without_calls(of: Seen) -> Seen:
+    return replace(of, counters={name: count for name, count in of.counters.items() if CALLS not in name})
 
 
 def _one_sided(here: Stored, there: Stored, name: str) -> Iterator[OneSided]:

@@ -21,11 +21,13 @@ class Judged:
     Attributes:
         message: why, where it says so.
         figures: of an aggregate, of every pass of an epoch.
+        as_expected: of what a baseline keeps, all is taken to be.
     """
 
     verdict: str
     message: str
     figures: Figures
+    as_expected: bool = True
 
 
 KEPT_AS_OK = Judged("ok", "", {})
@@ -73,6 +75,13 @@ class Seen:
         return self.findings.get((checker, name), KEPT_AS_OK if self.history is None else None)
 
     @property
+    def failed(self) -> str:
+        """Why it did not come to what it was to show, with nothing that was expected to keep it; empty if it did."""
+        kept = [each for each in self.findings.values() if each.verdict in ("raised", "unknown")]
+        unexpected = [each for each in kept if not each.as_expected]
+        return unexpected[0].message or unexpected[0].verdict if unexpected else ""
+
+    @property
     def raised(self) -> str:
         """The exception that ended the trial; empty if none did."""
         entries = (self.observed or {}).get("exceptions", ())
@@ -93,4 +102,4 @@ def seen(findings: Sequence[Finding], history: History) -> Seen:
 
 def judged(finding: Finding) -> Judged:
     figures = {(epoch.epoch, epoch.turn): epoch for epoch in finding.per_epoch}
-    return Judged(finding.verdict, finding.message, figures)
+    return Judged(finding.verdict, finding.message, figures, finding.as_expected)

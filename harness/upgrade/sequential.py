@@ -3,7 +3,8 @@
 Every scenario has a difference d = ln(candidate / baseline) from each pair of processes, and is looked at after 10, 20
 and 40 pairs. A look asks three one-sided questions of each scenario: whether d > ln 1.02 (*regressed*), whether
 d < −ln 1.02 (*improved*), or else whether d < ln 1.05 (*same*). The answer is yes if that limit of the interval which
-inverts the exact signed-rank test lies beyond.
+inverts the exact signed-rank test lies beyond. *same* is not said before the last look of what is slower for certain,
+though by less than 5 %: more pairs may call it a regression.
 
 How often that is wrong: for each of the three questions, at least one wrong yes over all scenarios and all looks has a
 probability of at most .001 + .003 + .006 = .01, however many scenarios there are, and whichever stop early. By closed
@@ -102,12 +103,17 @@ class Decisions:
                 scenario
                 for scenario in asked
                 if self.series[scenario].verdict == INCONCLUSIVE
-                and says(verdict, paired(self.series[scenario].differences, 1 - 2 * each))
+                and self._answers(verdict, pairs, paired(self.series[scenario].differences, 1 - 2 * each))
             ]
             for scenario in found:
                 self._note(scenario, pairs, each, verdict)
             if not found:
                 return
+
+    @staticmethod
+    def _answers(verdict: str, pairs: int, estimate: Estimate) -> bool:
+        waits = verdict == SAME and estimate.low > 0 and pairs < MOST_PAIRS
+        return says(verdict, estimate) and not waits
 
     def _note(self, scenario: str, pairs: int, level: float, verdict: str) -> None:
         series = self.series[scenario]

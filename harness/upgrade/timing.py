@@ -28,8 +28,8 @@ from harness.upgrade.sequential import FIRED, INCONCLUSIVE, LOOKS, MOST_PAIRS, Q
 from harness.upgrade.sides import BASELINE, CANDIDATE
 
 AGAIN = "again"
-# Of an epoch: ten to thirty epochs a sample, one of which is likely to have the processor for itself.
-BATCHES = 20
+# Of an epoch: twenty to fifty epochs a sample, one of which is likely to have the processor for itself.
+BATCHES = 10
 # A loop that logs nothing, one figure logged, and metric objects logged: each in every step.
 SCENARIOS = ("strategies/bare_loop/control", "strategies/log_on_epoch/control", "strategies/logged_metric/migrated")
 

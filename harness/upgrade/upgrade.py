@@ -1,30 +1,31 @@
 """Two environments, the same trials in both: what is different, seen twice, and what it costs."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from harness import counters
 from harness.catalog import Catalog
 from harness.comparison import accepted as accepting
 from harness.comparison import differences as classes
 from harness.comparison import observables
 from harness.comparison.accepted import Accepted
-from harness.comparison.baseline import COUNTED
+from harness.comparison.compare import FIGURES
+from harness.comparison.compare import compare as compare_trials
 from harness.comparison.differences import Difference, Key, grouped
 from harness.comparison.result import Collected, Comparison, OneSided, Side, Undecided
-from harness.comparison.runs import claim_changes, collect
+from harness.comparison.runs import claim_changes, collect, damaged
 from harness.comparison.seen import Seen, seen
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job
 from harness.engine.trial import Trial
+from harness.errors import HarnessError
 from harness.faults.selection import EVERY_FAULT, Faults
 from harness.history import reader
 from harness.progress import Quiet
-from harness.run import Judged, Progress, Run
+from harness.run import Judged, Progress, Run, judge_outcome
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
 from harness.scenario import DEFAULT_FRAMEWORK as FRAMEWORK
@@ -40,6 +41,8 @@ from harness.workloads.workload import Workload
 OF_TORCH = ("torch", "torchmetrics", "numpy")
 MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
 MEASURED = "strategies"  # the document whose scenarios are about cost
+# What a user's own code may tell under a name: the other names are compared all the same.
+TOLD_BY_NAME = (*FIGURES, "logger writes", "files", "warnings", "cost")
 SEEN_AGAIN = 3  # of the trials in which the same changed, so many are run once more
 DEFAULT_BUDGET_S = 240.0
 
@@ -95,6 +98,8 @@ def execute(
         with suppress(Exception):  # of two failures, the first is told
             upgrade.end("failed")
         raise
+    else:
+        upgrade.time()
     comparison = upgrade.comparison()
     comparison.write(out, "upgrade")
     return comparison
@@ -146,16 +151,19 @@ class _Upgrade:
         self.collected = Collected()
         self.measuring = Measuring(sides, catalog.packages, request.seed, tell)
         self.measured = CostComparison()
+        self.timed: list[Trial] = []
+        self.stopped = ""
+        self.confirmed: list[Difference] | None = None  # until trials that differ have been run once more
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
 
     def carry_out(self) -> None:
+        """All but the clock."""
         with ExitStack() as stack:
             warm = [stack.enter_context(run.engines(self.frameworks, self.catalog.packages)) for run in self.runs]
             self._compare(warm)
             self._confirm(warm)
-            timed = self._count(warm)
-        self._time(timed)
+            self._count(warm)
 
     def end(self, status: str) -> None:
         for run in self.runs:
@@ -224,54 +232,66 @@ class _Upgrade:
         found = self.collected.differences
         groups = grouped(found)
         some = dict.fromkeys(each.key for group in groups for each in group.differences[:SEEN_AGAIN])
-        if not some:
-            return
-        self.tell(f"{len(some)} of the trials that differ are run once more on both sides")
-        unstable = self._unstable(list(some), warm)
-        shaken = [group for group in groups if any(_shakes(unstable, each) for each in group.differences[:SEEN_AGAIN])]
-        rest = dict.fromkeys(each.key for group in shaken for each in group.differences if each.key not in some)
-        unstable |= self._unstable(list(rest), warm)
-        self.collected.differences = [each for each in found if not _shakes(unstable, each)]
-        self.collected.unstable += [
-            Undecided(key, ", ".join(names))
-            for key, names in unstable.items()
-            if any(each.key == key for each in found)
-        ]
+        if some:
+            self.tell(f"{len(some)} of the trials that differ are run once more on both sides")
+        shaken = self._shaken(found, list(some), warm)
+        doubtful = [group for group in groups if any(each in shaken for each in group.differences[:SEEN_AGAIN])]
+        rest = dict.fromkeys(each.key for group in doubtful for each in group.differences if each.key not in some)
+        shaken += self._shaken(found, list(rest), warm)
+        self.confirmed = [each for each in found if each not in shaken]
+        for each in shaken:
+            if each.kind in self.request.fail_on and each.observable not in TOLD_BY_NAME:
+                self.collected.undecided.append(Undecided(each.key, f"{each.what}, and not in each of two runs"))
+            else:
+                self.collected.unstable.append(Undecided(each.key, f"{each.observable}: {each.what}"))
 
-    def _unstable(self, keys: Sequence[Key], warm: Sequence[Engines]) -> dict[Key, list[str]]:
-        """By trial, the observables of which a difference is not confirmed: a second run of the baseline shows them
-        otherwise, or the second runs of both sides show them alike.
+    def _shaken(self, found: Sequence[Difference], keys: Sequence[Key], warm: Sequence[Engines]) -> list[Difference]:
+        """The differences in these trials that are not confirmed: a second run of the baseline differs from the first
+        in the same thing, or the second runs of both sides do not.
 
         What the candidate alone shows otherwise each time, and never as the baseline does, is a difference.
         """
-        found: dict[Key, list[str]] = {}
+        shaken: list[Difference] = []
         if not keys:
-            return found
+            return shaken
         with tempfile.TemporaryDirectory() as folder:
             again = [self._again(side, keys, warm[side], Path(folder, name)) for side, name in enumerate(SIDES)]
-            for key, *second in zip(keys, *again, strict=True):
-                first = [_observed(key, run.directory.history(self.trials[key].id)) for run in self.runs]
-                (a, b), (again_a, again_b) = first, second
-                names = _others(a, again_a) | (_others(b, again_b) - _others(again_a, again_b))
-                if names:
-                    found[key] = sorted(names)
-        return found
+            for key, again_a, again_b in zip(keys, *again, strict=True):
+                of_this = [each for each in found if each.key == key]
+                if damage := damaged(again_a, again_b):
+                    self.collected.undecided.append(Undecided(key, f"run once more: {damage}"))
+                    shaken += of_this
+                    continue
+                varies = {each.subject for each in compare_trials(self._first(key), again_a)}
+                differs = {each.subject for each in compare_trials(again_a, again_b)}
+                shaken += [each for each in of_this if each.subject in varies or each.subject not in differs]
+        return shaken
+
+    def _first(self, key: Key) -> Seen:
+        """What was seen of the baseline's first run."""
+        run, trial = self.runs[SIDES.index(BASELINE)], self.trials[key]
+        return seen(
+            [each for each in run.findings if each.trial == trial.id], reader.read(run.directory.history(trial.id))
+        )
 
     def _again(self, side: int, keys: Sequence[Key], warm: Engines, folder: Path) -> Iterator[Seen]:
         folder.mkdir()
-        directory = self.runs[side].directory
+        run = self.runs[side]
         jobs = [
-            Job(trial, directory.workload(trial.workload), folder / f"{trial.id}.jsonl", folder / f"{trial.id}.txt")
+            Job(trial, run.directory.workload(trial.workload), folder / f"{trial.id}.jsonl", folder / f"{trial.id}.txt")
             for trial in (self.trials[key] for key in keys)
         ]
-        for key, job, _ in zip(keys, jobs, warm.run(jobs), strict=True):
-            yield _observed(key, job.history)
+        for job, outcome in zip(jobs, warm.run(jobs), strict=True):
+            trial = job.trial
+            where, workload = warm.environments[trial.framework], self.workloads[trial.workload]
+            found, history = judge_outcome(outcome, self.catalog, workload, job.history, where, run.references)
+            yield seen(found, history)
 
     # What it costs
 
-    def _count(self, warm: Sequence[Engines]) -> list[Trial]:
-        """What a step costs in scenarios whose figures agree; return those of them that are to be timed."""
-        differ = {each.key.scenario for each in self.collected.differences if each.kind in MUST_AGREE}
+    def _count(self, warm: Sequence[Engines]) -> None:
+        """What a step costs in scenarios whose figures agree."""
+        differ = {each.key.scenario for each in self.confirmed or () if each.kind in MUST_AGREE}
         here = {
             trial.scenario: trial
             for trial in self.trials.values()
@@ -282,23 +302,30 @@ class _Upgrade:
         if not agreeing:
             why = "no scenario that can be measured gives the same figures on both sides"
             self.measured.notes.append(f"nothing was measured: {why}")
-            return []
-        timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS] or agreeing[: len(timing.SCENARIOS)]
-        self.measuring.count(timed if self.request.quick else agreeing, warm, self.measured)
-        return timed
+            return
+        timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS]
+        self.timed = timed or agreeing[: len(timing.SCENARIOS)]
+        self.measuring.count(self.timed if self.request.quick else agreeing, warm, self.measured)
 
-    def _time(self, trials: Sequence[Trial]) -> None:
-        """With no other process of the harness beside them."""
-        if trials and self.request.budget_s > 0 and not self.request.quick:
-            self.measuring.time(trials, self.request.budget_s, self.measured)
+    def time(self) -> None:
+        """With no other process of the harness beside it. Whatever ends it, what was found before stands."""
+        if not self.timed or self.request.quick or self.request.budget_s <= 0:
+            return
+        try:
+            self.measuring.time(self.timed, self.request.budget_s, self.measured)
+        except KeyboardInterrupt:
+            self.stopped = "interrupted while it was timed"
+        except HarnessError as error:
+            self.measured.notes.append(f"timing failed: {error}")
 
     # What came of it
 
     def comparison(self) -> Comparison:
         request, collected = self.request, self.collected
         versions = {name: side.lightning for name, side in zip(SIDES, self.sides, strict=True)}
+        seen_once = [] if self.confirmed is not None else collected.differences
         marked, unused = accepting.apply(
-            request.accepted, [*collected.differences, *self.measured.differences], versions
+            request.accepted, [*(self.confirmed or ()), *self.measured.differences], versions
         )
         a, b = (
             Side(label, side.title, run.status, str(side.python))
@@ -311,11 +338,15 @@ class _Upgrade:
             compared=collected.compared,
             differences=tuple(marked),
             one_sided=tuple(collected.one_sided),
-            undecided=tuple(collected.undecided),
+            undecided=(
+                *collected.undecided,
+                *(Undecided(each.key, f"{each.what}, which was seen once only") for each in seen_once),
+            ),
             unstable=tuple(collected.unstable),
             claims=tuple(claim_changes(*told)),
             deprecations=tuple(sorted(self.deprecations)),
-            unused=tuple(unused) if not request.filters and not request.quick else (),
+            unused=tuple(entry for entry in unused if self._was_looked_at(entry)),
+            stopped=self.stopped,
             left_out=self.left_out,
             notes=(*self.measured.notes, *self._unexpected()),
             given=self.catalog.given,
@@ -323,6 +354,17 @@ class _Upgrade:
             cost=self.measured.to_json(),
             seed=request.seed,
         )
+
+    def _was_looked_at(self, entry: Accepted) -> bool:
+        """Whether every trial was run that an entry names, and timed, if it is about time."""
+        if any(run.status != "complete" for run in self.runs) or (not self.measured.timed and entry.is_about_time):
+            return False
+        planned = [run.planned for run in self.runs if run.planned]
+        chosen = {(each.scenario, each.workload, each.fault) for of in planned for each in of.trials}
+        chosen |= {(each.scenario, each.workload, each.fault) for of in planned for each in of.unavailable}
+        every = (each for each in plan.asked(self.catalog, ()) if each.scenario.framework in self.frameworks)
+        left = {(each.scenario.id, each.workload, each.fault) for each in every} - chosen
+        return not any(entry.names(*each) for each in left)
 
     def _unexpected(self) -> Iterator[str]:
         """What is wrong on both sides is no difference, and is told all the same."""
@@ -335,22 +377,3 @@ class _Upgrade:
                     f"{first.scenario} on {first.on}: {first.aggregate} is {first.verdict}, expected "
                     f"{first.expected_verdict}"
                 )
-
-
-def _observed(key: Key, history: Path) -> Seen:
-    """What a history alone tells of a trial."""
-    read = reader.read(history)
-    return Seen(key, {}, read, counters.count(read))
-
-
-def _others(a: Seen, b: Seen) -> set[str]:
-    """What is not the same in two runs of a trial, what it cost included."""
-    costs = ({name: count for name, count in each.counters.items() if name.startswith(COUNTED)} for each in (a, b))
-    return {*a.changed(b), *(["cost"] if next(costs) != next(costs) else [])}
-
-
-def _shakes(unstable: Mapping[Key, Sequence[str]], difference: Difference) -> bool:
-    """Whether a difference is of what is not stable; verdicts rest on all of that but what is only told or counted."""
-    names = unstable.get(difference.key, ())
-    rests_on = {*names} - {"cost", "warnings"} if difference.observable in ("figure", "finding") else set()
-    return difference.observable in names or bool(rests_on)

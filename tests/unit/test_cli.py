@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click import BadParameter
 from click.testing import CliRunner
 
 from harness import catalog as catalogs
@@ -103,3 +104,17 @@ def test_a_run_under_faults_is_summed_up_apart_from_the_figures(
     monkeypatch.setattr("harness.run.execute", lambda *_: result)
     lines = CliRunner().invoke(cli, ["run"]).output.splitlines()
     assert lines[:2] == ["figures: 1 exact", "faults:  1 trials, 3 cells: 2 fired, 1 silent, 0 stale"]
+
+
+@pytest.mark.parametrize("budget", ["inf", "nan", "-1", "soon"])
+def test_a_budget_is_a_number_of_seconds(budget: str, tmp_path: Path) -> None:
+    told = call("upgrade", "2.5.6", "2.6.6", "--budget", budget, "--out", tmp_path / "out")
+    assert isinstance(told, BadParameter)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("classes", ["", " ,", "worse"])
+def test_what_fails_names_a_class(runs: tuple[Path, Path], classes: str) -> None:
+    told = call("compare", *runs, "--fail-on", classes)
+    assert isinstance(told, UsageError)
+    assert "breaks" in str(told)

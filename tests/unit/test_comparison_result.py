@@ -65,7 +65,9 @@ ACCEPTED = difference(accepted="known")
         (compared(**NEW), 0, "Nothing changed"),
         (compared(a=replace(A, status="interrupted")), 3, "No regression found, and something could not be compared"),
         (compared(b=replace(B, status="failed")), 3, "No regression found, and something could not be compared"),
-        (compared(unused=(Accepted("old"),), unstable=UNDECIDED["undecided"]), 0, "Nothing changed"),
+        (compared(unused=(Accepted("old"),)), 0, "Nothing changed"),
+        (compared(unstable=UNDECIDED["undecided"]), 0, "Nothing changed but what changes from run to run"),
+        (compared(stopped="interrupted"), 3, "No regression found, and something could not be compared"),
     ],
 )
 def test_the_answer(comparison, code, title):

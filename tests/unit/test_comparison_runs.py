@@ -1,8 +1,11 @@
 """Two stored runs."""
 
+import json
+
 import pytest
 from seen_trials import training, write
 
+from harness.comparison.accepted import Accepted
 from harness.comparison.differences import BREAKS, FIXED, NUMBER
 from harness.comparison.runs import compare
 from harness.errors import UsageError
@@ -102,11 +105,17 @@ def test_a_damaged_history_leaves_its_trial_undecided(stored, finding, damaged):
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "code"), [("exact", "unknown", 3), ("unknown", "exact", 3), ("unknown",) * 2 + (0,)]
+    ("a", "b"), [("exact", "unknown"), ("unknown", "exact"), ("unknown", "unknown"), ("raised", "raised")]
 )
-def test_a_finding_that_one_side_could_not_decide_is_undecided(stored, finding, a, b, code):
+def test_a_finding_that_could_not_be_decided_is_undecided(stored, finding, a, b):
     comparison = compare(*(stored(name, [finding(verdict=each)]) for name, each in (("a", a), ("b", b))))
-    assert (comparison.differences, comparison.exit_code) == ((), code)
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+
+
+@pytest.mark.parametrize("verdict", ["unknown", "raised"])
+def test_what_is_expected_to_fail_is_compared(stored, finding, verdict):
+    run = stored("a", [finding(verdict=verdict, expected_verdict=verdict)])
+    assert compare(run, run).exit_code == 0
 
 
 def test_trials_of_one_run_only(stored, finding):
@@ -187,3 +196,48 @@ def test_lines_of_histories_are_those_of_the_files(stored, finding):
     (line,) = difference.lines_b
     assert '"progress_bar"' in next((b / "histories").iterdir()).read_text().splitlines()[line - 1]
     assert difference.kind == NUMBER
+
+
+def with_manifest(run, part, **changes):
+    """The same run, with other values in a part of its manifest."""
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, part: {**manifest[part], **changes}}))
+    return run
+
+
+# Other Pythons
+
+
+def test_python_calls_of_another_minor_version_are_not_compared(stored, finding):
+    def made_by(python):
+        more = training().with_value({"python_calls": int(python[2:4]) * 1000, "held_bytes": 64}, f="counters")
+        return with_manifest(stored(python, [finding()], more), "environment", python=python)
+
+    same, other, patched = made_by("3.12.1"), made_by("3.11.7"), made_by("3.12.9")
+    slower = ("slower", "cost", "Python calls in an epoch's steps (train)")
+    assert told(same, patched) == []
+    comparison = compare(other, same)
+    assert (comparison.differences, comparison.exit_code) == ((), 0)
+    assert "Python calls are not compared: Python 3.11 makes others than 3.12" in comparison.notes
+    assert [slower] == told(stored("few", [finding()]), stored("many", [finding()], training().with_value(
+        {"python_calls": 2000, "held_bytes": 64}, f="counters")))  # fmt: skip
+
+
+# Entries of the file of accepted differences that match nothing
+
+
+@pytest.mark.parametrize(("observable", "told"), [("hooks", True), ("time", False), ("*", False)])
+def test_they_are_told_where_all_was_run(stored, finding, observable, told):
+    entry = Accepted("old", observable=observable)
+    a, b = stored("a", [finding()]), stored("b", [finding()])
+    assert compare(a, b, accepted=[entry]).unused == ((entry,) if told else ())
+
+
+@pytest.mark.parametrize("asked", [{"filters": ["a/*"]}, {"faults": ["none"]}, None])
+def test_they_are_not_told_where_only_a_part_was_run(stored, finding, asked):
+    a = stored("a", [finding()])
+    b = stored("b", [finding()], status="complete" if asked else "interrupted")
+    with_manifest(b, "arguments", **(asked or {}))
+    for one, other in ((a, b), (b, a)):
+        assert compare(one, other, accepted=[Accepted("old", observable="hooks")]).unused == ()

@@ -70,6 +70,11 @@ def test_without_noise_one_scenario_is_decided_at_the_first_look(place, expected
     assert [(look.pairs, look.verdict) for look in series.looks] == [(10, expected)]
 
 
+@pytest.mark.parametrize(("looks", "expected"), [((10, 20), INCONCLUSIVE), ((10, 20, 40), SAME)])
+def test_what_is_slower_by_less_than_the_margin_is_not_the_same_before_the_last_look(looks, expected):
+    assert verdicts({"a": about(math.log(1.015))}, looks=looks) == {"a": expected}
+
+
 def test_ten_pairs_decide_none_of_two_scenarios():
     assert verdicts({"a": about(0.1), "b": about(0.1)}, looks=(10,)) == {"a": INCONCLUSIVE, "b": INCONCLUSIVE}
     assert verdicts({"a": about(0.1), "b": about(0.1)}) == {"a": REGRESSED, "b": REGRESSED}

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from histories import Operations
 from seen_trials import training, write
-from test_running import ENDED, ENVIRONMENT, SCENARIO, Quiet
+from test_running import ENDED, ENVIRONMENT, Quiet
+from test_running import SCENARIO as WITH_A_FIGURE
 
 from harness import run
 from harness.catalog import Catalog
@@ -22,11 +24,13 @@ from harness.comparison.runs import compare
 from harness.engine.local import Job, Outcome
 from harness.environment import Environment
 from harness.errors import HarnessError, UsageError
+from harness.faults.selection import Faults
 from harness.run_directory import RunDirectory
 from harness.schemas import validator
 from harness.upgrade.environments import Provided
 from harness.upgrade.upgrade import Request, execute
 
+SCENARIO = replace(WITH_A_FIGURE, aggregates=())
 Trains = Callable[[Job, int], Operations]  # a trial, and how often it was run before
 TWO = ("a/*@digits/even", "a/*@digits/ragged")
 
@@ -91,7 +95,7 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
         return execute(catalog, told, (provided[0], provided[1]), versions, tmp_path / "out", Quiet(), lambda _: None)
 
     # Nothing of these can be measured.
-    monkeypatch.setattr("harness.upgrade.upgrade._Upgrade._count", lambda *_: [])
+    monkeypatch.setattr("harness.upgrade.upgrade._Upgrade._count", lambda *_: None)
     return call
 
 
@@ -142,10 +146,12 @@ def only(turns: Sequence[int], otherwise: Trains) -> Trains:
     ids=["candidate once", "baseline once", "baseline too, later"],
 )
 def test_what_is_not_seen_twice_is_no_difference(upgrade: Upgrade, baseline: Trains, candidate: Trains) -> None:
+    """Nor is it none: it may come again."""
     comparison = upgrade(baseline, candidate)
     assert comparison.differences == ()
-    assert comparison.exit_code == 0
-    assert "not stable, so not compared: a/mean/recommended on digits/even: counters, hooks" in comparison.summary()
+    assert comparison.exit_code == 3
+    assert "`on_fit_end`" in comparison.undecided[0].why
+    assert "and not in each of two runs" in comparison.undecided[0].why
 
 
 def unseeded(job: Job, turn: int) -> Operations:
@@ -160,13 +166,13 @@ def test_a_candidate_that_draws_otherwise_each_time_is_a_difference(upgrade: Upg
 
 
 @pytest.mark.parametrize("candidate", [unseeded, as_ever])
-def test_a_baseline_that_draws_otherwise_each_time_is_not_stable(upgrade: Upgrade, candidate: Trains) -> None:
+def test_a_baseline_that_draws_otherwise_each_time_is_not_decided(upgrade: Upgrade, candidate: Trains) -> None:
     def other(job: Job, turn: int) -> Operations:
         return unseeded(job, turn + 5)
 
     comparison = upgrade(other, candidate)
-    assert (comparison.differences, comparison.exit_code) == ((), 0)
-    assert {each.why for each in comparison.unstable} == {"random generators"}
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+    assert {each.why for each in comparison.undecided} == {"random generators differ, and not in each of two runs"}
 
 
 def test_what_is_stable_is_told_beside_what_is_not(upgrade: Upgrade) -> None:
@@ -178,6 +184,50 @@ def test_what_is_stable_is_told_beside_what_is_not(upgrade: Upgrade) -> None:
         return warned(job, turn + 5).without(f="on_fit_end")
 
     assert told(upgrade(warned, worse, filters=TWO[:1])) == [GONE]
+
+
+def timed(job: Job, turn: int) -> Operations:
+    """Its own code tells the logger how long it took."""
+    return logged(val_acc=0.5, step_time=float(next(COUNT)))
+
+
+def logged(**figures: float) -> Operations:
+    return training().with_value({"step": 1, "epoch": 0, "metrics": figures}, f="logger", epoch=0)
+
+
+COUNT = count()
+
+
+def test_a_figure_that_varies_is_told_and_decides_nothing(upgrade: Upgrade) -> None:
+    comparison = upgrade(timed, timed)
+    assert (comparison.differences, comparison.exit_code) == ((), 0)
+    assert comparison.title == "Nothing changed but what changes from run to run"
+    assert {each.why for each in comparison.unstable} == {"logger: `step_time` differs"}
+
+
+def test_beside_a_figure_that_varies_others_are_compared(upgrade: Upgrade) -> None:
+    def worse(job: Job, turn: int) -> Operations:
+        return logged(val_acc=0.75, step_time=float(next(COUNT)))
+
+    assert told(upgrade(timed, worse)) == [(NUMBER, "logger", "`val_acc` differs")] * 2
+
+
+def test_a_trial_that_fails_on_both_sides_is_not_compared_to_any_purpose(upgrade: Upgrade) -> None:
+    """Its history has no epoch that a figure could be of."""
+    comparison = upgrade(scenario=WITH_A_FIGURE)
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+    assert "it fails on both sides, which is not expected: no epoch was planned" in comparison.summary()
+
+
+def test_a_second_run_whose_history_is_damaged_leaves_its_trial_undecided(upgrade: Upgrade) -> None:
+    def damaged(job: Job, turn: int) -> Operations:
+        if turn:
+            job.history.write_text("no operation\n")
+        return without_a_hook(job, turn)
+
+    comparison = upgrade(candidate=damaged, filters=TWO[:1])
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+    assert comparison.undecided[0].why.startswith("run once more: ")
 
 
 def test_of_many_trials_in_which_the_same_changed_three_are_run_again(upgrade: Upgrade) -> None:
@@ -236,8 +286,7 @@ def test_an_interrupt_leaves_what_was_compared(upgrade: Upgrade, tmp_path: Path,
     assert compare(tmp_path / "out" / "baseline", tmp_path / "out" / "candidate").compared == 1
 
 
-def test_an_interrupt_while_trials_are_run_again_is_told(upgrade: Upgrade) -> None:
-    """What was not seen twice is told, with how it ended."""
+def test_an_interrupt_while_trials_are_run_again_leaves_undecided_what_was_seen_once(upgrade: Upgrade) -> None:
 
     def trains(job: Job, turn: int) -> Operations:
         if turn:
@@ -245,8 +294,33 @@ def test_an_interrupt_while_trials_are_run_again_is_told(upgrade: Upgrade) -> No
         return training().without(f="on_fit_end")
 
     comparison = upgrade(candidate=trains)
-    assert told(comparison) == [GONE] * 2
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+    assert {each.why for each in comparison.undecided} == {f"{GONE[2]}, which was seen once only"}
     assert comparison.a.status == comparison.b.status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "tells"),
+    [
+        (KeyboardInterrupt(), 3, "interrupted while it was timed"),
+        (HarnessError("no parent"), 0, "timing failed: no parent"),
+    ],
+)
+def test_what_ends_timing_leaves_what_was_compared(
+    upgrade: Upgrade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: BaseException, code: int, tells: str
+) -> None:
+    def count(upgrading: Any, _: Any) -> None:
+        upgrading.timed = [*upgrading.trials.values()]
+
+    def time(*_: Any) -> None:
+        raise ends
+
+    monkeypatch.setattr("harness.upgrade.upgrade._Upgrade._count", count)
+    monkeypatch.setattr("harness.upgrade.upgrade.Measuring.time", time)
+    comparison = upgrade(budget_s=1.0)
+    assert (comparison.compared, comparison.exit_code) == (2, code)
+    assert tells in comparison.summary()
+    assert status(tmp_path / "out") == ["complete"] * 2
 
 
 def test_a_side_whose_engine_fails_leaves_failed_runs(upgrade: Upgrade, tmp_path: Path) -> None:
@@ -298,14 +372,39 @@ def test_accepted_differences_do_not_count(upgrade: Upgrade) -> None:
     assert (comparison.exit_code, {each.accepted for each in comparison.differences}) == (0, {"known"})
 
 
-def test_an_entry_that_nothing_matches_is_told_where_everything_was_run(upgrade: Upgrade) -> None:
-    entry = Accepted("old", what="*on_train_start*")
-    assert upgrade(filters=(), accepted=(entry,)).unused == (entry,)
+def about(observable: str = "hooks", **more: str) -> Accepted:
+    return Accepted("old", observable=observable, what="*on_train_start*", **more)
 
 
-@pytest.mark.parametrize("request_", [{"filters": TWO}, {"filters": (), "profile": "quick"}])
-def test_where_not_everything_was_run_no_entry_is_called_unused(upgrade: Upgrade, request_: dict[str, Any]) -> None:
-    assert upgrade(accepted=(Accepted("old", what="x"),), **request_).unused == ()
+@pytest.mark.parametrize(
+    ("entry", "request_"),
+    [
+        (about(), {"filters": ()}),
+        (about(workload="digits/even"), {}),
+        (about(workload="digits/even", fault="none"), {"faults": Faults(("none",))}),
+    ],
+)
+def test_an_entry_that_nothing_matches_is_told_where_all_was_run_that_it_names(
+    upgrade: Upgrade, entry: Accepted, request_: dict[str, Any]
+) -> None:
+    assert upgrade(accepted=(entry,), **request_).unused == (entry,)
+
+
+@pytest.mark.parametrize(
+    ("entry", "request_"),
+    [
+        (about(), {}),
+        (about(workload="digits/single_batch"), {}),
+        (about(), {"filters": (), "profile": "quick"}),
+        (about("time"), {"filters": ()}),
+        (about(), {"filters": (), "baseline": raising_on_the_second(KeyboardInterrupt())}),
+    ],
+    ids=["filters", "another", "quick", "not timed", "interrupted"],
+)
+def test_where_not_all_was_run_that_an_entry_names_it_is_not_called_unused(
+    upgrade: Upgrade, entry: Accepted, request_: dict[str, Any]
+) -> None:
+    assert upgrade(accepted=(entry,), **request_).unused == ()
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [((WARNS,), 0), ((BREAKS,), 1), ((), 0), ((NUMBER, BREAKS), 1)])
