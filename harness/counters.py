@@ -1,4 +1,7 @@
-"""The exact counters of a trial, from its history: integers that do not depend on the machine."""
+"""The exact counters of a trial, from its history: integers that do not depend on the machine.
+
+How many calls there are does depend on the minor version of Python (`harness.comparison.baseline.same_calls`).
+"""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What a training step costs in two environments, by exact counters: the same integers on every machine.
+"""What a training step costs in two environments, by exact counters: with the same Python, the same on every machine.
 
 What differs between the environments is counted once more in both, and what differs between two processes of the same
 environment is unstable, and no difference.

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ sys.path += [str(HERE), str(HERE / "planted"), str(HERE.parent / "meta")]
 from calibration import turns_of  # noqa: E402
 from candidates import CANDIDATES, COST, Candidate  # noqa: E402
 
-from harness.comparison.differences import CLASSES, REGRESSIONS  # noqa: E402
+from harness.comparison.differences import CLASSES, REGRESSIONS, WARNS  # noqa: E402
 from harness.engine.trial import Trial  # noqa: E402
 from harness.frameworks.lightning_package import NAME  # noqa: E402
 
@@ -42,16 +43,40 @@ def main(names: tuple[str, ...], budget: float) -> None:
             turns = turns_of(0.01, trial, sys.executable, Path(folder))
         wrong = 0
         for candidate in chosen:
-            got, told = _compared(candidate, Path(folder), turns, budget)
-            right = got == candidate.effect
+            said = _compared(candidate, Path(folder), turns, budget)
+            right = said.is_right_of(candidate)
             wrong += not right
-            print(f"{'ok   ' if right else 'WRONG'} {candidate.name}: {got or 'nothing'}: {told}", flush=True)
+            print(f"{'ok   ' if right else 'WRONG'} {candidate.name}: {said}", flush=True)
     print(f"{len(chosen) - wrong} of {len(chosen)} were called what they are ({NAME})")
     sys.exit(1 if wrong else 0)
 
 
-def _compared(candidate: Candidate, folder: Path, turns: int, budget: float) -> tuple[str | None, str]:
-    """The gravest class that it got, and of what; None if nothing that counts, or should, was said."""
+@dataclass(frozen=True)
+class Said:
+    """What an upgrade said of a candidate.
+
+    Attributes:
+        kind: the gravest class that it got; None if nothing that counts, or should, was said.
+        of: what got it; or how it failed.
+        compared: how many trials were.
+    """
+
+    kind: str | None
+    of: str
+    exit_code: int
+    compared: int
+
+    def is_right_of(self, candidate: Candidate) -> bool:
+        """Of a harmless one, that nothing was found where there was something to look at."""
+        counts = candidate.effect in REGRESSIONS
+        return (self.kind, self.exit_code) == (candidate.effect, 1 if counts else 0) and self.compared > 0
+
+    def __str__(self) -> str:
+        of = f": {self.of}" if self.of else ""
+        return f"{self.kind or 'nothing'}{of}; exit code {self.exit_code}, {self.compared} trials compared"
+
+
+def _compared(candidate: Candidate, folder: Path, turns: int, budget: float) -> Said:
     python = candidate.interpreter(folder, sys.executable, turns)
     out = folder / f"{candidate.name}-out"
     filters, _, fault = candidate.on.partition("#")
@@ -64,13 +89,13 @@ def _compared(candidate: Candidate, folder: Path, turns: int, budget: float) -> 
         env={**os.environ, "COLUMNS": "200"},
     )
     if not (out / "upgrade.json").exists():
-        return f"exit code {done.returncode}", (done.stderr or done.stdout).strip()[-300:]
-    found = json.loads((out / "upgrade.json").read_text())["differences"]
-    heeded = [each for each in found if each["kind"] in (*REGRESSIONS, "warns")]
+        return Said(None, (done.stderr or done.stdout).strip()[-300:], done.returncode, 0)
+    found = json.loads((out / "upgrade.json").read_text())
+    heeded = [each for each in found["differences"] if each["kind"] in (*REGRESSIONS, WARNS)]
     if not heeded:
-        return None, f"exit code {done.returncode}"
+        return Said(None, "", done.returncode, found["compared"])
     first = min(heeded, key=lambda each: CLASSES.index(each["kind"]))
-    return first["kind"], f"{first['observable']}: {first['what']}"
+    return Said(first["kind"], f"{first['observable']}: {first['what']}", done.returncode, found["compared"])
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from candidates import CANDIDATES, COST
+from candidates import CANDIDATES, COST, Candidate
 from interpreter import planted_interpreter
+from table import Said
 
 import harness
 from harness.bench.measuring import Measurer
@@ -29,6 +31,21 @@ def test_there_are_twenty_of_different_names_and_some_of_every_class():
     assert Counter(each.effect for each in CANDIDATES).keys() == {
         "breaks", "changes a number", "changes order", "slower", "warns", None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "effect"),
+    [
+        (Said(None, "", 0, 1), None),
+        (Said("changes a number", "", 1, 1), "changes a number"),
+        (Said("warns", "", 0, 1), "warns"),
+    ],
+)
+def test_the_table_takes_a_candidate_for_what_was_said_of_it(said, effect):
+    candidate = Candidate("planted", "", COST, effect)
+    assert said.is_right_of(candidate)
+    for otherwise in ({"compared": 0}, {"exit_code": 3}, {"exit_code": 1 - said.exit_code}, {"kind": "breaks"}):
+        assert not replace(said, **otherwise).is_right_of(candidate)
 
 
 def test_lightning_is_changed_before_anyone_uses_it(tmp_path, monkeypatch):
