@@ -1,7 +1,7 @@
 """Compares two stored runs, trial by trial."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from harness.history import reader
 from harness.report.runs import environment_title, labels
 from harness.run_directory import RunDirectory
 
-CALLS = "python_calls"
 UNREAD = ("history", "*")  # the finding that a history was damaged
 Trials = dict[Key, Callable[[], Seen]]  # read when their turn comes: histories are large
 
@@ -47,11 +46,6 @@ class Stored:
         """Whether all was run that there is; a baseline is of all of it."""
         every = not self.asked["filters"] and self.asked.get("faults", ["*"]) == ["*"]
         return every and self.side.status == "complete"
-
-    @property
-    def minor(self) -> str:
-        """Of Python, such as 3.11."""
-        return ".".join(self.python.split(".")[:2])
 
     @property
     def lightning(self) -> str:
@@ -106,10 +100,10 @@ def compare(
     """
     a, b = (open_stored(path, label) for path, label in zip((path_a, path_b), labels([path_a, path_b]), strict=True))
     collected = Collected()
-    same_calls = not (a.minor and b.minor) or a.minor == b.minor
+    same_calls = not (a.python and b.python) or baseline.same_calls(a.python, b.python)
     for key, of_a in a.trials.items():
         if key in b.trials:
-            collect(collected, of_a() if same_calls else _without_calls(of_a()), b.trials[key]())
+            collect(collected, of_a() if same_calls else baseline.without_calls(of_a()), b.trials[key]())
     timing = "they did not run side by side" if a.machine == b.machine else "the machines differ"
     if not a.machine or not b.machine:
         timing = "a baseline holds no times"
@@ -126,7 +120,7 @@ def compare(
         claims=tuple(claim_changes(a.claims, b.claims)),
         notes=(
             f"time is not compared: {timing}",
-            *([] if same_calls else [f"Python calls are not compared: Python {a.minor} makes others than {b.minor}"]),
+            *([] if same_calls else [f"Python calls are not compared: Python {a.python} makes others than {b.python}"]),
         ),
         unused=tuple(each for each in unused if a.whole and b.whole and not each.is_about_time),
         fail_on=tuple(fail_on),
@@ -182,10 +176,6 @@ def _reading(run: RunDirectory, trial: str, findings: list[Finding]) -> Callable
         return seen(findings, reader.read(run.history(trial)))
 
     return read
-
-
-def _without_calls(of: Seen) -> Seen:
-    return replace(of, counters={name: count for name, count in of.counters.items() if CALLS not in name})
 
 
 def _one_sided(here: Stored, there: Stored, name: str) -> Iterator[OneSided]:

@@ -219,7 +219,7 @@ def test_python_calls_of_another_minor_version_are_not_compared(stored, finding)
     assert told(same, patched) == []
     comparison = compare(other, same)
     assert (comparison.differences, comparison.exit_code) == ((), 0)
-    assert "Python calls are not compared: Python 3.11 makes others than 3.12" in comparison.notes
+    assert "Python calls are not compared: Python 3.11.7 makes others than 3.12.1" in comparison.notes
     assert [slower] == told(stored("few", [finding()]), stored("many", [finding()], training().with_value(
         {"python_calls": 2000, "held_bytes": 64}, f="counters")))  # fmt: skip
 
