@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -199,6 +199,27 @@ class Run:
             for claim in catalog.claims.values()
         ]
         directory.replace_json(directory.claims, [decision.to_json() for decision in self.decisions])
+
+    def judged(self, trial: Trial) -> Judged:
+        """One that has ended, as it was yielded then."""
+        found = [finding for finding in self.findings if finding.trial == trial.id]
+        return Judged(trial, found, reader.read(self.directory.history(trial.id)))
+
+    def again(
+        self, trials: Iterable[Trial], catalog: Catalog, workloads: Mapping[str, Workload], warm: Engines, folder: Path
+    ) -> Iterator[Judged]:
+        """Trials of this run once more; nothing of that is kept but in `folder`, which is made."""
+        folder.mkdir()
+        jobs = [
+            Job(
+                trial, self.directory.workload(trial.workload), folder / f"{trial.id}.jsonl", folder / f"{trial.id}.txt"
+            )
+            for trial in trials
+        ]
+        for job, outcome in zip(jobs, warm.run(jobs), strict=True):
+            trial, where = job.trial, warm.environments[job.trial.framework]
+            workload = workloads[trial.workload]
+            yield Judged(trial, *judge_outcome(outcome, catalog, workload, job.history, where, self.references))
 
     def end(self, status: str) -> None:
         """Say how it ended."""

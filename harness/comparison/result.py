@@ -236,7 +236,6 @@ class Collected:
     compared: int = 0
     differences: list[Difference] = field(default_factory=list)
     undecided: list[Undecided] = field(default_factory=list)
-    unstable: list[Undecided] = field(default_factory=list)
     one_sided: list[OneSided] = field(default_factory=list)
 
 

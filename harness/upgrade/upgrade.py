@@ -1,6 +1,5 @@
 """Two environments, the same trials in both: what is different, seen twice, and what it costs."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -12,24 +11,22 @@ from harness.comparison import accepted as accepting
 from harness.comparison import differences as classes
 from harness.comparison import observables
 from harness.comparison.accepted import Accepted
-from harness.comparison.compare import FIGURES
-from harness.comparison.compare import compare as compare_trials
-from harness.comparison.differences import Difference, Key, grouped
+from harness.comparison.differences import Key
 from harness.comparison.result import Collected, Comparison, OneSided, Side, Undecided
-from harness.comparison.runs import claim_changes, collect, damaged
+from harness.comparison.runs import claim_changes, collect
 from harness.comparison.seen import Seen, seen
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job
+from harness.engine.local import DEFAULT_LIMIT_S, Engines
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
 from harness.faults.selection import EVERY_FAULT, Faults
-from harness.history import reader
 from harness.progress import Quiet
-from harness.run import Judged, Progress, Run, judge_outcome
+from harness.run import Judged, Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
 from harness.scenario import DEFAULT_FRAMEWORK
 from harness.upgrade import timing
+from harness.upgrade.confirming import Confirmed, Confirming
 from harness.upgrade.environments import OF_TORCH, Provided, hold
 from harness.upgrade.measuring import CostComparison, Measuring, can_be_measured
 from harness.upgrade.profiles import FULL, QUICK, chosen
@@ -39,9 +36,6 @@ from harness.workloads.workload import Workload
 
 MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
 MEASURED = "strategies"  # the document whose scenarios are about cost
-# What a user's own code may tell under a name: the other names are compared all the same.
-TOLD_BY_NAME = (*FIGURES, "logger writes", "files", "warnings", "cost")
-SEEN_AGAIN = 3  # of the trials in which the same changed, so many are run once more
 DEFAULT_BUDGET_S = 240.0
 
 Tell = Callable[[str], None]
@@ -151,7 +145,7 @@ class _Upgrade:
         self.measured = CostComparison()
         self.timed: list[Trial] = []
         self.stopped = ""
-        self.confirmed: list[Difference] | None = None  # until trials that differ have been run once more
+        self.confirmed: Confirmed | None = None  # until trials that differ have been run once more
         self.deprecations: set[str] = set()
         self.trials: dict[Key, Trial] = {}
 
@@ -163,7 +157,11 @@ class _Upgrade:
                 if DEFAULT_FRAMEWORK in engines.environments:
                     hold(side, engines.environments[DEFAULT_FRAMEWORK].found["packages"])
             self._compare(warm)
-            self._confirm(warm)
+            found = self.collected.differences
+            if found:
+                self.tell("trials that differ are run once more on both sides")
+            confirming = Confirming(self.runs, warm, self.catalog, self.workloads, self.trials)
+            self.confirmed = confirming.confirm(found, self.request.fail_on)
             self._count(warm)
 
     def end(self, status: str) -> None:
@@ -223,76 +221,12 @@ class _Upgrade:
             a, b = (one, other) if side == 0 else (other, one)
             collect(self.collected, a, b)
 
-    # Whether it shows it again
-
-    def _confirm(self, warm: Sequence[Engines]) -> None:
-        """Run trials that differ once more: what two runs of the same side do not agree on is no difference.
-
-        Of the trials in which the same changed, some are; all of them, if one of those is not confirmed.
-        """
-        found = self.collected.differences
-        groups = grouped(found)
-        some = dict.fromkeys(each.key for group in groups for each in group.differences[:SEEN_AGAIN])
-        if some:
-            self.tell(f"{len(some)} of the trials that differ are run once more on both sides")
-        shaken = self._shaken(found, list(some), warm)
-        doubtful = [group for group in groups if any(each in shaken for each in group.differences[:SEEN_AGAIN])]
-        rest = dict.fromkeys(each.key for group in doubtful for each in group.differences if each.key not in some)
-        shaken += self._shaken(found, list(rest), warm)
-        self.confirmed = [each for each in found if each not in shaken]
-        for each in shaken:
-            if each.kind in self.request.fail_on and each.observable not in TOLD_BY_NAME:
-                self.collected.undecided.append(Undecided(each.key, f"{each.what}, and not in each of two runs"))
-            else:
-                self.collected.unstable.append(Undecided(each.key, f"{each.observable}: {each.what}"))
-
-    def _shaken(self, found: Sequence[Difference], keys: Sequence[Key], warm: Sequence[Engines]) -> list[Difference]:
-        """The differences in these trials that are not confirmed: a second run of the baseline differs from the first
-        in the same thing, or the second runs of both sides do not.
-
-        What the candidate alone shows otherwise each time, and never as the baseline does, is a difference.
-        """
-        shaken: list[Difference] = []
-        if not keys:
-            return shaken
-        with tempfile.TemporaryDirectory() as folder:
-            again = [self._again(side, keys, warm[side], Path(folder, name)) for side, name in enumerate(SIDES)]
-            for key, again_a, again_b in zip(keys, *again, strict=True):
-                of_this = [each for each in found if each.key == key]
-                if damage := damaged(again_a, again_b):
-                    self.collected.undecided.append(Undecided(key, f"run once more: {damage}"))
-                    shaken += of_this
-                    continue
-                varies = {each.subject for each in compare_trials(self._first(key), again_a)}
-                differs = {each.subject for each in compare_trials(again_a, again_b)}
-                shaken += [each for each in of_this if each.subject in varies or each.subject not in differs]
-        return shaken
-
-    def _first(self, key: Key) -> Seen:
-        """What was seen of the baseline's first run."""
-        run, trial = self.runs[SIDES.index(BASELINE)], self.trials[key]
-        return seen(
-            [each for each in run.findings if each.trial == trial.id], reader.read(run.directory.history(trial.id))
-        )
-
-    def _again(self, side: int, keys: Sequence[Key], warm: Engines, folder: Path) -> Iterator[Seen]:
-        folder.mkdir()
-        run = self.runs[side]
-        jobs = [
-            Job(trial, run.directory.workload(trial.workload), folder / f"{trial.id}.jsonl", folder / f"{trial.id}.txt")
-            for trial in (self.trials[key] for key in keys)
-        ]
-        for job, outcome in zip(jobs, warm.run(jobs), strict=True):
-            trial = job.trial
-            where, workload = warm.environments[trial.framework], self.workloads[trial.workload]
-            found, history = judge_outcome(outcome, self.catalog, workload, job.history, where, run.references)
-            yield seen(found, history)
-
     # What it costs
 
     def _count(self, warm: Sequence[Engines]) -> None:
         """What a step costs in scenarios whose figures agree."""
-        differ = {each.key.scenario for each in self.confirmed or () if each.kind in MUST_AGREE}
+        differences = self.confirmed.differences if self.confirmed else ()
+        differ = {each.key.scenario for each in differences if each.kind in MUST_AGREE}
         here = {
             trial.scenario: trial
             for trial in self.trials.values()
@@ -324,9 +258,11 @@ class _Upgrade:
     def comparison(self) -> Comparison:
         request, collected = self.request, self.collected
         versions = {name: side.lightning for name, side in zip(SIDES, self.sides, strict=True)}
-        seen_once = [] if self.confirmed is not None else collected.differences
+        confirmed = self.confirmed or Confirmed(
+            undecided=[Undecided(each.key, f"{each.what}, which was seen once only") for each in collected.differences]
+        )
         marked, unused = accepting.apply(
-            request.accepted, [*(self.confirmed or ()), *self.measured.differences], versions
+            request.accepted, [*confirmed.differences, *self.measured.differences], versions
         )
         a, b = (
             Side(label, side.title, run.status, str(side.python))
@@ -339,12 +275,8 @@ class _Upgrade:
             compared=collected.compared,
             differences=tuple(marked),
             one_sided=tuple(collected.one_sided),
-            undecided=(
-                *collected.undecided,
-                *self.measured.undecided,
-                *(Undecided(each.key, f"{each.what}, which was seen once only") for each in seen_once),
-            ),
-            unstable=tuple(collected.unstable),
+            undecided=(*collected.undecided, *confirmed.undecided, *self.measured.undecided),
+            unstable=tuple(confirmed.unstable),
             claims=tuple(claim_changes(*told)),
             deprecations=tuple(sorted(self.deprecations)),
             unused=tuple(entry for entry in unused if self._was_looked_at(entry)),
