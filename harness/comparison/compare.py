@@ -10,7 +10,18 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from harness.comparison.baseline import COUNTED
-from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, Difference
+from harness.comparison.differences import (
+    BIT,
+    BREAKS,
+    FASTER,
+    FIXED,
+    NUMBER,
+    ORDER,
+    SLOWER,
+    WARNS,
+    Difference,
+    unseen_by_the_clock,
+)
 from harness.comparison.observables import ENDS, IN_BITS, Entries, Entry
 from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
@@ -25,8 +36,6 @@ GOOD = ("exact", "ok", "fired")
 LOST = ("missing", "raised", "silent")
 # What these look at is compared hook by hook.
 OF_HOOKS = ("hook", "bracket", "order", "epoch_end", "cell")
-# That many Python calls more are as much as the clock is allowed to see: ln 1.02.
-CALLS_MARGIN = math.log(1.02)
 
 # What follows from other samples, draws or learning rates; figures follow from predictions.
 CAUSES = ("samples", "random generators", "learning rates")
@@ -369,7 +378,7 @@ class _Comparison:
             if count_b is None or count_b == count_a or not name.startswith(COUNTED):
                 continue
             calls = name.startswith("python_calls")
-            if calls and abs(math.log(max(count_b, 1) / max(count_a, 1))) <= CALLS_MARGIN:
+            if calls and unseen_by_the_clock(count_a, count_b):
                 continue
             kind = SLOWER if count_b > count_a else FASTER
             stage = name.rsplit("_", 1)[-1]

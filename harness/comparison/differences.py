@@ -12,6 +12,14 @@ CLASSES = (BREAKS, NUMBER, ORDER, SLOWER, WARNS, BIT, FASTER, FIXED)  # the grav
 REGRESSIONS = (BREAKS, NUMBER, ORDER, SLOWER)  # what counts as one, unless told otherwise
 
 
+def unseen_by_the_clock(calls_a: float, calls_b: float) -> bool:
+    """Whether neither number of Python calls is more than 1.02 times the other: ln 1.02 is what timing takes for equal.
+
+    Exact for whole numbers; from no calls to some is always seen.
+    """
+    return 50 * max(calls_a, calls_b) <= 51 * min(calls_a, calls_b)
+
+
 @dataclass(frozen=True)
 class Key:
     """What makes trials of two environments the same trial."""

@@ -11,7 +11,7 @@ from seen_trials import KEY, figure, history, training, trial
 
 from harness.comparison import observables
 from harness.comparison.compare import compare
-from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS
+from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, unseen_by_the_clock
 from harness.comparison.observables import READERS
 from harness.comparison.seen import Judged, Seen
 
@@ -434,6 +434,13 @@ def test_of_numbers_that_differ_the_farthest_decides():
         {"val_loss": 0.25, "val_acc": 0.9}, f="callback_metrics", epoch=1
     )
     assert [each.kind for each in compare(trial(), trial(b))] == [NUMBER]
+
+
+@pytest.mark.parametrize(("before", "after", "unseen"), [(1000, 1020, True), (1000, 1021, False), (1020, 1000, True),
+    (1000, 980, False), (0, 0, True), (0, 1, False), (50, 51, True), (50, 51.5, False)])  # fmt: skip
+def test_calls_that_the_clock_may_not_see(before, after, unseen):
+    """1000 to 980 is beyond: 1000 is more than 1.02 times that. The margin is the same up and down."""
+    assert unseen_by_the_clock(before, after) == unseen_by_the_clock(after, before) == unseen
 
 
 @pytest.mark.parametrize("calls", [1020, 981])
