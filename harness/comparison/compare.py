@@ -40,8 +40,8 @@ OF_HOOKS = ("hook", "bracket", "order", "epoch_end", "cell")
 # What follows from other samples, draws or learning rates; figures follow from predictions.
 CAUSES = ("samples", "random generators", "learning rates")
 FIGURES = (
-    "self.log", "logger", "progress bar", "callback_metrics", "callback_metrics at the end", "best checkpoint",
-    "record",
+    "self.log", "logger", "progress bar", "callback_metrics", "callback_metrics at the end", "returned",
+    "best checkpoint", "record",
 )  # fmt: skip
 # Of these, what is told in words follows from other numbers too.
 TEXTS = ("best checkpoint", "record")

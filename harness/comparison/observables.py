@@ -24,6 +24,8 @@ ENDS = "it "  # how an entry begins that says how the trial's process ended
 STEP = "step"  # what a batch is called among the hooks
 IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
+# Of what a call leaves behind, that which is an observable by itself.
+APART = ("callback_metrics", "logged_metrics", "progress_bar_metrics", "checkpoints", "files", "returned")
 
 _FOLDERS = re.compile(r"(?:/[\w.+@~-]+)+/(?=[\w.+@~-])")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
@@ -259,8 +261,28 @@ def _outcome(history: History) -> Iterator[Entry]:
     """What the Trainer says when a call of it has returned."""
     for operation in _returned(history):
         for name, value in sorted(operation.value.items()):
-            if not isinstance(value, (list, dict)):
+            if name not in APART:
                 yield _entry(operation, f"{name} after {operation.f}: {value}")
+
+
+def _results(history: History) -> Iterator[Entry]:
+    """What `validate`, `test` and `predict` returned, called as one would write it: `Trainer.test()[0]['loss']`."""
+    for operation in _returned(history):
+        if "returned" in operation.value:
+            for place, value in _leaves(operation.value["returned"]):
+                figure = str(place[-1]) if place else ""
+                entry = _figure(operation, figure, value)
+                called = f"{operation.f}()" + "".join(f"[{each!r}]" for each in place)
+                yield replace(entry, what=called + entry.what.removeprefix(figure))
+
+
+def _leaves(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Whatever holds nothing else, with the keys and numbers that lead to it; an empty list or dict too."""
+    if isinstance(value, (list, dict)) and value:
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(each, (*place, key))
+    else:
+        yield place, value
 
 
 def _best(history: History) -> Iterator[Entry]:
@@ -315,6 +337,7 @@ READERS: dict[str, Callable[[History], Iterator[Entry]]] = {
     "progress bar": _figures("progress_bar"),
     "callback_metrics": _figures("callback_metrics"),
     "callback_metrics at the end": _metrics_left,
+    "returned": _results,
     "logged_metrics": _of_calls("logged_metrics"),
     "progress_bar_metrics": _of_calls("progress_bar_metrics"),
     "metric objects": _told("metric_state"),

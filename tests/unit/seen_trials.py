@@ -44,6 +44,8 @@ def training() -> Operations:
         "files": ["epoch=0.ckpt", "epoch=1.ckpt"],
     }
     told.add("Trainer.fit", "ok", returned)
+    told.add("Trainer.test", "ok", {"global_step": 4, "returned": [{"test_loss": 0.25}, {"test_loss": 0.5}]})
+    told.add("Trainer.predict", "ok", {"global_step": 4, "returned": ["tensor of shape (2,)", 1.5]})
     told.add("record", "info", {"lines": ["epoch 0: val_loss 0.25"]})
     told.add("trial", "ok")
     told.add("exit", "info", ended())

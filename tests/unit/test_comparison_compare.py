@@ -142,6 +142,16 @@ CHANGES = [
     ("returned figure", updated("Trainer.fit", callback_metrics={"val_loss": 7.0, "val_acc": 0.5}), NUMBER,
      "callback_metrics at the end", "`val_loss` differs"),
     ("returned step", updated("Trainer.fit", global_step=5), NUMBER, "Trainer", "global_step after Trainer.fit"),
+    ("test() returns another number", updated("Trainer.test", returned=[{"test_loss": 0.75}, {"test_loss": 0.5}]),
+     NUMBER, "returned", "`Trainer.test()[0]['test_loss']` differs"),
+    ("test() rounds otherwise", updated("Trainer.test", returned=[{"test_loss": 0.25}, {"test_loss": 0.5 + 2.0**-24}]),
+     BIT, "returned", "`Trainer.test()[1]['test_loss']` differs"),
+    ("test() returns fewer", updated("Trainer.test", returned=[{"test_loss": 0.25}]), BREAKS, "returned",
+     "`Trainer.test()[1]['test_loss']` is no longer there"),
+    ("test() returns more", updated("Trainer.test", returned=[{"test_loss": 0.25, "f1": 1.0}, {"test_loss": 0.5}]),
+     NUMBER, "returned", "`Trainer.test()[0]['f1']` is new"),
+    ("predict() returns others", updated("Trainer.predict", returned=["tensor of shape (3,)", 1.5]), NUMBER, "returned",
+     "`Trainer.predict()[0]` is told otherwise"),
     ("logged_metrics", updated("Trainer.fit", logged_metrics=["val_loss"]), BREAKS, "logged_metrics",
      "`val_acc` is no longer there"),
     ("progress_bar_metrics", updated("Trainer.fit", progress_bar_metrics=["val_loss", "v_num"]), NUMBER,
@@ -221,6 +231,17 @@ def test_a_counter_that_a_hook_sees_otherwise(name, seen, what):
     assert (difference.kind, difference.observable) == (NUMBER, "counters")
     assert difference.what == f"{what}, as seen by a callback's `on_train_epoch_end`"
     assert "9 at a callback's `on_train_epoch_end`" in difference.b
+
+
+@pytest.mark.parametrize("returned", [[], None])
+def test_a_test_that_returns_nothing_breaks_who_reads_it(returned):
+    found = told(trial(), trial(updated("Trainer.test", returned=returned)))
+    assert (BREAKS, "returned", "`Trainer.test()[0]['test_loss']` is no longer there") in found
+
+
+def test_what_test_returns_follows_from_other_weights():
+    b = retrained(updated("Trainer.test", returned=[{"test_loss": 0.75}, {"test_loss": 0.5}]))
+    assert "returned" in follows(trial(), trial(b), "predictions")
 
 
 def test_a_counter_is_compared_beside_hooks_that_vanished():
