@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from harness.comparison import steps
 from harness.comparison.baseline import COUNTED
 from harness.comparison.differences import (
     BIT,
@@ -26,6 +27,7 @@ from harness.comparison.observables import ENDS, IN_BITS, Entries, Entry
 from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
 from harness.findings import EpochVerdict
+from harness.history.reader import History
 from harness.oracle.measured import FLOAT32, gamma
 
 T = TypeVar("T")
@@ -185,9 +187,8 @@ class _Comparison:
             return
         a, b = self._both("samples")
         one, other = _first_difference(a, b)
-        same = Counter(entry.what for entry in a) == Counter(entry.what for entry in b)
-        if same:
-            yield self._between(ORDER, "samples", "batches come in another order", one, other)
+        if steps.given_the_same(*self._histories()):
+            yield self._between(ORDER, "samples", "samples come in another order", one, other)
         else:
             yield self._between(NUMBER, "samples", "steps are given other samples", one, other)
 
@@ -396,6 +397,11 @@ class _Comparison:
         }
         for name in self.changed:
             yield self._difference(kinds.get(name, NUMBER), name, f"{name} differ from those kept", ("", ""))
+
+    def _histories(self) -> tuple[History, History]:
+        assert self.a.history is not None
+        assert self.b.history is not None
+        return self.a.history, self.b.history
 
     def _both(self, observable: str) -> tuple[Entries, Entries]:
         assert self.a.observed is not None

@@ -153,18 +153,22 @@ def _process(history: History) -> Iterator[Entry]:
 
 
 def _samples(history: History) -> Iterator[Entry]:
-    """Which samples each step was given."""
+    """Which samples each step was given; of data of one's own, whose ids are places in the pass, the targets too."""
     for operation in history.select("batch"):
         if operation.type in ("ok", "fail") and operation.value and "ids" in operation.value:
-            yield _entry(operation, f"{operation.stage}: {json.dumps(operation.value['ids'])}")
+            targets = operation.value.get("targets")
+            told = f", targets {_array(targets)}" if targets else ""
+            yield _entry(operation, f"{operation.stage}: {json.dumps(operation.value['ids'])}{told}")
 
 
 def _predictions(history: History) -> Iterator[Entry]:
     """What the model gave for them: a digest, or nothing."""
     for operation in history.select("batch", "ok"):
-        outputs = operation.value["outputs"] or {"dtype": "none", "shape": [], "base64": ""}
-        digits = zlib.crc32(outputs["base64"].encode())
-        yield _entry(operation, f"{outputs['dtype']}{outputs['shape']} with digest {digits:08x}")
+        yield _entry(operation, _array(operation.value["outputs"] or {"dtype": "none", "shape": [], "base64": ""}))
+
+
+def _array(told: dict[str, Any]) -> str:
+    return f"{told['dtype']}{told['shape']} with digest {zlib.crc32(told['base64'].encode()):08x}"
 
 
 def _weights(history: History) -> Iterator[Entry]:

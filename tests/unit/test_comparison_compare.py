@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from histories import Operations, batch, ended
+from histories import Operations, batch, ended, own_batch
 from hypothesis import given
 from hypothesis import strategies as st
 from seen_trials import KEY, figure, history, training, trial
@@ -364,7 +364,43 @@ def test_batches_in_another_order_change_order():
                   and each["stage"] == "train")  # fmt: skip
     b = training().with_value(other["value"], f="batch", type="ok", stage="train", epoch=1, batch=0)
     b = b.with_value(one["value"], f="batch", type="ok", stage="train", epoch=1, batch=1)
-    assert told(trial(), trial(b)) == [(ORDER, "samples", "batches come in another order")]
+    assert told(trial(), trial(b)) == [(ORDER, "samples", "samples come in another order")]
+
+
+def with_own_targets(*batches, epoch=1):
+    """Of an epoch's training: two samples in each of two batches, told by their targets."""
+    operations = training()
+    for number, targets in enumerate(batches):
+        ids = tuple(range(2 * number, 2 * number + len(targets)))
+        here = {"f": "batch", "type": "ok", "stage": "train", "epoch": epoch, "batch": number}
+        operations = operations.with_value(own_batch(ids, targets, 1), **here)
+    return operations
+
+
+@pytest.mark.parametrize(
+    ("batches", "kind"),
+    [
+        ([(3, 4), (1, 2)], ORDER),
+        ([(2, 1), (3, 4)], ORDER),
+        ([(1, 3), (2, 4)], ORDER),
+        ([(1, 2), (3, 3)], NUMBER),
+        ([(1, 2, 3), (4,)], NUMBER),
+    ],
+    ids=["batches", "within a batch", "across batches", "other samples", "other sizes"],
+)
+def test_samples_of_data_of_ones_own_are_told_by_their_targets(batches, kind):
+    (found,) = told(trial(with_own_targets((1, 2), (3, 4))), trial(with_own_targets(*batches)))
+    assert found[:2] == (kind, "samples")
+
+
+def test_samples_that_another_epoch_is_given_are_others():
+    a, b = (Operations([*with_own_targets(*each, epoch=0)]) for each in (((1, 2), (3, 4)), ((5, 6), (7, 8))))
+    swapped = [with_own_targets(*each, epoch=1) for each in (((5, 6), (7, 8)), ((1, 2), (3, 4)))]
+    sides = [
+        trial(Operations(two if two.get("epoch") == 1 else one for one, two in zip(*each, strict=True)))
+        for each in ((a, swapped[0]), (b, swapped[1]))
+    ]
+    assert [each[:2] for each in told(*sides)] == [(NUMBER, "samples")]
 
 
 @pytest.mark.parametrize("at", ["configure_optimizers", "on_train_epoch_start", "on_fit_end"])
