@@ -7,6 +7,7 @@ What has no reason of its own stands with what it follows from, and is not told 
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 from harness.comparison import steps
@@ -23,12 +24,11 @@ from harness.comparison.differences import (
     Difference,
     unseen_by_the_clock,
 )
-from harness.comparison.observables import ENDS, IN_BITS, Entries, Entry
+from harness.comparison.observables import ENDS, IN_BITS, NOTHING, Entries, Entry
 from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
 from harness.findings import EpochVerdict
 from harness.history.reader import History
-from harness.oracle.measured import FLOAT32, gamma
 
 T = TypeVar("T")
 
@@ -205,11 +205,22 @@ class _Comparison:
 
     def _divergence(self, diverged: list[str], reports: list[Difference]) -> Difference:
         """Weights or predictions differ though samples, draws and learning rates do not: by no more than rounding, if
-        every figure that has a bound is within both runs' bounds, and every other within `_rounding`."""
+        every figure that has a bound is within both runs' bounds, every other within `_rounding`, predictions are
+        alike, and some of all that has come from the weights that differ."""
         numbers = [*self._moved(), *self._values(()), *(each for each in reports if each.observable in TEXTS)]
-        kind = BIT if all(each.kind == BIT for each in numbers) else NUMBER
+        alike = self._weights_are_seen() and steps.predicted_alike(*self._histories())
+        kind = BIT if alike and all(each.kind == BIT for each in numbers) else NUMBER
         what = f"{' and '.join(diverged)} differ"
         return self._between(kind, diverged[0], what, *_first_difference(*self._both(diverged[0])))
+
+    def _weights_are_seen(self) -> bool:
+        """Whether a prediction, or a number given to `self.log`, has come from the weights that differ: after they were
+        noted, or before, where it differs too. A figure that is told later may have been there already."""
+        one, other = _first_difference(*self._both("weights"))
+        noted = math.inf if one is None or other is None else one.line
+        predictions = [pair for pair in _pairs(*self._both("predictions")) if pair[0].what != NOTHING]
+        given = [pair for pair in _pairs(*self._both("self.log")) if pair[0].numbers]
+        return any(a.line > noted or a.compared != b.compared for a, b in (*predictions, *given))
 
     # Figures
 
@@ -268,7 +279,7 @@ class _Comparison:
                 continue
             differ = [(one, other) for one, other in _pairs(a, b) if one.compared != other.compared]
             for one, other in differ[:1]:
-                kind = BIT if all(_rounding(*pair, len(a)) for pair in differ) else NUMBER
+                kind = BIT if all(_alike(*pair, self._rounding) for pair in differ) else NUMBER
                 yield self._between(kind, observable, f"`{name}` differs", one, other)
 
     def _by_name(self) -> Iterator[tuple[str, str, list[Entry], list[Entry]]]:
@@ -285,6 +296,11 @@ class _Comparison:
     def _as_many(self, observable: str) -> bool:
         a, b = self._both(observable)
         return len(a) == len(b)
+
+    @cached_property
+    def _rounding(self) -> float:
+        """How far numbers of which no truth is known may lie apart: they are over the longest pass, for all we know."""
+        return max(steps.rounding(steps.longest_pass(side), steps.unit_roundoff(side)) for side in self._histories())
 
     # Everything else
 
@@ -430,12 +446,11 @@ def _moved(a: EpochVerdict, b: EpochVerdict) -> str:
     return BIT if within and math.isfinite(a.observed) and math.isfinite(b.observed) else NUMBER
 
 
-def _rounding(a: Entry, b: Entry, terms: int) -> bool:
-    """Whether numbers of which no truth is known differ by no more than two float32 sums of as many terms of one sign,
-    added up in another order, might: gamma(n) of the larger, twice."""
+def _alike(a: Entry, b: Entry, rounding: float) -> bool:
+    """Whether numbers differ by no more than that, relative to the larger."""
     for (_, one), (_, other) in zip(a.numbers, b.numbers, strict=False):
         same = one == other or (math.isnan(one) and math.isnan(other))
-        if not same and not abs(one - other) <= 2 * gamma(max(terms, 2), FLOAT32) * max(abs(one), abs(other)):
+        if not same and not abs(one - other) <= rounding * max(abs(one), abs(other)):
             return False
     return True
 

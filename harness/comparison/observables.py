@@ -21,6 +21,7 @@ NO_HOOK = frozenset(
     )
 )  # fmt: skip
 ENDS = "it "  # how an entry begins that says how the trial's process ended
+NOTHING = "none"  # in place of predictions
 STEP = "step"  # what a batch is called among the hooks
 IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
@@ -162,9 +163,10 @@ def _samples(history: History) -> Iterator[Entry]:
 
 
 def _predictions(history: History) -> Iterator[Entry]:
-    """What the model gave for them: a digest, or nothing."""
+    """What the model gave for them."""
     for operation in history.select("batch", "ok"):
-        yield _entry(operation, _array(operation.value["outputs"] or {"dtype": "none", "shape": [], "base64": ""}))
+        outputs = operation.value["outputs"]
+        yield _entry(operation, _array(outputs) if outputs else NOTHING)
 
 
 def _array(told: dict[str, Any]) -> str:

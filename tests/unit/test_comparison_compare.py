@@ -1,8 +1,10 @@
 """What is made of one trial in two environments: each kind of change alone, of a training written by hand."""
 
+import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from histories import Operations, batch, ended, own_batch
 from hypothesis import given
@@ -14,6 +16,7 @@ from harness.comparison.compare import compare
 from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, unseen_by_the_clock
 from harness.comparison.observables import READERS
 from harness.comparison.seen import Judged, Seen
+from harness.history.encoding import decode_array, encode_array
 
 LOSS = ("aggregate", "val_loss")
 
@@ -271,8 +274,14 @@ def follows(a, b, observable):
     return found
 
 
-def retrained(operations, epoch=1, by=1.0):
-    """With other predictions, weights and figures from an epoch on."""
+def scaled(told, by):
+    """A batch with predictions that are that much larger, relative to what they were."""
+    outputs = decode_array(told["outputs"])
+    return {**told, "outputs": json.loads(encode_array(outputs * np.float32(1 + by)))}
+
+
+def retrained(operations, epoch=1, by=1.0, predictions_by=1.0):
+    """With other predictions, weights and figures in an epoch."""
     changed = Operations()
     for each in operations:
         value = each["value"]
@@ -280,7 +289,7 @@ def retrained(operations, epoch=1, by=1.0):
             if each["f"] == "weights":
                 value = {"crc32": 99}
             elif each["f"] == "batch":
-                value = {**value, "outputs": batch(tuple(value["ids"]), 7)["outputs"]}
+                value = scaled(value, predictions_by)
             elif each["f"] in ("callback_metrics", "progress_bar"):
                 value = {name: figure + by for name, figure in value.items()}
             elif each["f"] == "logger":
@@ -291,6 +300,8 @@ def retrained(operations, epoch=1, by=1.0):
 
 OF_TRAINING = ("callback_metrics", "logger", "predictions", "progress bar", "weights")
 ROUNDING = 2.0**-26
+ULP = 2.0**-23  # of 12 samples' predictions, which may differ by 38 * 2**-24 of the largest
+A_BIT = {"by": ROUNDING, "predictions_by": ULP}
 
 
 @pytest.mark.parametrize(
@@ -316,18 +327,60 @@ def test_figures_follow_from_weights_that_differ_for_no_reason_that_was_seen():
 
 
 def test_weights_that_differ_by_rounding_only_are_only_a_bit():
-    a, b = trial(), trial(retrained(training(), by=ROUNDING), {LOSS: figure("exact", 0.25, 0.25 + ROUNDING)})
+    a, b = trial(), trial(retrained(training(), **A_BIT), {LOSS: figure("exact", 0.25, 0.25 + ROUNDING)})
     assert told(a, b) == [(BIT, "predictions", "predictions and weights differ")]
+
+
+WITHOUT_FIGURES = ("log", "logger", "progress_bar", "callback_metrics")
+
+
+def without_figures(operations, *, predictions=True):
+    for f in WITHOUT_FIGURES:
+        operations = operations.without(f=f)
+    if predictions:
+        return operations
+    return Operations(
+        {**each, "value": {**each["value"], "outputs": None}} if (each["f"], each["type"]) == ("batch", "ok") else each
+        for each in operations
+    )
+
+
+@pytest.mark.parametrize(("by", "kind"), [(ULP, BIT), (32 * ULP, NUMBER), (math.nan, NUMBER)])
+def test_without_figures_predictions_say_what_other_weights_come_to(by, kind):
+    a = without_figures(training())
+    assert [each.kind for each in compare(trial(a), trial(retrained(a, epoch=0, predictions_by=by)))] == [kind]
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_weights_alone_that_differ_change_a_number(epoch):
+    """Those of the last epoch, which nothing is computed with, and all of a trial that shows no predictions."""
+    a = without_figures(training(), predictions=epoch == 1)
+    b = a.with_value({"crc32": 99}, f="weights", stage="train", epoch=epoch, step=2 * epoch + 2)
+    assert told(trial(a), trial(b)) == [(NUMBER, "weights", "weights differ")]
+
+
+def test_weights_that_predictions_after_them_do_not_show_are_only_a_bit():
+    """Rounded away in a lower precision, say."""
+    b = training().with_value({"crc32": 99}, f="weights", stage="train", epoch=0, step=2)
+    assert told(trial(), trial(b)) == [(BIT, "weights", "weights differ")]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_predictions_of_another_kind_change_a_number(dtype):
+    b = changed(f="batch", type="ok", value=lambda old: {
+        **old, "outputs": json.loads(encode_array(decode_array(old["outputs"]).astype(dtype)))})  # fmt: skip
+    assert told(trial(), trial(b)) == [(NUMBER, "predictions", "predictions differ")]
 
 
 @pytest.mark.parametrize(
     "b",
     [
-        trial(retrained(training(), by=ROUNDING), {LOSS: figure("exact", 0.25, 0.28)}),
-        trial(retrained(training(), by=0.001)),
-        trial(retrained(with_value({"lines": ["epoch 0: val_loss 0.3"]}, f="record"), by=ROUNDING)),
+        trial(retrained(training(), **A_BIT), {LOSS: figure("exact", 0.25, 0.28)}),
+        trial(retrained(training(), by=0.001, predictions_by=ULP)),
+        trial(retrained(with_value({"lines": ["epoch 0: val_loss 0.3"]}, f="record"), **A_BIT)),
+        trial(retrained(training(), by=ROUNDING, predictions_by=32 * ULP)),
     ],
-    ids=["a figure beyond its bounds", "a figure without bounds", "text"],
+    ids=["a figure beyond its bounds", "a figure without bounds", "text", "predictions"],
 )
 def test_weights_that_make_any_figure_differ_by_more_change_a_number(b):
     assert told(trial(), b)[0][0] == NUMBER
@@ -480,9 +533,9 @@ def test_checkpoints_in_another_order_change_order():
     assert told(trial(a), trial(b)) == [(ORDER, "checkpoints", "checkpoints are written in another order")]
 
 
-@pytest.mark.parametrize(("by", "kind"), [(2.0**-24, BIT), (2.0**-20, NUMBER)])
+@pytest.mark.parametrize(("by", "kind"), [(11 * 2.0**-24, BIT), (12 * 2.0**-24, NUMBER)])
 def test_numbers_without_a_bound_differ_by_rounding_or_by_more(by, kind):
-    """Of two sums of two terms, each within gamma(2) of the larger: 2 * 2 * 2**-24 / 2 here."""
+    """Over four samples: twice (4 + 5 + 2) * 2**-24 of the larger, so 11 * 2**-24 here."""
     assert [each.kind for each in compare(trial(), trial(updated("callback_metrics", val_acc=0.5 + by)))] == [kind]
 
 
