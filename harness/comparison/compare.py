@@ -29,6 +29,7 @@ from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
 from harness.findings import EpochVerdict
 from harness.history.reader import History
+from harness.oracle.measured import Measured
 
 T = TypeVar("T")
 
@@ -272,15 +273,32 @@ class _Comparison:
             yield self._between(ORDER, "logger writes", what, *_first_difference(*self._both("logger writes")))
 
     def _values(self, figures: Sequence[Difference]) -> Iterator[Difference]:
-        """The numbers that were reported, but for those of figures that are told already."""
-        told = {each.what.split("`")[1].split(" (")[0] for each in figures}
+        """The numbers that were reported, but for those of figures that are told already: all, where that counts as
+        grave, and else what has moved as the figure has."""
+        grave, mild = (
+            {_plain(each.what.split("`")[1]) for each in figures if (each.kind in (BREAKS, NUMBER)) == wanted}
+            for wanted in (True, False)
+        )
         for observable, name, a, b in self._by_name():
-            if name in told or [entry.what for entry in a] != [entry.what for entry in b]:
+            if [entry.what for entry in a] != [entry.what for entry in b]:
+                continue
+            figure = next((name for entry in a for name, _ in entry.numbers), name)
+            if figure in grave:
                 continue
             differ = [(one, other) for one, other in _pairs(a, b) if one.compared != other.compared]
+            if figure in mild:
+                differ = [pair for pair in differ if not self._moved_with(figure, *pair)]
             for one, other in differ[:1]:
                 kind = BIT if all(_alike(*pair, self._rounding) for pair in differ) else NUMBER
                 yield self._between(kind, observable, f"`{name}` differs", one, other)
+
+    def _moved_with(self, figure: str, a: Entry, b: Entry) -> bool:
+        """Whether numbers are what the figure was and is, within its bounds, in one of its passes."""
+        passes = [each for name, *sides in self._aggregates() if _plain(name) == figure for each in _passes(*sides)]
+        return any(
+            all(_admits(of_a, value) for _, value in a.numbers) and all(_admits(of_b, value) for _, value in b.numbers)
+            for _, of_a, of_b in passes
+        )
 
     def _by_name(self) -> Iterator[tuple[str, str, list[Entry], list[Entry]]]:
         """What was reported of each figure, where anything about figures differs."""
@@ -453,6 +471,15 @@ def _alike(a: Entry, b: Entry, rounding: float) -> bool:
         if not same and not abs(one - other) <= rounding * max(abs(one), abs(other)):
             return False
     return True
+
+
+def _admits(of: EpochVerdict, value: float) -> bool:
+    return of.observed is not None and Measured(of.observed, of.bound or 0.0).admits(value)
+
+
+def _plain(figure: str) -> str:
+    """Its name, without where it was read."""
+    return figure.split(" (")[0]
 
 
 def _passes(a: Judged, b: Judged) -> Iterator[tuple[tuple[int, int], EpochVerdict, EpochVerdict]]:

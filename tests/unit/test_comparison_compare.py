@@ -638,6 +638,27 @@ def test_reports_of_a_figure_that_moved_follow_and_those_of_others_do_not():
     assert follows(trial(), b, "figure") == ("callback_metrics",)
 
 
+@pytest.mark.parametrize(
+    ("by_logger", "others"),
+    [(0.75, []), (0.745, []), (0.25, []), (99.0, [(NUMBER, "logger", "`val_loss` differs")])],
+    ids=["the same", "within bounds", "as it was", "another"],
+)
+@pytest.mark.parametrize(
+    ("a", "b", "kind"),
+    [(figure("biased", 0.25, 0.25), figure("exact", 0.75, 0.75), FIXED),
+     (figure("exact", 0.25, 0.25, bound=0.25), figure("exact", 0.75, 0.75, bound=0.25), BIT)],
+    ids=["fixed", "only a bit"],
+)  # fmt: skip
+def test_reports_follow_from_a_figure_that_did_not_get_worse_if_they_moved_with_it(a, b, kind, by_logger, others):
+    operations = updated("callback_metrics", val_loss=0.75)
+    operations = operations.with_value(
+        {"step": 1, "epoch": 0, "metrics": {"val_acc": 0.5, "val_loss": by_logger}}, f="logger", epoch=0
+    )
+    sides = trial(findings={LOSS: a}), trial(operations, {LOSS: b})
+    assert [each for each in told(*sides) if each[1] != "figure"] == others
+    assert [found for found, of, _ in told(*sides) if of == "figure"] == [kind]
+
+
 def test_a_report_of_a_figure_that_did_not_move_where_it_is_judged_is_told():
     """It is judged by one of its reports; here the logger alone is told another."""
     b = changed(f="logger", value=lambda old: {**old, "metrics": {**old["metrics"], "val_loss": 0.75}})
