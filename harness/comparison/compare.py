@@ -24,7 +24,7 @@ from harness.comparison.differences import (
     Difference,
     unseen_by_the_clock,
 )
-from harness.comparison.observables import ENDS, IN_BITS, NOTHING, Entries, Entry
+from harness.comparison.observables import ENDED_WELL, ENDS, IN_BITS, NOTHING, Entries, Entry
 from harness.comparison.seen import Judged, Seen
 from harness.comparison.sequences import APPEARED, FEWER, MORE, MOVED, VANISHED, align, called
 from harness.findings import EpochVerdict
@@ -89,10 +89,10 @@ class _Comparison:
     def _endings(self) -> Iterator[Difference]:
         raised_a, raised_b = self.a.raised, self.b.raised
         if _class_of(raised_a) == _class_of(raised_b):
-            ends = ([entry for entry in entries if entry.what.startswith(ENDS)] for entries in self._both("process"))
-            one, other = _first_difference(*ends)
+            one, other = _first_difference(self._ends(self.a), self._ends(self.b))
             if one or other:
-                yield self._between(BREAKS, "process", "the trial's process ends otherwise", one, other)
+                kind = FIXED if self.a.key.fault == "none" and self._all_is_well() else BREAKS
+                yield self._between(kind, "process", "the trial's process ends otherwise", one, other)
             return
         lines = _lines(self.a, "trial raises "), _lines(self.b, "trial raises ")
         if not raised_a:
@@ -106,8 +106,13 @@ class _Comparison:
         yield self._difference(kind, "exceptions", what, (raised_a or "nothing", raised_b or "nothing"), lines)
 
     def _all_is_well(self) -> bool:
-        """Whether the candidate's figures are those that the pattern's arithmetic gives, and its hooks run."""
-        return all(each.verdict in (*GOOD, "biased") for each in self.b.findings.values())
+        """Whether the candidate's process ended as it should, its figures are those that the pattern's arithmetic
+        gives, and its hooks run."""
+        ended = [entry.what for entry in self._ends(self.b)] == [ENDED_WELL]
+        return ended and all(each.verdict in (*GOOD, "biased") for each in self.b.findings.values())
+
+    def _ends(self, side: Seen) -> list[Entry]:
+        return [entry for entry in (side.observed or {})["process"] if entry.what.startswith(ENDS)]
 
     def _exceptions(self) -> Iterator[Difference]:
         """Those that do not decide how the trial ended, and other words of those that do."""

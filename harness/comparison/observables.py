@@ -21,15 +21,17 @@ NO_HOOK = frozenset(
     )
 )  # fmt: skip
 ENDS = "it "  # how an entry begins that says how the trial's process ended
+ENDED_WELL = "it ended with status 0"
 NOTHING = "none"  # in place of predictions
 STEP = "step"  # what a batch is called among the hooks
-IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
+IN_BITS = ("predictions", "weights")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
 # Of what a call leaves behind, that which is an observable by itself.
 APART = ("callback_metrics", "logged_metrics", "progress_bar_metrics", "checkpoints", "files", "returned")
 
 _FOLDERS = re.compile(r"(?:/[\w.+@~-]+)+/(?=[\w.+@~-])")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_FRACTION = re.compile(r"(?<![\w.])-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
 _PROCESS = re.compile(r"\bpid(s?\(s\)|s)? \d+(, \d+)*")
 
 
@@ -308,10 +310,12 @@ def _metrics_left(history: History) -> Iterator[Entry]:
 
 
 def _record(history: History) -> Iterator[Entry]:
-    """The lines of the file that the scenario keeps."""
+    """The lines of the file that the scenario keeps; fractions in them are numbers, all else is text."""
     for operation in history.select("record"):
         for line in operation.value["lines"]:
-            yield _entry(operation, without_places(line))
+            text = without_places(line)
+            fractions = {str(place): number for place, number in enumerate(_FRACTION.findall(text), 1)}
+            yield _entry(operation, _FRACTION.sub("…", text), **fractions)
 
 
 def _warnings(history: History) -> Iterator[Entry]:

@@ -169,6 +169,12 @@ CHANGES = [
     ("checkpoint elsewhere", with_value({"file": "a.ckpt"}, f="checkpoint", type="invoke"), NUMBER, "checkpoints",
      "checkpoints are written otherwise"),
     ("record", with_value({"lines": []}, f="record"), BREAKS, "record", "`epoch 0` is no longer there"),
+    ("record rounds otherwise", with_value({"lines": [f"epoch 0: val_loss {0.25 + 2.0**-25!r}"]}, f="record"), BIT,
+     "record", "`epoch 0` differs"),
+    ("record of another number", with_value({"lines": ["epoch 0: val_loss 2.6e-1"]}, f="record"), NUMBER, "record",
+     "`epoch 0` differs"),
+    ("record in other words", with_value({"lines": ["epoch 0: val_acc 0.25"]}, f="record"), NUMBER, "record",
+     "`epoch 0` is told otherwise"),
     ("new warning", appended("warning", WARNING), WARNS, "warnings", "warned: DeprecationWarning: soon gone"),
     ("warning gone", training().without(f="warning"), WARNS, "warnings",
      "no longer warned: UserWarning: few workers in …/a.py"),
@@ -378,9 +384,10 @@ def test_predictions_of_another_kind_change_a_number(dtype):
         trial(retrained(training(), **A_BIT), {LOSS: figure("exact", 0.25, 0.28)}),
         trial(retrained(training(), by=0.001, predictions_by=ULP)),
         trial(retrained(with_value({"lines": ["epoch 0: val_loss 0.3"]}, f="record"), **A_BIT)),
+        trial(retrained(with_value({"lines": ["epoch 0: val_acc 0.25"]}, f="record"), **A_BIT)),
         trial(retrained(training(), by=ROUNDING, predictions_by=32 * ULP)),
     ],
-    ids=["a figure beyond its bounds", "a figure without bounds", "text", "predictions"],
+    ids=["a figure beyond its bounds", "a figure without bounds", "in a record", "text", "predictions"],
 )
 def test_weights_that_make_any_figure_differ_by_more_change_a_number(b):
     assert told(trial(), b)[0][0] == NUMBER
@@ -496,6 +503,33 @@ def test_an_exception_that_is_gone_is_fixed_if_all_else_is_well_and_nothing_was_
     a, b = trial(raising("on_fit_end", ends=True), key=key), trial(training(), findings, key=key)
     ((found, of, _),) = told(a, b)
     assert (found, of) == (kind, "exceptions")
+
+
+KILLED = Operations([*training().until(f="on_fit_end"), {"f": "exit", "type": "info", "value": ended(status=-9)}])
+HUNG = training().with_value(ended(timed_out=True, status=1), f="exit")
+
+
+@pytest.mark.parametrize("a", [KILLED, HUNG], ids=["killed", "out of time"])
+@pytest.mark.parametrize(
+    ("fault", "b", "findings", "kind"),
+    [
+        ("none", training(), {}, FIXED),
+        ("none", training(), {LOSS: figure("wrong")}, BREAKS),
+        ("none", training().with_value(ended(status=3), f="exit"), {}, BREAKS),
+        ("process.exit", training(), {}, BREAKS),
+    ],
+    ids=["and all is well", "and a figure is wrong", "and another end is bad", "and it was to end so"],
+)
+def test_a_bad_end_that_is_gone_is_fixed_if_all_else_is_well_and_nothing_was_to_cause_it(a, fault, b, findings, kind):
+    key = replace(KEY, fault=fault)
+    ((found, of, _),) = told(trial(a, key=key), trial(b, findings, key=key))
+    assert (found, of) == (kind, "process")
+
+
+@pytest.mark.parametrize("b", [KILLED, HUNG], ids=["killed", "out of time"])
+def test_a_bad_end_in_place_of_an_exception_fixes_nothing(b):
+    ((found, of, _),) = told(trial(raising("on_fit_end", ends=True)), trial(b))
+    assert (found, of) == (BREAKS, "exceptions")
 
 
 def test_of_exceptions_in_hooks_each_that_is_new_or_gone_is_told():
@@ -705,11 +739,16 @@ def test_digests_are_the_same_if_nothing_differs():
         (training().twice(f="on_fit_end"), ORDER, "hooks"),
         (training().without(f="warning"), WARNS, "warnings"),
         (training().with_value({"crc32": 9}, f="weights", epoch=1), BIT, "weights"),
+        (with_value({"lines": ["epoch 1: val_loss 0.25"]}, f="record"), NUMBER, "record"),
         (updated("callback_metrics", extra=0.75), NUMBER, "callback_metrics"),
     ],
 )
 def test_of_digests_that_differ_it_is_told_which(operations, kind, observable):
     assert (kind, observable, f"{observable} differ from those kept") in told(kept(trial()), trial(operations))
+
+
+def test_a_fraction_in_a_record_has_no_digest_that_differs_in_its_last_bits():
+    assert compare(kept(trial()), trial(with_value({"lines": ["epoch 0: val_loss 0.2500001"]}, f="record"))) == []
 
 
 def test_verdicts_are_compared_beside_digests():
