@@ -145,19 +145,21 @@ class _Comparison:
             yield self._difference(classes[how], "hooks", what, told, (change.lines_a, change.lines_b))
 
     def _counters(self) -> Iterator[Difference]:
-        """Stage, epoch, step and batch as the same hook saw them."""
+        """Stage, epoch, step and batch as the same hook saw them, and what it was given."""
         if "counters" not in self.changed:
             return
         pairs = align(*self._both("hooks")).pairs
-        for index, name in enumerate(("the stage", "current_epoch", "global_step", "the batch")):
-            differ = [(one, other) for one, other in pairs if one.stamp[index] != other.stamp[index]]
+        for index, name in enumerate(("the stage", "current_epoch", "global_step", "the batch", "the argument")):
+            part = slice(index, index + 1)
+            differ = [(one, other) for one, other in pairs if one.stamp[part] != other.stamp[part]]
             if differ:
                 one, other = differ[0]
                 hooks = sorted({entry.what for entry, _ in differ})
                 shown = ", ".join(called(hook) for hook in hooks[:3]) + (", …" if len(hooks) > 3 else "")
                 what = f"{name}, as seen by {shown}"
                 told_a, told_b = (
-                    f"{entry.stamp[index]} at {called(entry.what)} ({entry.place})" for entry in (one, other)
+                    f"{', '.join(map(str, entry.stamp[part]))} at {called(entry.what)} ({entry.place})"
+                    for entry in (one, other)
                 )
                 yield self._difference(NUMBER, "counters", what, (told_a, told_b), ([one.line], [other.line]))
 
@@ -179,7 +181,8 @@ class _Comparison:
             follow = [name for name in FIGURES if name in self.changed and name not in told]
             yield from (*own, *(each.with_followers(follow) for each in figures), *reports, *self._values(figures))
             return
-        followers = [*diverged, *(name for name in FIGURES if name in self.changed)]
+        writes = () if self._as_many("samples") else ("logger writes",)
+        followers = [*diverged, *(name for name in (*FIGURES, *writes) if name in self.changed)]
         if any(each.observable in CAUSES for each in own):
             own = [each.with_followers(followers) if each.observable in CAUSES else each for each in own]
         else:
@@ -264,15 +267,19 @@ class _Comparison:
         return self._difference(kind, of, how, (_told(one), _told(other)), (_evidence(one), _evidence(other)))
 
     def _reports(self) -> Iterator[Difference]:
-        """What was reported: under which name, how often, at which step."""
+        """What was reported: under which name, how often, at which step. Other figures make other writes."""
+        writes = "logger writes" in self.changed
         for observable, name, a, b in self._by_name():
+            follow = ["logger writes"] if writes and observable == "logger" else []
             if not a or not b:
                 kind, how = (BREAKS, "is no longer there") if a else (NUMBER, "is new")
-                yield self._between(kind, observable, f"`{name}` {how}", a[0] if a else None, b[0] if b else None)
+                found = self._between(kind, observable, f"`{name}` {how}", a[0] if a else None, b[0] if b else None)
+                yield found.with_followers(follow)
             elif [entry.what for entry in a] != [entry.what for entry in b]:
                 how = "another number of times" if len(a) != len(b) else "otherwise"
-                yield self._between(NUMBER, observable, f"`{name}` is told {how}", *_first_difference(a, b))
-        if "logger writes" in self.changed and self._same_names("logger"):
+                found = self._between(NUMBER, observable, f"`{name}` is told {how}", *_first_difference(a, b))
+                yield found.with_followers(follow)
+        if writes and self._same_names("logger"):
             how = "in other company" if self._as_many("logger writes") else "in another number of writes"
             what = f"figures are told to the logger {how}"
             yield self._between(ORDER, "logger writes", what, *_first_difference(*self._both("logger writes")))

@@ -42,7 +42,7 @@ class Entry:
     Attributes:
         what: text that is the same on both sides, unless something changed.
         line: of the history.
-        stamp: stage, epoch, step and batch, as they stood then.
+        stamp: stage, epoch, step and batch, as they stood then; and of a hook, what it was given, if that was noted.
         numbers: by name; compared as numbers, not as text.
     """
 
@@ -62,7 +62,7 @@ class Entry:
         """In words, where it was seen."""
         if not self.stamp:
             return ""
-        stage, epoch, _, batch = self.stamp
+        stage, epoch, _, batch = self.stamp[:4]
         told = [stage, None if epoch is None else f"epoch {epoch}", None if batch is None else f"batch {batch}"]
         return ", ".join(filter(None, told))
 
@@ -122,13 +122,14 @@ def _entry(operation: Operation, what: str, **numbers: Any) -> Entry:
 
 
 def _hooks(history: History) -> Iterator[Entry]:
-    """Every hook that was called, and every step, in order."""
+    """Every hook that was called, and every step, in order; with the batch or epoch that Keras told it besides."""
     for operation in history.operations:
         if operation.f == "batch" and operation.type == "invoke":
             yield _entry(operation, STEP)
         elif operation.f not in NO_HOOK and operation.type in ("invoke", "info"):
             owner = "" if "." in operation.f else "a callback's " if operation.type == "info" else "the module's "
-            yield _entry(operation, owner + operation.f)
+            entry = _entry(operation, owner + operation.f)
+            yield replace(entry, stamp=(*entry.stamp, operation.value)) if operation.value is not None else entry
 
 
 def _counters(history: History) -> Iterator[Entry]:
@@ -266,11 +267,13 @@ def _returned(history: History) -> Iterator[Operation]:
 
 
 def _outcome(history: History) -> Iterator[Entry]:
-    """What the Trainer says when a call of it has returned."""
+    """What the Trainer says when a call of it has returned, and to its logger in the end."""
     for operation in _returned(history):
         for name, value in sorted(operation.value.items()):
             if name not in APART:
                 yield _entry(operation, f"{name} after {operation.f}: {value}")
+    for operation in history.select("Logger.finalize", "ok"):
+        yield _entry(operation, f"status that the logger is told: {operation.value['status']}")
 
 
 def _results(history: History) -> Iterator[Entry]:

@@ -155,6 +155,8 @@ CHANGES = [
      NUMBER, "returned", "`Trainer.test()[0]['f1']` is new"),
     ("predict() returns others", updated("Trainer.predict", returned=["tensor of shape (3,)", 1.5]), NUMBER, "returned",
      "`Trainer.predict()[0]` is told otherwise"),
+    ("logger told another end", with_value({"status": "failed"}, f="Logger.finalize", type="ok"), NUMBER, "Trainer",
+     "status that the logger is told"),
     ("logged_metrics", updated("Trainer.fit", logged_metrics=["val_loss"]), BREAKS, "logged_metrics",
      "`val_acc` is no longer there"),
     ("progress_bar_metrics", updated("Trainer.fit", progress_bar_metrics=["val_loss", "v_num"]), NUMBER,
@@ -230,6 +232,14 @@ def test_figures_in_two_writes_in_place_of_one():
     ]
 
 
+@pytest.mark.parametrize("by", [1.0, 0.0], ids=["beside other weights", "alone"])
+def test_writes_follow_from_figures_that_the_logger_is_newly_told(by):
+    new = changed(f="logger", value=lambda old: {**old, "metrics": {**old["metrics"], "extra": 1.0}})
+    a, b = trial(), trial(retrained(new, by=by) if by else new)
+    assert (NUMBER, "logger", "`extra` is new") in told(a, b)
+    assert not [of for _, of, _ in told(a, b) if of == "logger writes"]
+
+
 @pytest.mark.parametrize(
     ("name", "seen", "what"),
     [("stage", "9", "the stage"), ("epoch", 9, "current_epoch"), ("step", 9, "global_step"), ("batch", 9, "the batch")],
@@ -251,6 +261,13 @@ def test_a_test_that_returns_nothing_breaks_who_reads_it(returned):
 def test_what_test_returns_follows_from_other_weights():
     b = retrained(updated("Trainer.test", returned=[{"test_loss": 0.75}, {"test_loss": 0.5}]))
     assert "returned" in follows(trial(), trial(b), "predictions")
+
+
+def test_an_argument_that_a_hook_is_given_otherwise():
+    a, b = (training().with_value(value, f="on_train_epoch_end", epoch=0) for value in (0, 1))
+    (difference,) = compare(trial(a), trial(b))
+    assert (difference.kind, difference.what) == (NUMBER, "the argument, as seen by a callback's `on_train_epoch_end`")
+    assert [told.split()[0] for told in (difference.a, difference.b)] == ["0", "1"]
 
 
 def test_a_counter_is_compared_beside_hooks_that_vanished():
@@ -545,7 +562,8 @@ def test_weights_do_not_follow_from_what_is_no_cause():
 
 
 def test_with_fewer_steps_figures_are_told_fewer_times_and_follow():
-    b = retrained(training().without(f="log", epoch=1).without(f="batch", stage="train", epoch=1))
+    b = training().without(f="log", epoch=1).without(f="logger", epoch=1).without(f="batch", stage="train", epoch=1)
+    b = retrained(b)
     assert {of for _, of, _ in told(trial(), trial(b))} == {"hooks", "samples"}
 
 
@@ -755,3 +773,83 @@ def test_verdicts_are_compared_beside_digests():
     assert told(kept(trial()), trial(findings={LOSS: figure("missing")})) == [
         (BREAKS, "figure", "`val_loss`: exact → missing")
     ]
+
+
+# Nothing is recorded that nobody compares
+
+UNREAD = {
+    "trial invoke": "what was asked for: the trial's key",
+    "plan info": "what the harness read off the scenario, for its checkers",
+    "fault info": "what the harness did itself",
+    "exit info where": "a line of code, which moves with every release",
+    "exit info limit_s": "what was asked for",
+    "exit info peak_rss_bytes": "differs from run to run",
+    "exit info leftovers": "names drawn by chance; how many is compared",
+    "warning info where": "a file of the framework's, which nobody reads",
+    "batch ok outputs.stored": "how to decode what is compared",
+    "batch ok targets.stored": "how to decode what is compared",
+    "checkpoint ok file": "the same as at `invoke`",
+    "checkpoint fail file": "the same as at `invoke`",
+    "log info on_epoch": "an argument of the module's own; what comes of it is compared",
+}
+
+
+def everything():
+    """The training, and what else may be in a history."""
+    told = with_own_targets((1, 2), (3, 4))
+    told[0] = {**told[0], "value": {"scenario": "a", "seed": 0}}
+    told = told.preceded_by([{"f": "plan", "type": "info", "value": {"hooks": ["on_fit_end"]}}], f="Trainer.fit")
+    error = {"exception": "OSError", "message": "full"}
+    others = [
+        {"f": "fault", "type": "info", "value": error},
+        {"f": "checkpoint", "type": "fail", "value": {"file": "a.ckpt", **error}},
+        {"f": "batch", "type": "fail", "value": {"ids": (0, 1), **error}, "stage": "train", "epoch": 1},
+        {"f": "on_train_batch_end", "type": "info", "value": 0, "stage": "train", "epoch": 1},
+        {"f": "log", "type": "info", "value": {"name": "x", "value": "NaN", "on_epoch": True}},
+    ]
+    told = told.preceded_by(others, f="on_fit_end")
+    return told.with_value(ended(leftovers=["/dev/shm/a"]), f="exit")
+
+
+def leaves(value, place=()):
+    """A shape is one, since it must fit its array."""
+    if place[-1:] == ("shape",):
+        yield place, value
+    elif isinstance(value, (dict, list, tuple)) and value:
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(each, (*place, key))
+    elif place or value is not None:
+        yield place, value
+
+
+def another(leaf):
+    if isinstance(leaf, bool):
+        return not leaf
+    if isinstance(leaf, (int, float)):
+        return 2 * leaf + 1
+    if isinstance(leaf, list):
+        return [*leaf, 1]
+    if leaf and leaf.endswith("="):  # base64
+        return "AAAB" + leaf[4:]
+    return f"other {leaf}"
+
+
+def with_leaf(value, place, leaf):
+    if not place:
+        return leaf
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = with_leaf(value[place[0]], place[1:], leaf)
+    return copy
+
+
+def test_whatever_was_recorded_is_compared():
+    operations = everything()
+    before, unread = trial(operations), set()
+    for at, operation in enumerate(operations):
+        for place, leaf in leaves(operation["value"]):
+            value = with_leaf(operation["value"], place, another(leaf))
+            if not compare(
+                before, trial(Operations([*operations[:at], {**operation, "value": value}, *operations[at + 1 :]]))
+            ):
+                unread.add(f"{operation['f']} {operation['type']} {'.'.join(map(str, place))}")
+    assert {next((known for known in UNREAD if each.startswith(known)), each) for each in unread} == {*UNREAD}
