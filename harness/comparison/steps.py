@@ -20,7 +20,7 @@ def passes(history: History) -> dict[Pass, list[Operation]]:
     """The steps of each pass over a stage's batches, on all ranks, in the order of the first of them."""
     found: dict[Pass, list[Operation]] = {}
     for operation in history.select("batch"):
-        if operation.type != "invoke" and operation.value and "ids" in operation.value:
+        if operation.value and "ids" in operation.value:
             step = None if operation.stage == "train" else operation.step
             found.setdefault((operation.stage, operation.epoch, step), []).append(operation)
     return found

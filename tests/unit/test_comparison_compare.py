@@ -382,6 +382,17 @@ def test_weights_alone_that_differ_change_a_number(epoch):
     assert told(trial(a), trial(b)) == [(NUMBER, "weights", "weights differ")]
 
 
+@pytest.mark.parametrize(("value", "kind"), [(1.5, BIT), ("MeanMetric", NUMBER)])
+def test_without_predictions_numbers_given_to_self_log_show_what_other_weights_come_to(value, kind):
+    a = without_figures(training(), predictions=False)
+    later = [
+        {"f": "log", "type": "info", "value": {"name": "train_loss", "value": value}, "stage": "train", "epoch": 1}
+    ]
+    a = a.preceded_by(later, f="batch", type="ok", stage="train", epoch=1)
+    b = a.with_value({"crc32": 99}, f="weights", stage="train", epoch=0, step=2)
+    assert told(trial(a), trial(b)) == [(kind, "weights", "weights differ")]
+
+
 def test_weights_that_predictions_after_them_do_not_show_are_only_a_bit():
     """Rounded away in a lower precision, say."""
     b = training().with_value({"crc32": 99}, f="weights", stage="train", epoch=0, step=2)
@@ -591,6 +602,18 @@ def test_numbers_without_a_bound_differ_by_rounding_or_by_more(by, kind):
     assert [each.kind for each in compare(trial(), trial(updated("callback_metrics", val_acc=0.5 + by)))] == [kind]
 
 
+@pytest.mark.parametrize(("dtype", "kind"), [("bfloat16", BIT), ("float32", NUMBER)])
+def test_numbers_beside_predictions_in_half_precision_are_held_to_its_rounding(dtype, kind):
+    def labelled(operations):
+        return Operations(
+            {**each, "value": {**each["value"], "outputs": {**each["value"]["outputs"], "dtype": dtype}}}
+            if (each["f"], each["type"]) == ("batch", "ok") else each for each in operations
+        )  # fmt: skip
+
+    a, b = labelled(training()), labelled(updated("callback_metrics", val_acc=0.5 + 2.0**-9))
+    assert [each.kind for each in compare(trial(a), trial(b))] == [kind]
+
+
 def test_of_numbers_that_differ_the_farthest_decides():
     b = updated("callback_metrics", val_acc=0.5 + 2.0**-24).with_value(
         {"val_loss": 0.25, "val_acc": 0.9}, f="callback_metrics", epoch=1
@@ -709,6 +732,14 @@ def test_reports_follow_from_a_figure_that_did_not_get_worse_if_they_moved_with_
     sides = trial(findings={LOSS: a}), trial(operations, {LOSS: b})
     assert [each for each in told(*sides) if each[1] != "figure"] == others
     assert [found for found, of, _ in told(*sides) if of == "figure"] == [kind]
+
+
+def test_a_report_that_was_another_than_the_figure_is_told_although_it_is_now_the_same():
+    sides = [
+        trial(with_value({"val_loss": value}, f="progress_bar"), {LOSS: figure(verdict, *[seen] * 2)})
+        for value, verdict, seen in ((99.0, "biased", 0.25), (0.75, "exact", 0.75))
+    ]
+    assert (NUMBER, "progress bar", "`val_loss` differs") in told(*sides)
 
 
 def test_a_report_of_a_figure_that_did_not_move_where_it_is_judged_is_told():
