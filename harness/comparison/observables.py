@@ -21,12 +21,17 @@ NO_HOOK = frozenset(
     )
 )  # fmt: skip
 ENDS = "it "  # how an entry begins that says how the trial's process ended
+ENDED_WELL = "it ended with status 0"
+NOTHING = "none"  # in place of predictions
 STEP = "step"  # what a batch is called among the hooks
-IN_BITS = ("predictions", "weights", "record")  # what they hold is made of a figure's last bits
+IN_BITS = ("predictions", "weights")  # what they hold is made of a figure's last bits
 CALLS = ("Trainer.fit", "Trainer.validate", "Trainer.test", "Trainer.predict")
+# Of what a call leaves behind, that which is an observable by itself.
+APART = ("callback_metrics", "logged_metrics", "progress_bar_metrics", "checkpoints", "files", "returned")
 
 _FOLDERS = re.compile(r"(?:/[\w.+@~-]+)+/(?=[\w.+@~-])")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_FRACTION = re.compile(r"(?<![\w.])-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
 _PROCESS = re.compile(r"\bpid(s?\(s\)|s)? \d+(, \d+)*")
 
 
@@ -37,7 +42,7 @@ class Entry:
     Attributes:
         what: text that is the same on both sides, unless something changed.
         line: of the history.
-        stamp: stage, epoch, step and batch, as they stood then.
+        stamp: stage, epoch, step and batch, as they stood then; and of a hook, what it was given, if that was noted.
         numbers: by name; compared as numbers, not as text.
     """
 
@@ -57,7 +62,7 @@ class Entry:
         """In words, where it was seen."""
         if not self.stamp:
             return ""
-        stage, epoch, _, batch = self.stamp
+        stage, epoch, _, batch = self.stamp[:4]
         told = [stage, None if epoch is None else f"epoch {epoch}", None if batch is None else f"batch {batch}"]
         return ", ".join(filter(None, told))
 
@@ -117,13 +122,14 @@ def _entry(operation: Operation, what: str, **numbers: Any) -> Entry:
 
 
 def _hooks(history: History) -> Iterator[Entry]:
-    """Every hook that was called, and every step, in order."""
+    """Every hook that was called, and every step, in order; with the batch or epoch that Keras told it besides."""
     for operation in history.operations:
         if operation.f == "batch" and operation.type == "invoke":
             yield _entry(operation, STEP)
         elif operation.f not in NO_HOOK and operation.type in ("invoke", "info"):
             owner = "" if "." in operation.f else "a callback's " if operation.type == "info" else "the module's "
-            yield _entry(operation, owner + operation.f)
+            entry = _entry(operation, owner + operation.f)
+            yield replace(entry, stamp=(*entry.stamp, operation.value)) if operation.value is not None else entry
 
 
 def _counters(history: History) -> Iterator[Entry]:
@@ -151,18 +157,23 @@ def _process(history: History) -> Iterator[Entry]:
 
 
 def _samples(history: History) -> Iterator[Entry]:
-    """Which samples each step was given."""
+    """Which samples each step was given; of data of one's own, whose ids are places in the pass, the targets too."""
     for operation in history.select("batch"):
         if operation.type in ("ok", "fail") and operation.value and "ids" in operation.value:
-            yield _entry(operation, f"{operation.stage}: {json.dumps(operation.value['ids'])}")
+            targets = operation.value.get("targets")
+            told = f", targets {_array(targets)}" if targets else ""
+            yield _entry(operation, f"{operation.stage}: {json.dumps(operation.value['ids'])}{told}")
 
 
 def _predictions(history: History) -> Iterator[Entry]:
-    """What the model gave for them: a digest, or nothing."""
+    """What the model gave for them."""
     for operation in history.select("batch", "ok"):
-        outputs = operation.value["outputs"] or {"dtype": "none", "shape": [], "base64": ""}
-        digits = zlib.crc32(outputs["base64"].encode())
-        yield _entry(operation, f"{outputs['dtype']}{outputs['shape']} with digest {digits:08x}")
+        outputs = operation.value["outputs"]
+        yield _entry(operation, _array(outputs) if outputs else NOTHING)
+
+
+def _array(told: dict[str, Any]) -> str:
+    return f"{told['dtype']}{told['shape']} with digest {zlib.crc32(told['base64'].encode()):08x}"
 
 
 def _weights(history: History) -> Iterator[Entry]:
@@ -256,11 +267,33 @@ def _returned(history: History) -> Iterator[Operation]:
 
 
 def _outcome(history: History) -> Iterator[Entry]:
-    """What the Trainer says when a call of it has returned."""
+    """What the Trainer says when a call of it has returned, and to its logger in the end."""
     for operation in _returned(history):
         for name, value in sorted(operation.value.items()):
-            if not isinstance(value, (list, dict)):
+            if name not in APART:
                 yield _entry(operation, f"{name} after {operation.f}: {value}")
+    for operation in history.select("Logger.finalize", "ok"):
+        yield _entry(operation, f"status that the logger is told: {operation.value['status']}")
+
+
+def _results(history: History) -> Iterator[Entry]:
+    """What `validate`, `test` and `predict` returned, called as one would write it: `Trainer.test()[0]['loss']`."""
+    for operation in _returned(history):
+        if "returned" in operation.value:
+            for place, value in _leaves(operation.value["returned"]):
+                figure = str(place[-1]) if place else ""
+                entry = _figure(operation, figure, value)
+                called = f"{operation.f}()" + "".join(f"[{each!r}]" for each in place)
+                yield replace(entry, what=called + entry.what.removeprefix(figure))
+
+
+def _leaves(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Whatever holds nothing else, with the keys and numbers that lead to it; an empty list or dict too."""
+    if isinstance(value, (list, dict)) and value:
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(each, (*place, key))
+    else:
+        yield place, value
 
 
 def _best(history: History) -> Iterator[Entry]:
@@ -280,10 +313,12 @@ def _metrics_left(history: History) -> Iterator[Entry]:
 
 
 def _record(history: History) -> Iterator[Entry]:
-    """The lines of the file that the scenario keeps."""
+    """The lines of the file that the scenario keeps; fractions in them are numbers, all else is text."""
     for operation in history.select("record"):
         for line in operation.value["lines"]:
-            yield _entry(operation, without_places(line))
+            text = without_places(line)
+            fractions = {str(place): number for place, number in enumerate(_FRACTION.findall(text), 1)}
+            yield _entry(operation, _FRACTION.sub("…", text), **fractions)
 
 
 def _warnings(history: History) -> Iterator[Entry]:
@@ -315,6 +350,7 @@ READERS: dict[str, Callable[[History], Iterator[Entry]]] = {
     "progress bar": _figures("progress_bar"),
     "callback_metrics": _figures("callback_metrics"),
     "callback_metrics at the end": _metrics_left,
+    "returned": _results,
     "logged_metrics": _of_calls("logged_metrics"),
     "progress_bar_metrics": _of_calls("progress_bar_metrics"),
     "metric objects": _told("metric_state"),

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.catalog import Catalog
-from harness.comparison.compare import FIGURES, compare
+from harness.comparison.compare import compare
 from harness.comparison.differences import Difference, Key, grouped
 from harness.comparison.result import Undecided
 from harness.comparison.runs import damaged
 from harness.comparison.seen import seen
+from harness.comparison.training import FIGURES
 from harness.engine.local import Engines
 from harness.engine.trial import Trial
 from harness.run import Run

@@ -54,6 +54,11 @@ def batch(ids: tuple[int, ...], epoch: int) -> Operation:
     return {"ids": ids, "outputs": json.loads(encode_array(outputs))}
 
 
+def own_batch(ids: tuple[int, ...], targets: Sequence[int], epoch: int) -> Operation:
+    """Of data of one's own: ids are places in the pass."""
+    return {**batch(ids, epoch), "targets": json.loads(encode_array(np.array(targets)))}
+
+
 def ended(**different: object) -> Operation:
     usual = {
         "status": 0, "timed_out": False, "limit_s": 60.0, "where": "", "peak_rss_bytes": 1, "left_behind": 0,

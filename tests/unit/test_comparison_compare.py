@@ -1,10 +1,12 @@
 """What is made of one trial in two environments: each kind of change alone, of a training written by hand."""
 
+import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from histories import Operations, batch, ended
+from histories import Operations, batch, ended, own_batch
 from hypothesis import given
 from hypothesis import strategies as st
 from seen_trials import KEY, figure, history, training, trial
@@ -14,6 +16,7 @@ from harness.comparison.compare import compare
 from harness.comparison.differences import BIT, BREAKS, FASTER, FIXED, NUMBER, ORDER, SLOWER, WARNS, unseen_by_the_clock
 from harness.comparison.observables import READERS
 from harness.comparison.seen import Judged, Seen
+from harness.history.encoding import decode_array, encode_array
 
 LOSS = ("aggregate", "val_loss")
 
@@ -142,6 +145,18 @@ CHANGES = [
     ("returned figure", updated("Trainer.fit", callback_metrics={"val_loss": 7.0, "val_acc": 0.5}), NUMBER,
      "callback_metrics at the end", "`val_loss` differs"),
     ("returned step", updated("Trainer.fit", global_step=5), NUMBER, "Trainer", "global_step after Trainer.fit"),
+    ("test() returns another number", updated("Trainer.test", returned=[{"test_loss": 0.75}, {"test_loss": 0.5}]),
+     NUMBER, "returned", "`Trainer.test()[0]['test_loss']` differs"),
+    ("test() rounds otherwise", updated("Trainer.test", returned=[{"test_loss": 0.25}, {"test_loss": 0.5 + 2.0**-24}]),
+     BIT, "returned", "`Trainer.test()[1]['test_loss']` differs"),
+    ("test() returns fewer", updated("Trainer.test", returned=[{"test_loss": 0.25}]), BREAKS, "returned",
+     "`Trainer.test()[1]['test_loss']` is no longer there"),
+    ("test() returns more", updated("Trainer.test", returned=[{"test_loss": 0.25, "f1": 1.0}, {"test_loss": 0.5}]),
+     NUMBER, "returned", "`Trainer.test()[0]['f1']` is new"),
+    ("predict() returns others", updated("Trainer.predict", returned=["tensor of shape (3,)", 1.5]), NUMBER, "returned",
+     "`Trainer.predict()[0]` is told otherwise"),
+    ("logger told another end", with_value({"status": "failed"}, f="Logger.finalize", type="ok"), NUMBER, "Trainer",
+     "status that the logger is told"),
     ("logged_metrics", updated("Trainer.fit", logged_metrics=["val_loss"]), BREAKS, "logged_metrics",
      "`val_acc` is no longer there"),
     ("progress_bar_metrics", updated("Trainer.fit", progress_bar_metrics=["val_loss", "v_num"]), NUMBER,
@@ -156,6 +171,12 @@ CHANGES = [
     ("checkpoint elsewhere", with_value({"file": "a.ckpt"}, f="checkpoint", type="invoke"), NUMBER, "checkpoints",
      "checkpoints are written otherwise"),
     ("record", with_value({"lines": []}, f="record"), BREAKS, "record", "`epoch 0` is no longer there"),
+    ("record rounds otherwise", with_value({"lines": [f"epoch 0: val_loss {0.25 + 2.0**-25!r}"]}, f="record"), BIT,
+     "record", "`epoch 0` differs"),
+    ("record of another number", with_value({"lines": ["epoch 0: val_loss 2.6e-1"]}, f="record"), NUMBER, "record",
+     "`epoch 0` differs"),
+    ("record in other words", with_value({"lines": ["epoch 0: val_acc 0.25"]}, f="record"), NUMBER, "record",
+     "`epoch 0` is told otherwise"),
     ("new warning", appended("warning", WARNING), WARNS, "warnings", "warned: DeprecationWarning: soon gone"),
     ("warning gone", training().without(f="warning"), WARNS, "warnings",
      "no longer warned: UserWarning: few workers in …/a.py"),
@@ -211,6 +232,14 @@ def test_figures_in_two_writes_in_place_of_one():
     ]
 
 
+@pytest.mark.parametrize("by", [1.0, 0.0], ids=["beside other weights", "alone"])
+def test_writes_follow_from_figures_that_the_logger_is_newly_told(by):
+    new = changed(f="logger", value=lambda old: {**old, "metrics": {**old["metrics"], "extra": 1.0}})
+    a, b = trial(), trial(retrained(new, by=by) if by else new)
+    assert (NUMBER, "logger", "`extra` is new") in told(a, b)
+    assert not [of for _, of, _ in told(a, b) if of == "logger writes"]
+
+
 @pytest.mark.parametrize(
     ("name", "seen", "what"),
     [("stage", "9", "the stage"), ("epoch", 9, "current_epoch"), ("step", 9, "global_step"), ("batch", 9, "the batch")],
@@ -221,6 +250,24 @@ def test_a_counter_that_a_hook_sees_otherwise(name, seen, what):
     assert (difference.kind, difference.observable) == (NUMBER, "counters")
     assert difference.what == f"{what}, as seen by a callback's `on_train_epoch_end`"
     assert "9 at a callback's `on_train_epoch_end`" in difference.b
+
+
+@pytest.mark.parametrize("returned", [[], None])
+def test_a_test_that_returns_nothing_breaks_who_reads_it(returned):
+    found = told(trial(), trial(updated("Trainer.test", returned=returned)))
+    assert (BREAKS, "returned", "`Trainer.test()[0]['test_loss']` is no longer there") in found
+
+
+def test_what_test_returns_follows_from_other_weights():
+    b = retrained(updated("Trainer.test", returned=[{"test_loss": 0.75}, {"test_loss": 0.5}]))
+    assert "returned" in follows(trial(), trial(b), "predictions")
+
+
+def test_an_argument_that_a_hook_is_given_otherwise():
+    a, b = (training().with_value(value, f="on_train_epoch_end", epoch=0) for value in (0, 1))
+    (difference,) = compare(trial(a), trial(b))
+    assert (difference.kind, difference.what) == (NUMBER, "the argument, as seen by a callback's `on_train_epoch_end`")
+    assert [told.split()[0] for told in (difference.a, difference.b)] == ["0", "1"]
 
 
 def test_a_counter_is_compared_beside_hooks_that_vanished():
@@ -250,8 +297,14 @@ def follows(a, b, observable):
     return found
 
 
-def retrained(operations, epoch=1, by=1.0):
-    """With other predictions, weights and figures from an epoch on."""
+def scaled(told, by):
+    """A batch with predictions that are that much larger, relative to what they were."""
+    outputs = decode_array(told["outputs"])
+    return {**told, "outputs": json.loads(encode_array(outputs * np.float32(1 + by)))}
+
+
+def retrained(operations, epoch=1, by=1.0, predictions_by=1.0):
+    """With other predictions, weights and figures in an epoch."""
     changed = Operations()
     for each in operations:
         value = each["value"]
@@ -259,7 +312,7 @@ def retrained(operations, epoch=1, by=1.0):
             if each["f"] == "weights":
                 value = {"crc32": 99}
             elif each["f"] == "batch":
-                value = {**value, "outputs": batch(tuple(value["ids"]), 7)["outputs"]}
+                value = scaled(value, predictions_by)
             elif each["f"] in ("callback_metrics", "progress_bar"):
                 value = {name: figure + by for name, figure in value.items()}
             elif each["f"] == "logger":
@@ -270,6 +323,8 @@ def retrained(operations, epoch=1, by=1.0):
 
 OF_TRAINING = ("callback_metrics", "logger", "predictions", "progress bar", "weights")
 ROUNDING = 2.0**-26
+ULP = 2.0**-23  # of 12 samples' predictions, which may differ by 38 * 2**-24 of the largest
+A_BIT = {"by": ROUNDING, "predictions_by": ULP}
 
 
 @pytest.mark.parametrize(
@@ -295,18 +350,72 @@ def test_figures_follow_from_weights_that_differ_for_no_reason_that_was_seen():
 
 
 def test_weights_that_differ_by_rounding_only_are_only_a_bit():
-    a, b = trial(), trial(retrained(training(), by=ROUNDING), {LOSS: figure("exact", 0.25, 0.25 + ROUNDING)})
+    a, b = trial(), trial(retrained(training(), **A_BIT), {LOSS: figure("exact", 0.25, 0.25 + ROUNDING)})
     assert told(a, b) == [(BIT, "predictions", "predictions and weights differ")]
+
+
+WITHOUT_FIGURES = ("log", "logger", "progress_bar", "callback_metrics")
+
+
+def without_figures(operations, *, predictions=True):
+    for f in WITHOUT_FIGURES:
+        operations = operations.without(f=f)
+    if predictions:
+        return operations
+    return Operations(
+        {**each, "value": {**each["value"], "outputs": None}} if (each["f"], each["type"]) == ("batch", "ok") else each
+        for each in operations
+    )
+
+
+@pytest.mark.parametrize(("by", "kind"), [(ULP, BIT), (32 * ULP, NUMBER), (math.nan, NUMBER)])
+def test_without_figures_predictions_say_what_other_weights_come_to(by, kind):
+    a = without_figures(training())
+    assert [each.kind for each in compare(trial(a), trial(retrained(a, epoch=0, predictions_by=by)))] == [kind]
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_weights_alone_that_differ_change_a_number(epoch):
+    """Those of the last epoch, which nothing is computed with, and all of a trial that shows no predictions."""
+    a = without_figures(training(), predictions=epoch == 1)
+    b = a.with_value({"crc32": 99}, f="weights", stage="train", epoch=epoch, step=2 * epoch + 2)
+    assert told(trial(a), trial(b)) == [(NUMBER, "weights", "weights differ")]
+
+
+@pytest.mark.parametrize(("value", "kind"), [(1.5, BIT), ("MeanMetric", NUMBER)])
+def test_without_predictions_numbers_given_to_self_log_show_what_other_weights_come_to(value, kind):
+    a = without_figures(training(), predictions=False)
+    later = [
+        {"f": "log", "type": "info", "value": {"name": "train_loss", "value": value}, "stage": "train", "epoch": 1}
+    ]
+    a = a.preceded_by(later, f="batch", type="ok", stage="train", epoch=1)
+    b = a.with_value({"crc32": 99}, f="weights", stage="train", epoch=0, step=2)
+    assert told(trial(a), trial(b)) == [(kind, "weights", "weights differ")]
+
+
+def test_weights_that_predictions_after_them_do_not_show_are_only_a_bit():
+    """Rounded away in a lower precision, say."""
+    b = training().with_value({"crc32": 99}, f="weights", stage="train", epoch=0, step=2)
+    assert told(trial(), trial(b)) == [(BIT, "weights", "weights differ")]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_predictions_of_another_kind_change_a_number(dtype):
+    b = changed(f="batch", type="ok", value=lambda old: {
+        **old, "outputs": json.loads(encode_array(decode_array(old["outputs"]).astype(dtype)))})  # fmt: skip
+    assert told(trial(), trial(b)) == [(NUMBER, "predictions", "predictions differ")]
 
 
 @pytest.mark.parametrize(
     "b",
     [
-        trial(retrained(training(), by=ROUNDING), {LOSS: figure("exact", 0.25, 0.28)}),
-        trial(retrained(training(), by=0.001)),
-        trial(retrained(with_value({"lines": ["epoch 0: val_loss 0.3"]}, f="record"), by=ROUNDING)),
+        trial(retrained(training(), **A_BIT), {LOSS: figure("exact", 0.25, 0.28)}),
+        trial(retrained(training(), by=0.001, predictions_by=ULP)),
+        trial(retrained(with_value({"lines": ["epoch 0: val_loss 0.3"]}, f="record"), **A_BIT)),
+        trial(retrained(with_value({"lines": ["epoch 0: val_acc 0.25"]}, f="record"), **A_BIT)),
+        trial(retrained(training(), by=ROUNDING, predictions_by=32 * ULP)),
     ],
-    ids=["a figure beyond its bounds", "a figure without bounds", "text"],
+    ids=["a figure beyond its bounds", "a figure without bounds", "in a record", "text", "predictions"],
 )
 def test_weights_that_make_any_figure_differ_by_more_change_a_number(b):
     assert told(trial(), b)[0][0] == NUMBER
@@ -343,7 +452,43 @@ def test_batches_in_another_order_change_order():
                   and each["stage"] == "train")  # fmt: skip
     b = training().with_value(other["value"], f="batch", type="ok", stage="train", epoch=1, batch=0)
     b = b.with_value(one["value"], f="batch", type="ok", stage="train", epoch=1, batch=1)
-    assert told(trial(), trial(b)) == [(ORDER, "samples", "batches come in another order")]
+    assert told(trial(), trial(b)) == [(ORDER, "samples", "samples come in another order")]
+
+
+def with_own_targets(*batches, epoch=1):
+    """Of an epoch's training: two samples in each of two batches, told by their targets."""
+    operations = training()
+    for number, targets in enumerate(batches):
+        ids = tuple(range(2 * number, 2 * number + len(targets)))
+        here = {"f": "batch", "type": "ok", "stage": "train", "epoch": epoch, "batch": number}
+        operations = operations.with_value(own_batch(ids, targets, 1), **here)
+    return operations
+
+
+@pytest.mark.parametrize(
+    ("batches", "kind"),
+    [
+        ([(3, 4), (1, 2)], ORDER),
+        ([(2, 1), (3, 4)], ORDER),
+        ([(1, 3), (2, 4)], ORDER),
+        ([(1, 2), (3, 3)], NUMBER),
+        ([(1, 2, 3), (4,)], NUMBER),
+    ],
+    ids=["batches", "within a batch", "across batches", "other samples", "other sizes"],
+)
+def test_samples_of_data_of_ones_own_are_told_by_their_targets(batches, kind):
+    (found,) = told(trial(with_own_targets((1, 2), (3, 4))), trial(with_own_targets(*batches)))
+    assert found[:2] == (kind, "samples")
+
+
+def test_samples_that_another_epoch_is_given_are_others():
+    a, b = (Operations([*with_own_targets(*each, epoch=0)]) for each in (((1, 2), (3, 4)), ((5, 6), (7, 8))))
+    swapped = [with_own_targets(*each, epoch=1) for each in (((5, 6), (7, 8)), ((1, 2), (3, 4)))]
+    sides = [
+        trial(Operations(two if two.get("epoch") == 1 else one for one, two in zip(*each, strict=True)))
+        for each in ((a, swapped[0]), (b, swapped[1]))
+    ]
+    assert [each[:2] for each in told(*sides)] == [(NUMBER, "samples")]
 
 
 @pytest.mark.parametrize("at", ["configure_optimizers", "on_train_epoch_start", "on_fit_end"])
@@ -388,6 +533,33 @@ def test_an_exception_that_is_gone_is_fixed_if_all_else_is_well_and_nothing_was_
     assert (found, of) == (kind, "exceptions")
 
 
+KILLED = Operations([*training().until(f="on_fit_end"), {"f": "exit", "type": "info", "value": ended(status=-9)}])
+HUNG = training().with_value(ended(timed_out=True, status=1), f="exit")
+
+
+@pytest.mark.parametrize("a", [KILLED, HUNG], ids=["killed", "out of time"])
+@pytest.mark.parametrize(
+    ("fault", "b", "findings", "kind"),
+    [
+        ("none", training(), {}, FIXED),
+        ("none", training(), {LOSS: figure("wrong")}, BREAKS),
+        ("none", training().with_value(ended(status=3), f="exit"), {}, BREAKS),
+        ("process.exit", training(), {}, BREAKS),
+    ],
+    ids=["and all is well", "and a figure is wrong", "and another end is bad", "and it was to end so"],
+)
+def test_a_bad_end_that_is_gone_is_fixed_if_all_else_is_well_and_nothing_was_to_cause_it(a, fault, b, findings, kind):
+    key = replace(KEY, fault=fault)
+    ((found, of, _),) = told(trial(a, key=key), trial(b, findings, key=key))
+    assert (found, of) == (kind, "process")
+
+
+@pytest.mark.parametrize("b", [KILLED, HUNG], ids=["killed", "out of time"])
+def test_a_bad_end_in_place_of_an_exception_fixes_nothing(b):
+    ((found, of, _),) = told(trial(raising("on_fit_end", ends=True)), trial(b))
+    assert (found, of) == (BREAKS, "exceptions")
+
+
 def test_of_exceptions_in_hooks_each_that_is_new_or_gone_is_told():
     a = raising("on_fit_start", "ValueError", "one")
     error = {"f": "Logger.finalize", "type": "fail", "value": {"exception": "OSError", "message": "full"}}
@@ -401,7 +573,8 @@ def test_weights_do_not_follow_from_what_is_no_cause():
 
 
 def test_with_fewer_steps_figures_are_told_fewer_times_and_follow():
-    b = retrained(training().without(f="log", epoch=1).without(f="batch", stage="train", epoch=1))
+    b = training().without(f="log", epoch=1).without(f="logger", epoch=1).without(f="batch", stage="train", epoch=1)
+    b = retrained(b)
     assert {of for _, of, _ in told(trial(), trial(b))} == {"hooks", "samples"}
 
 
@@ -423,10 +596,22 @@ def test_checkpoints_in_another_order_change_order():
     assert told(trial(a), trial(b)) == [(ORDER, "checkpoints", "checkpoints are written in another order")]
 
 
-@pytest.mark.parametrize(("by", "kind"), [(2.0**-24, BIT), (2.0**-20, NUMBER)])
+@pytest.mark.parametrize(("by", "kind"), [(11 * 2.0**-24, BIT), (12 * 2.0**-24, NUMBER)])
 def test_numbers_without_a_bound_differ_by_rounding_or_by_more(by, kind):
-    """Of two sums of two terms, each within gamma(2) of the larger: 2 * 2 * 2**-24 / 2 here."""
+    """Over four samples: twice (4 + 5 + 2) * 2**-24 of the larger, so 11 * 2**-24 here."""
     assert [each.kind for each in compare(trial(), trial(updated("callback_metrics", val_acc=0.5 + by)))] == [kind]
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("bfloat16", BIT), ("float32", NUMBER)])
+def test_numbers_beside_predictions_in_half_precision_are_held_to_its_rounding(dtype, kind):
+    def labelled(operations):
+        return Operations(
+            {**each, "value": {**each["value"], "outputs": {**each["value"]["outputs"], "dtype": dtype}}}
+            if (each["f"], each["type"]) == ("batch", "ok") else each for each in operations
+        )  # fmt: skip
+
+    a, b = labelled(training()), labelled(updated("callback_metrics", val_acc=0.5 + 2.0**-9))
+    assert [each.kind for each in compare(trial(a), trial(b))] == [kind]
 
 
 def test_of_numbers_that_differ_the_farthest_decides():
@@ -528,6 +713,35 @@ def test_reports_of_a_figure_that_moved_follow_and_those_of_others_do_not():
     assert follows(trial(), b, "figure") == ("callback_metrics",)
 
 
+@pytest.mark.parametrize(
+    ("by_logger", "others"),
+    [(0.75, []), (0.745, []), (0.25, []), (99.0, [(NUMBER, "logger", "`val_loss` differs")])],
+    ids=["the same", "within bounds", "as it was", "another"],
+)
+@pytest.mark.parametrize(
+    ("a", "b", "kind"),
+    [(figure("biased", 0.25, 0.25), figure("exact", 0.75, 0.75), FIXED),
+     (figure("exact", 0.25, 0.25, bound=0.25), figure("exact", 0.75, 0.75, bound=0.25), BIT)],
+    ids=["fixed", "only a bit"],
+)  # fmt: skip
+def test_reports_follow_from_a_figure_that_did_not_get_worse_if_they_moved_with_it(a, b, kind, by_logger, others):
+    operations = updated("callback_metrics", val_loss=0.75)
+    operations = operations.with_value(
+        {"step": 1, "epoch": 0, "metrics": {"val_acc": 0.5, "val_loss": by_logger}}, f="logger", epoch=0
+    )
+    sides = trial(findings={LOSS: a}), trial(operations, {LOSS: b})
+    assert [each for each in told(*sides) if each[1] != "figure"] == others
+    assert [found for found, of, _ in told(*sides) if of == "figure"] == [kind]
+
+
+def test_a_report_that_was_another_than_the_figure_is_told_although_it_is_now_the_same():
+    sides = [
+        trial(with_value({"val_loss": value}, f="progress_bar"), {LOSS: figure(verdict, *[seen] * 2)})
+        for value, verdict, seen in ((99.0, "biased", 0.25), (0.75, "exact", 0.75))
+    ]
+    assert (NUMBER, "progress bar", "`val_loss` differs") in told(*sides)
+
+
 def test_a_report_of_a_figure_that_did_not_move_where_it_is_judged_is_told():
     """It is judged by one of its reports; here the logger alone is told another."""
     b = changed(f="logger", value=lambda old: {**old, "metrics": {**old["metrics"], "val_loss": 0.75}})
@@ -574,6 +788,7 @@ def test_digests_are_the_same_if_nothing_differs():
         (training().twice(f="on_fit_end"), ORDER, "hooks"),
         (training().without(f="warning"), WARNS, "warnings"),
         (training().with_value({"crc32": 9}, f="weights", epoch=1), BIT, "weights"),
+        (with_value({"lines": ["epoch 1: val_loss 0.25"]}, f="record"), NUMBER, "record"),
         (updated("callback_metrics", extra=0.75), NUMBER, "callback_metrics"),
     ],
 )
@@ -581,7 +796,91 @@ def test_of_digests_that_differ_it_is_told_which(operations, kind, observable):
     assert (kind, observable, f"{observable} differ from those kept") in told(kept(trial()), trial(operations))
 
 
+def test_a_fraction_in_a_record_has_no_digest_that_differs_in_its_last_bits():
+    assert compare(kept(trial()), trial(with_value({"lines": ["epoch 0: val_loss 0.2500001"]}, f="record"))) == []
+
+
 def test_verdicts_are_compared_beside_digests():
     assert told(kept(trial()), trial(findings={LOSS: figure("missing")})) == [
         (BREAKS, "figure", "`val_loss`: exact → missing")
     ]
+
+
+# Nothing is recorded that nobody compares
+
+UNREAD = {
+    "trial invoke": "what was asked for: the trial's key",
+    "plan info": "what the harness read off the scenario, for its checkers",
+    "fault info": "what the harness did itself",
+    "exit info where": "a line of code, which moves with every release",
+    "exit info limit_s": "what was asked for",
+    "exit info peak_rss_bytes": "differs from run to run",
+    "exit info leftovers": "names drawn by chance; how many is compared",
+    "warning info where": "a file of the framework's, which nobody reads",
+    "batch ok outputs.stored": "how to decode what is compared",
+    "batch ok targets.stored": "how to decode what is compared",
+    "checkpoint ok file": "the same as at `invoke`",
+    "checkpoint fail file": "the same as at `invoke`",
+    "log info on_epoch": "an argument of the module's own; what comes of it is compared",
+}
+
+
+def everything():
+    """The training, and what else may be in a history."""
+    told = with_own_targets((1, 2), (3, 4))
+    told[0] = {**told[0], "value": {"scenario": "a", "seed": 0}}
+    told = told.preceded_by([{"f": "plan", "type": "info", "value": {"hooks": ["on_fit_end"]}}], f="Trainer.fit")
+    error = {"exception": "OSError", "message": "full"}
+    others = [
+        {"f": "fault", "type": "info", "value": error},
+        {"f": "checkpoint", "type": "fail", "value": {"file": "a.ckpt", **error}},
+        {"f": "batch", "type": "fail", "value": {"ids": (0, 1), **error}, "stage": "train", "epoch": 1},
+        {"f": "on_train_batch_end", "type": "info", "value": 0, "stage": "train", "epoch": 1},
+        {"f": "log", "type": "info", "value": {"name": "x", "value": "NaN", "on_epoch": True}},
+    ]
+    told = told.preceded_by(others, f="on_fit_end")
+    return told.with_value(ended(leftovers=["/dev/shm/a"]), f="exit")
+
+
+def leaves(value, place=()):
+    """A shape is one, since it must fit its array."""
+    if place[-1:] == ("shape",):
+        yield place, value
+    elif isinstance(value, (dict, list, tuple)) and value:
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(each, (*place, key))
+    elif place or value is not None:
+        yield place, value
+
+
+def another(leaf):
+    if isinstance(leaf, bool):
+        return not leaf
+    if isinstance(leaf, (int, float)):
+        return 2 * leaf + 1
+    if isinstance(leaf, list):
+        return [*leaf, 1]
+    if leaf and leaf.endswith("="):  # base64
+        return "AAAB" + leaf[4:]
+    return f"other {leaf}"
+
+
+def with_leaf(value, place, leaf):
+    if not place:
+        return leaf
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = with_leaf(value[place[0]], place[1:], leaf)
+    return copy
+
+
+def test_whatever_was_recorded_is_compared():
+    operations = everything()
+    before, unread = trial(operations), set()
+    for at, operation in enumerate(operations):
+        for place, leaf in leaves(operation["value"]):
+            value = with_leaf(operation["value"], place, another(leaf))
+            if not compare(
+                before, trial(Operations([*operations[:at], {**operation, "value": value}, *operations[at + 1 :]]))
+            ):
+                unread.add(f"{operation['f']} {operation['type']} {'.'.join(map(str, place))}")
+    assert {next((known for known in UNREAD if each.startswith(known)), each) for each in unread} == {*UNREAD}
