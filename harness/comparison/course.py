@@ -16,6 +16,8 @@ class Course(Beside):
     """Of one trial; an ending that differs is the reason of whatever else does."""
 
     def endings(self) -> Iterator[Difference]:
+        if not {"exceptions", "process"} & {*self.changed}:
+            return
         raised_a, raised_b = self.a.raised, self.b.raised
         if _class_of(raised_a) == _class_of(raised_b):
             one, other = first_difference(*self._ends())
