@@ -6,9 +6,12 @@ from statistics import median
 
 from interpreter import planted_interpreter
 
+from harness import catalog
 from harness.engine.trial import Trial
 from harness.upgrade import timing
 
+# Logs one figure in every step.
+LOGGED = "strategies/log_on_epoch/control"
 ROUNDS = 9
 # Of which what else the machine does takes no part.
 BY_PROCESSOR_TIME = "import time; time.perf_counter = time.process_time"
@@ -27,13 +30,14 @@ print(time.process_time() - begun)
 """
 
 
-def turns_of(share: float, trial: Trial, python: str, folder: Path) -> int:
-    """How many turns of an empty loop take so much of a trial's step.
+def turns_of(share: float, python: str, folder: Path) -> int:
+    """How many turns of an empty loop take so much of a step of `LOGGED`.
 
     A step and a turn are timed next to each other, in processes of the same interpreter and in seconds of the
     processor, and the ratio is the median of several pairs. Turns, not seconds, are what is planted: so the work is the
     same in every call, and is slowed down by whatever slows a step down.
     """
+    trial = Trial(LOGGED, catalog.find().scenarios[LOGGED].locator, "lightning", "digits/even", "cpu", 0)
     ratios = []
     timed = str(planted_interpreter(folder / "by_processor_time", BY_PROCESSOR_TIME, python))
     with timing.sampling(timed, timed, folder, seed=0) as sample:

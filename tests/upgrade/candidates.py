@@ -12,11 +12,12 @@ import costly
 import harmless_changes
 import planted_bugs
 import planted_bugs_faults
+from calibration import LOGGED
 from changes import Change
 from interpreter import planted_interpreter
 
 BREAKS, NUMBER, ORDER, SLOWER, WARNS = "breaks", "changes a number", "changes order", "slower", "warns"
-COST = "strategies/log_on_epoch/control@digits/even"
+COST = f"{LOGGED}@digits/even"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import click
 HERE = Path(__file__).parent
 sys.path += [str(HERE), str(HERE / "planted")]
 
-from calibration import turns_of  # noqa: E402
+from calibration import LOGGED, turns_of  # noqa: E402
 from interpreter import planted_interpreter  # noqa: E402
 
 from harness import catalog  # noqa: E402
@@ -31,7 +31,6 @@ from harness.engine.trial import Trial  # noqa: E402
 from harness.upgrade import timing  # noqa: E402
 from harness.upgrade.sequential import INCONCLUSIVE, REGRESSED  # noqa: E402
 
-LOGGED = "strategies/log_on_epoch/control"
 ENOUGH = 19 / 20
 PLANTED, SAME = "planted", "the same"
 
@@ -93,7 +92,7 @@ def main(planted: int, same: int, share: float, budget: float, python: str, out:
     compared = _read(out, share)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        turns = turns_of(share, next(trial for trial in trials if trial.scenario == LOGGED), python, folder)
+        turns = turns_of(share, python, folder)
         click.echo(f"{share:.1%} of a step of {LOGGED} are {turns} turns of an empty loop")
         changed = planted_interpreter(folder / "changed", f"import costly; costly.busy({turns})", python)
         for seed in range(max(planted, same)):

@@ -22,13 +22,10 @@ HERE = Path(__file__).parent
 sys.path += [str(HERE), str(HERE / "planted"), str(HERE.parent / "meta")]
 
 from calibration import turns_of  # noqa: E402
-from candidates import CANDIDATES, COST, Candidate  # noqa: E402
+from candidates import CANDIDATES, Candidate  # noqa: E402
 
 from harness.comparison.differences import CLASSES, REGRESSIONS, WARNS  # noqa: E402
-from harness.engine.trial import Trial  # noqa: E402
 from harness.frameworks.lightning_package import NAME  # noqa: E402
-
-LOGGED = COST.split("@")[0]
 
 
 @click.command()
@@ -39,8 +36,7 @@ def main(names: tuple[str, ...], budget: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         turns = 0
         if any(each.name.startswith("busy") for each in chosen):
-            trial = Trial(LOGGED, "scenarios.strategies.log_on_epoch", "lightning", "digits/even", "cpu", 0)
-            turns = turns_of(0.01, trial, sys.executable, Path(folder))
+            turns = turns_of(0.01, sys.executable, Path(folder))
         wrong = 0
         for candidate in chosen:
             said = _compared(candidate, Path(folder), turns, budget)
