@@ -16,6 +16,8 @@ from harness.oracle.measured import Measured
 # Verdicts from the best to the worst; a bias that is predicted is no worse than a hook that is not called.
 BETTER = ("exact", "ok", "fired", "biased", "stale", "violated", "silent", "wrong", "missing", "raised")
 LOST = ("missing", "raised", "silent")
+# Checkers of what steps are given and what figures are made of; the others look at what runs, and when.
+OF_NUMBERS = ("samples", "precision", "report_step", "metric_state", "training", "same_as")
 
 # What follows from other samples, draws or learning rates; figures follow from predictions.
 CAUSES = ("samples", "random generators", "learning rates")
@@ -123,7 +125,7 @@ class Training(Beside):
                 yield self.difference(kind, "figure", what, told, (epoch_a.evidence, epoch_b.evidence))
 
     def verdict(self, checker: str, name: str, one: Judged, other: Judged) -> Difference:
-        kind = _grave(one.verdict, other.verdict)
+        kind = _grave(checker, one.verdict, other.verdict)
         of = "figure" if checker == "aggregate" else "finding"
         what = f"`{name}`" if checker == "aggregate" else f"{checker}: {name}"
         how = f"{what}: {one.verdict} → {other.verdict}"
@@ -192,11 +194,11 @@ class Training(Beside):
         return max(steps.rounding(steps.longest_pass(side), steps.unit_roundoff(side)) for side in self.histories())
 
 
-def _grave(a: str, b: str) -> str:
+def _grave(checker: str, a: str, b: str) -> str:
     """The class of a verdict that changed; `unknown` is none that could be compared."""
     if BETTER.index(b) < BETTER.index(a):
         return ORDER if (a, b) == ("silent", "fired") else FIXED
-    return BREAKS if b in (*LOST, "violated") else NUMBER
+    return BREAKS if b in LOST or (b == "violated" and checker not in OF_NUMBERS) else NUMBER
 
 
 def _apart(a: EpochVerdict, b: EpochVerdict) -> str:
