@@ -657,7 +657,8 @@ def test_a_verdict_on_a_figure(a, b, kind):
 @pytest.mark.parametrize(
     ("checker", "a", "b", "kind"),
     [
-        ("samples", "ok", "violated", NUMBER), ("bracket", "ok", "violated", BREAKS), ("samples", "violated", "ok", FIXED),
+        ("samples", "ok", "violated", NUMBER), ("bracket", "ok", "violated", BREAKS),
+        ("samples", "violated", "ok", FIXED),
         ("cell", "fired", "silent", BREAKS), ("cell", "silent", "fired", ORDER), ("cell", "fired", "stale", NUMBER),
         ("cell", "stale", "fired", FIXED), ("record", "ok", "unknown", None),
     ],
