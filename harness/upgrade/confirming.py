@@ -69,7 +69,7 @@ class Confirming:
         shaken += self._shaken(found, list(rest), confirmed)
         confirmed.differences = [each for each in found if each not in shaken]
         for each in shaken:
-            if each.kind in fail_on and each.observable not in TOLD_BY_NAME:
+            if each.kind in fail_on and _decides(each):
                 confirmed.undecided.append(Undecided(each.key, f"{each.what}, and not in each of two runs"))
             else:
                 confirmed.unstable.append(Undecided(each.key, f"{each.observable}: {each.what}"))
@@ -98,3 +98,10 @@ class Confirming:
                 varies, differs = ({each.subject for each in compare(*pair)} for pair in ((first, a), (a, b)))
                 shaken += [each for each in of_this if each.subject in varies or each.subject not in differs]
         return shaken
+
+
+def _decides(difference: Difference) -> bool:
+    """Whether nothing is known of a trial in which that varies. A figure whose verdict is the same is told under a name
+    as well: what it is over is compared by itself."""
+    kept_its_verdict = difference.observable == "figure" and "→" not in difference.what
+    return difference.observable not in TOLD_BY_NAME and not kept_its_verdict

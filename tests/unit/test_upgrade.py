@@ -18,9 +18,10 @@ from test_running import SCENARIO as WITH_A_FIGURE
 from harness import run
 from harness.catalog import Catalog
 from harness.comparison.accepted import Accepted
-from harness.comparison.differences import BREAKS, NUMBER, WARNS
+from harness.comparison.differences import BREAKS, NUMBER, WARNS, Difference
 from harness.comparison.result import Comparison
 from harness.comparison.runs import compare
+from harness.comparison.seen import Seen
 from harness.engine.local import Job, Outcome
 from harness.environment import Environment
 from harness.errors import HarnessError, UsageError
@@ -203,6 +204,19 @@ def test_a_figure_that_varies_is_told_and_decides_nothing(upgrade: Upgrade) -> N
     assert (comparison.differences, comparison.exit_code) == ((), 0)
     assert comparison.title == "Nothing changed but what changes from run to run"
     assert {each.why for each in comparison.unstable} == {"logger: `step_time` differs"}
+
+
+@pytest.mark.parametrize(("what", "code"), [("`val_loss` moved", 0), ("`val_loss`: exact → wrong", 3)])
+def test_a_figure_of_the_same_verdict_that_varies_decides_nothing_either(
+    upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch, what: str, code: int
+) -> None:
+    def moved(a: Seen, b: Seen) -> list[Difference]:
+        return [Difference(a.key, NUMBER, "figure", what, "1", "2")]
+
+    monkeypatch.setattr("harness.comparison.runs.compare_trials", moved)
+    monkeypatch.setattr("harness.upgrade.confirming.compare", lambda a, b: [])
+    comparison = upgrade(filters=TWO[:1])
+    assert (comparison.differences, comparison.exit_code) == ((), code)
 
 
 def test_beside_a_figure_that_varies_others_are_compared(upgrade: Upgrade) -> None:
