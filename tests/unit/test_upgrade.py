@@ -214,7 +214,7 @@ def test_a_figure_of_the_same_verdict_that_varies_decides_nothing_either(
         return [Difference(a.key, NUMBER, "figure", what, "1", "2")]
 
     monkeypatch.setattr("harness.comparison.runs.compare_trials", moved)
-    monkeypatch.setattr("harness.upgrade.confirming.compare", lambda a, b: [])
+    monkeypatch.setattr("harness.upgrade.confirming.compare", lambda *_: [])
     comparison = upgrade(filters=TWO[:1])
     assert (comparison.differences, comparison.exit_code) == ((), code)
 
