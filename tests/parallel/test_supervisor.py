@@ -1,5 +1,6 @@
 """Tickets are settled once, in order, and slots have one user."""
 
+import multiprocessing
 import subprocess
 import sys
 import threading
@@ -11,11 +12,15 @@ from harness.parallel.worker import Worker
 
 
 class Answering:
-    """Answers with what it is asked; does not come back from `hang`."""
+    """Answers with what it is asked; does not come back from `hang`, and from `wait` only when it is told to."""
+
+    told = multiprocessing.Event()
 
     def __call__(self, request):
         if request[1] == b"hang":
             threading.Event().wait()
+        if request[1] == b"wait":
+            self.told.wait()
         return request[1]
 
 
@@ -77,9 +82,10 @@ def test_slots_are_not_missed_while_they_are_prepared(supervise, monkeypatch):
 
 def test_what_has_timed_out_at_the_end_stays_so(supervise):
     supervisor = supervise()
-    ticket = Ticket("an epoch", supervisor.free_slot(), b"fine")
+    ticket = Ticket("an epoch", supervisor.free_slot(), b"wait")
     supervisor.hand_in(ticket)
     supervisor.settle_all("timed out", "")
+    Answering.told.set()
     supervisor.stop()
     assert ticket.status == "timed out"
 
