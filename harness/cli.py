@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 import harness
 from harness import catalog as catalogs
@@ -30,12 +29,22 @@ from harness.errors import HarnessError, UsageError
 from harness.faults.fault import NONE
 from harness.faults.selection import select
 from harness.frameworks.overlap_load import KINDS, Kind
+from harness.listing import print_list
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
-from harness.upgrade.profiles import FULL, PROFILES
-from harness.workloads import library
+from harness.upgrade.profiles import DEFAULT_BUDGET_S, FULL, PROFILES
 
 FAILED = 4
+JOBS = min(4, len(os.sched_getaffinity(0)))  # one a core; many parents that hold TensorFlow would fill the memory
+DEVICE = click.Choice(["auto", "cpu", "cuda"])
+FAIL_ON = click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.join(REGRESSIONS)}]")
+ACCEPTED = click.option(
+    "--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted."
+)
+SCENARIOS = click.option(
+    "--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER."
+)
+FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
 
 class Seconds(click.FloatRange):
@@ -48,19 +57,6 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"{value} is not a number of seconds", param, ctx)
         return seconds
-
-
-FEW = 3
-JOBS = min(4, len(os.sched_getaffinity(0)))  # one a core; many parents that hold TensorFlow would fill the memory
-DEVICE = click.Choice(["auto", "cpu", "cuda"])
-FAIL_ON = click.option("--fail-on", metavar="CLASS,…", help=f"[default: {','.join(REGRESSIONS)}]")
-ACCEPTED = click.option(
-    "--accepted", type=click.Path(path_type=Path), help="A TOML file of differences that are accepted."
-)
-SCENARIOS = click.option(
-    "--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER."
-)
-FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,46 +105,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        _print_list(rows, together(environments).title)
-
-
-def _print_list(rows: list[dict[str, Any]], environment: str) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console.width = 240
-    table = Table("scenario", "source", "workloads", "faults", "claims", "available", box=None, pad_edge=False)
-    for row in rows:
-        available = "yes" if row["available"] else f"no: {row['reason']}"
-        workloads = ", ".join(in_short(row["workloads"]))
-        cells = [row["scenario"], row["source"], workloads, str(len(row["faults"])), str(len(row["claims"])), available]
-        table.add_row(*map(escape, cells))
-    console.print(table)
-    for dataset, names in _by_dataset(name for row in rows for name in row["workloads"]).items():
-        console.print(escape(f"{dataset}/: {', '.join(names)}"), soft_wrap=True, highlight=False)
-    console.print(escape(f"{len(rows)} scenarios; {environment}"), soft_wrap=True, highlight=False)
-
-
-def in_short(workloads: list[str]) -> list[str]:
-    """`digits/*` where all that are listed of a data set are there, their names if they are few, else how many."""
-    listed = _by_dataset(library.NAMES)
-    shown = [name for name in workloads if "/" not in name]  # the * of a file that could not be read
-    for dataset, names in _by_dataset(workloads).items():
-        if {*names} == {*listed.get(dataset, ())}:
-            shown.append(f"{dataset}/*")
-        elif len(names) <= FEW:
-            shown += [f"{dataset}/{name}" for name in names]
-        else:
-            shown.append(f"{len(names)} of {dataset}/")
-    return shown
-
-
-def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for workload in dict.fromkeys(workloads):
-        dataset, slash, name = workload.partition("/")
-        if slash:
-            found.setdefault(dataset, []).append(name)
-    return found
+        print_list(rows, together(environments).title)
 
 
 @cli.command("run")
@@ -346,7 +303,7 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
 @SCENARIOS
 @click.option("--profile", type=click.Choice(PROFILES), default=FULL, show_default=True, help="quick: no time, 30 s.")
 @click.option(
-    "--budget", "budget_s", type=Seconds(min=0), default=240.0, show_default=True,
+    "--budget", "budget_s", type=Seconds(min=0), default=DEFAULT_BUDGET_S, show_default=True,
     help="Seconds that timing may take; 0 for none.",
 )  # fmt: skip
 @click.option("--fault", "faults", multiple=True, metavar="GLOB|FILE", help="As of `run`.")

@@ -9,6 +9,7 @@ from harness.faults.loader import BLOCKING
 from harness.workloads.workload import Workload
 
 PROFILES = QUICK, FULL = "quick", "full"
+DEFAULT_BUDGET_S = 240.0  # that timing may take, which the full profile has after its trials
 MOST_STEPS = 150  # of a trial of the quick profile
 # Whole trainings, with processes of their own: what they show of Lightning, others show in a tenth of the time.
 LEFT_OUT = "parallel_validation"

@@ -29,14 +29,13 @@ from harness.upgrade import timing
 from harness.upgrade.confirming import Confirmed, Confirming
 from harness.upgrade.environments import OF_TORCH, Provided, hold
 from harness.upgrade.measuring import CostComparison, Measuring, can_be_measured
-from harness.upgrade.profiles import FULL, QUICK, chosen
+from harness.upgrade.profiles import DEFAULT_BUDGET_S, FULL, QUICK, chosen
 from harness.upgrade.sides import BASELINE, CANDIDATE, SIDES
 from harness.workloads import library
 from harness.workloads.workload import Workload
 
 MUST_AGREE = (classes.BREAKS, classes.NUMBER, classes.ORDER)  # before anything is timed
 MEASURED = "strategies"  # the document whose scenarios are about cost
-DEFAULT_BUDGET_S = 240.0
 
 Tell = Callable[[str], None]
 

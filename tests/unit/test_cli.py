@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from harness import catalog as catalogs
 from harness.catalog import Catalog
-from harness.cli import cli, in_short
+from harness.cli import cli
 from harness.environment import Environment
 from harness.errors import UsageError
 from harness.findings import Finding
+from harness.listing import in_short
 from harness.run_directory import RunDirectory
 from harness.scenario import Scenario
 from harness.workloads.library import NAMES

@@ -37,7 +37,7 @@ LAYERS = (
     ("harness.report",),
     ("harness.comparison",),
     ("harness.run",),
-    ("harness.progress", "harness.bench"),
+    ("harness.progress", "harness.listing", "harness.bench"),
     ("harness.upgrade",),
     ("harness.cli", "harness.__main__"),
     ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_trials"),

@@ -1,0 +1,51 @@
+"""Scenarios in a table, for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.workloads import library
+
+FEW = 3
+
+
+def print_list(rows: Sequence[dict[str, Any]], environment: str) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = 240
+    table = Table("scenario", "source", "workloads", "faults", "claims", "available", box=None, pad_edge=False)
+    for row in rows:
+        available = "yes" if row["available"] else f"no: {row['reason']}"
+        workloads = ", ".join(in_short(row["workloads"]))
+        cells = [row["scenario"], row["source"], workloads, str(len(row["faults"])), str(len(row["claims"])), available]
+        table.add_row(*map(escape, cells))
+    console.print(table)
+    for dataset, names in _by_dataset(name for row in rows for name in row["workloads"]).items():
+        console.print(escape(f"{dataset}/: {', '.join(names)}"), soft_wrap=True, highlight=False)
+    console.print(escape(f"{len(rows)} scenarios; {environment}"), soft_wrap=True, highlight=False)
+
+
+def in_short(workloads: list[str]) -> list[str]:
+    """`digits/*` where all that are listed of a data set are there, their names if they are few, else how many."""
+    listed = _by_dataset(library.NAMES)
+    shown = [name for name in workloads if "/" not in name]  # the * of a file that could not be read
+    for dataset, names in _by_dataset(workloads).items():
+        if {*names} == {*listed.get(dataset, ())}:
+            shown.append(f"{dataset}/*")
+        elif len(names) <= FEW:
+            shown += [f"{dataset}/{name}" for name in names]
+        else:
+            shown.append(f"{len(names)} of {dataset}/")
+    return shown
+
+
+def _by_dataset(workloads: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for workload in dict.fromkeys(workloads):
+        dataset, slash, name = workload.partition("/")
+        if slash:
+            found.setdefault(dataset, []).append(name)
+    return found
