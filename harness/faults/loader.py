@@ -10,18 +10,18 @@ from harness.faults.injector import Injector
 from harness.history.encoding import encode_error
 
 B = TypeVar("B")
-PATIENCE_S = 1  # that the other threads of a process may go on once it hangs
+PATIENCE_S = 0.25  # that the other threads of a process may go on once it hangs
 BLOCKING = ("loader.hangs", "loader.never_ends", "loader.worker_killed")  # what may have it hang
 EXTRA_PASSES = 5  # of a loader that never ends; then it waits, so that a history does not fill the disk
 
 
 def block() -> None:
     """Wait for what never happens. The process is not waited for until its limit: SIGALRM ends it after a while."""
-    signal.alarm(PATIENCE_S)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
     try:
         threading.Event().wait()
     finally:  # a handler of another signal may raise
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def fetched(fault: Fault, injector: Injector, index: int) -> None:
