@@ -43,14 +43,14 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     """Train without recording, and write one operation `measured`.
 
     Args:
-        what: one of `torch_measuring.MEASURES`; or a `Load`, that the scenario's own script trains.
+        what: as of `torch_measuring.measuring`; or a `Load`, that the scenario's own script trains.
     """
     if what.startswith(PREFIX):
         seed_all(seed)
         told = overlap_measuring.measure(scenario, Load.of_measure(what), workload, device, seed)
         recorder.write("measured", "ok", told)
         return
-    measuring = torch_measuring.MEASURES[what]()
+    measuring = torch_measuring.measuring(what)
     with measuring.meter:
         seed_all(seed)
         _fit(scenario, workload, device, None, measuring=measuring)

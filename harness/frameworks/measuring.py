@@ -193,33 +193,45 @@ def _go_on() -> None:
     pass
 
 
+def _alone(done: bool) -> bool:
+    return done
+
+
 class Timing(Running):
     """Seconds per step of as many epochs as take `TIMED_S`, each from its start to the next one's: so what a
     pattern does once in a while or at the epoch's end has its share.
 
     Args:
         wait: for what has been started and is not done.
+        take_turns: called between epochs, with whether this process is done; returns whether it is to end.
     """
 
-    def __init__(self, wait: Callable[[], None] = _go_on) -> None:
+    def __init__(self, wait: Callable[[], None] = _go_on, take_turns: Callable[[bool], bool] = _alone) -> None:
         super().__init__(nullcontext())
         self.max_epochs = sys.maxsize
         self._wait = wait
-        self._starts: list[float] = []
+        self._take_turns = take_turns
+        self._seconds: list[float] = []
+        self._began: float | None = None
+        self._over = False
 
     def read(self) -> float:
         self._wait()
         return time.perf_counter()
 
     def epoch_begins(self, epoch: int) -> None:
-        if epoch >= self.warm_up:
-            self._starts.append(self.now())
+        if epoch < self.warm_up:
+            return
+        if self._began is not None:
+            self._seconds.append(self.now() - self._began)
+        self._over = self._take_turns(sum(self._seconds) >= TIMED_S)
+        self._began = self.now()
 
     def batch_begins(self, batch: int) -> bool:
-        return bool(self._starts) and self._starts[-1] - self._starts[0] >= TIMED_S
+        return self._over
 
     def result(self) -> dict[str, Any]:
-        return {"seconds_per_step": [(end - start) / self._batches for start, end in pairwise(self._starts)]}
+        return {"seconds_per_step": [seconds / self._batches for seconds in self._seconds]}
 
 
 def inside(value: Any) -> Iterable[Any]:

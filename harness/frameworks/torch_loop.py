@@ -39,9 +39,9 @@ def measure(scenario: Scenario, workload: Workload, device: str, seed: int, what
     and is not measured.
 
     Args:
-        what: one of `torch_measuring.MEASURES`.
+        what: as of `torch_measuring.measuring`.
     """
-    measuring = torch_measuring.MEASURES[what]()
+    measuring = torch_measuring.measuring(what)
     with measuring.meter:
         seed_all(seed)
         module = scenario.module(workload.shape).to(device=device, dtype=getattr(torch, workload.precision))

@@ -7,6 +7,7 @@ import torch
 from harness.frameworks.counters import HostSyncs, LiveBytes, TorchOperations, held_bytes, held_values
 from harness.frameworks.measuring import Counting, Measuring, Memory, Timing
 from harness.frameworks.python_calls import PythonCalls
+from harness.frameworks.turns import PREFIX, Seat, Turns
 
 
 class TorchMemory(Memory):
@@ -55,3 +56,10 @@ MEASURES: dict[str, Callable[[], Measuring]] = {
     "memory": TorchMemory,
     "seconds": lambda: Timing(_wait),
 }
+
+
+def measuring(what: str) -> Measuring:
+    """One of `MEASURES`, or the time of a process that takes turns with others (`Seat.measure`)."""
+    if what.startswith(PREFIX):
+        return Timing(_wait, Turns(Seat.of_measure(what)).take)
+    return MEASURES[what]()

@@ -1,41 +1,47 @@
 """The time of a training step in two environments: samples in pairs, interleaved, until `sequential` has seen enough.
 
-A sample is a fresh process, forked from a warm parent of its environment, that trains for half a second after warm-up;
-its value is the seconds of a step in its fastest epoch, since what else a machine does can only make epochs longer.
-Rounds go over all scenarios that are undecided; each gets a pair, baseline and candidate next to each other, in an
-order drawn from the seed. One scenario of each round, each in its turn, gets a third sample, of the baseline again,
-on the other side of its first: the pairs of baseline and baseline are the arm that says whether the machine is quiet
-enough. They come from a second warm parent, so that what a parent hands on to all its children, such as where its
-memory lies, is part of what the arm sees.
+A sample is a fresh process, forked from a warm parent of its environment, that trains for half a second after warm-up.
+The two of a pair take turns on one core, an epoch of the one and an epoch of the other, in an order drawn from the
+seed: what else a machine does for a while slows both down alike. What the pair says is the median of the ratios of
+epochs that were next to each other. Rounds go over all scenarios that are undecided, with a pair for each. One scenario
+of each round, each in its turn, gets a third sample, of the baseline again, on the other side of its first: the pairs
+of baseline and baseline are the arm that says whether the machine is quiet enough. They come from a second warm parent,
+so that what a parent hands on to all its children, such as where its memory lies, is part of what the arm sees.
 """
 
 import math
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from harness.bench.measuring import BATCH, DATASET, Measurer
+from harness.bench.measuring import BATCH, DATASET, Measured, Measurer
 from harness.bench.statistics import Estimate
 from harness.engine.local import DEFAULT_LIMIT_S, LocalEngine
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
+from harness.frameworks.turns import Seat
+from harness.upgrade.ring import Ring
 from harness.upgrade.sequential import FIRED, INCONCLUSIVE, LOOKS, MOST_PAIRS, QUIET, Decisions, Look
 from harness.upgrade.sides import BASELINE, CANDIDATE
 
 AGAIN = "again"
-# Of an epoch: twenty to fifty epochs a sample, one of which is likely to have the processor for itself.
+# Of an epoch: some ten to thirty milliseconds, in which a machine seldom changes.
 BATCHES = 10
 # A loop that logs nothing, one figure logged, and metric objects logged: each in every step.
 SCENARIOS = ("strategies/bare_loop/control", "strategies/log_on_epoch/control", "strategies/logged_metric/migrated")
 
 Tell = Callable[[str], None]
-# Seconds per step of each timed epoch, of one process. Raises NotTimedError.
-Sampler = Callable[[str, Trial], list[float]]
+# Seconds per step of each timed epoch, of a process of each of these sides, which take turns in that order. Raises
+# NotTimedError.
+Sampler = Callable[[Sequence[str], Trial], Mapping[str, list[float]]]
 
 
 class NotTimedError(HarnessError):
@@ -44,7 +50,7 @@ class NotTimedError(HarnessError):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two processes that ran next to each other: seconds per step of every timed epoch."""
+    """Two processes that took turns: seconds per step of every timed epoch. One may have had a turn more."""
 
     first: list[float]
     second: list[float]
@@ -52,7 +58,7 @@ class Pair:
 
     @property
     def difference(self) -> float:
-        return math.log(min(self.second) / min(self.first))
+        return median(math.log(second / first) for first, second in zip(self.first, self.second, strict=False))
 
     def to_json(self, first: str, second: str) -> dict[str, Any]:
         return {first: self.first, second: self.second, f"{first}_first": self.first_came_first}
@@ -188,18 +194,28 @@ def sampling(
         }
         for engine in warm.values():
             engine.environment()  # so that it has been imported before anything is timed
-        yield sampler({side: Measurer(engine, folder, seed) for side, engine in warm.items()})
+        yield sampler({side: Measurer(engine, folder, seed) for side, engine in warm.items()}, folder)
 
 
-def sampler(measurers: Mapping[str, Measurer]) -> Sampler:
-    def sample(side: str, trial: Trial) -> list[float]:
-        measured = next(measurers[side].measure([(trial, "seconds", BATCHES)]))
-        if measured.failure:
-            raise NotTimedError(
-                f"it could not be timed in the {BASELINE if side == AGAIN else side}: {measured.failure}"
-            )
-        seconds: list[float] = measured.value["seconds_per_step"]
-        return seconds
+def sampler(measurers: Mapping[str, Measurer], folder: Path) -> Sampler:
+    """Args:
+    folder: for the pipes of processes that take turns.
+    """
+    cores = cycle(sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None])
+
+    def sample(sides: Sequence[str], trial: Trial) -> Mapping[str, list[float]]:
+        def one(side: str, seat: Seat) -> Measured:
+            try:
+                return next(measurers[side].measure([(trial, seat.measure, BATCHES)]))
+            finally:
+                ring.end()
+
+        with ThreadPoolExecutor(len(sides)) as threads, Ring(folder, len(sides), next(cores)) as ring:
+            measured = dict(zip(sides, threads.map(one, sides, ring.seats), strict=True))
+        for side in sides:
+            if failure := measured[side].failure:
+                raise NotTimedError(f"it could not be timed in the {BASELINE if side == AGAIN else side}: {failure}")
+        return {side: each.value["seconds_per_step"] for side, each in measured.items()}
 
     return sample
 
@@ -249,7 +265,7 @@ class _Rounds:
         self._tell = tell
         self._clock = clock
         self._draw = random.Random(timing.seed)
-        self._longest: dict[str, float] = {}  # sample of a scenario
+        self._longest: dict[str, float] = {}  # of a scenario, seconds for each of those that took turns
 
     def run(self) -> None:
         decisions = self._timing.decisions
@@ -276,19 +292,16 @@ class _Rounds:
         longest = self._longest.get(trial.scenario, max(self._longest.values(), default=0.0))
         if self._clock() + longest * len(sides) >= self._ends:
             return False
+        begun = self._clock()
         try:
-            samples = {side: self._timed(side, trial) for side in sides}
+            samples = self._sample(sides, trial)
         except NotTimedError as error:
             self._timing.not_timed[trial.scenario] = str(error)
             return True
+        each = (self._clock() - begun) / len(sides)
+        self._longest[trial.scenario] = max(self._longest.get(trial.scenario, 0.0), each)
         self._note(trial.scenario, samples, sides)
         return True
-
-    def _timed(self, side: str, trial: Trial) -> list[float]:
-        begun = self._clock()
-        seconds = self._sample(side, trial)
-        self._longest[trial.scenario] = max(self._longest.get(trial.scenario, 0.0), self._clock() - begun)
-        return seconds
 
     def _note(self, scenario: str, samples: Mapping[str, list[float]], sides: Sequence[str]) -> None:
         decisions = self._timing.decisions

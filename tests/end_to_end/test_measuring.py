@@ -8,12 +8,16 @@ import pytest
 
 from harness import scenario_files
 from harness.bench.costs import MEMORY, Memory, growth
-from harness.bench.measuring import Measurer
+from harness.bench.measuring import Measured, Measurer
 from harness.engine.local import LocalEngine
 from harness.engine.trial import Trial
+from harness.upgrade import timing
+from harness.upgrade.sides import BASELINE, CANDIDATE, SIDES
+from harness.upgrade.timing import NotTimedError, sampler
 
 BATCHES = 6
 NO_KERAS = [name for name in ("keras", "tensorflow") if find_spec(name) is None]
+COSTLY = scenario_files.locator_of(Path(__file__).with_name("costly.py"))
 EVERYTHING = ["python_calls", "operations", "host_syncs", "memory"]
 
 
@@ -128,6 +132,24 @@ def test_what_is_never_let_go_is_retained(memory):
     found = memory("NeverFreed")
     assert [each.retained["held_bytes"] for each in found] == [4 * each.batches for each in found]
     assert [each.retained["live_bytes"] for each in found] == [4 * each.batches for each in found]
+
+
+class Gone:
+    """Gives no process."""
+
+    def measure(self, requests):
+        yield Measured(None, {}, "it is gone")
+
+
+def test_processes_take_turns_until_each_has_been_timed_for_so_long(tmp_path):
+    trial = Trial("costly/RunningSum/migrated", COSTLY, "lightning", "digits/even", "cpu", 0)
+    with LocalEngine("lightning", jobs=2) as engine:
+        both = {side: Measurer(engine, tmp_path, seed=0) for side in SIDES}
+        found = sampler(both, tmp_path)(SIDES, trial)
+        assert all(sum(seconds) * timing.BATCHES >= 0.5 for seconds in found.values())
+        assert abs(len(found[BASELINE]) - len(found[CANDIDATE])) <= 1
+        with pytest.raises(NotTimedError, match="could not be timed in the candidate: it is gone"):
+            sampler({**both, CANDIDATE: Gone()}, tmp_path)(SIDES, trial)
 
 
 def test_epochs_are_timed_for_as_long_as_is_said(measure):

@@ -37,7 +37,10 @@ class Machine:
         self.taken = []
         self.now = 100.0
 
-    def sample(self, side, trial):
+    def sample(self, sides, trial):
+        return {side: self.one(side, trial) for side in sides}
+
+    def one(self, side, trial):
         if trial.scenario == self.fails and side == CANDIDATE:
             raise NotTimedError("it could not be timed in the candidate: it raises")
         if self.ends and len(self.taken) == self.ends[0]:
@@ -48,9 +51,12 @@ class Machine:
         # A little of its own in each process: the number of samples so far, in a sequence that goes nowhere.
         off = 1 + 0.001 * ((len(self.taken) * 7) % 11 - 5)
         undisturbed = step * off * 0.001
-        # Two of three epochs share the processor with something else, those of the candidate with more of it.
-        disturbed = undisturbed * (3 if side == CANDIDATE else 2)
-        return [disturbed, undisturbed, disturbed]
+        # The machine is slower for a while; and what interrupts one epoch of the candidate interrupts no other. The
+        # baseline has had one turn more.
+        for_a_while = [2.0, 2.0, 1.0, 1.0, 1.0]
+        interrupted = [1.0, 1.0, 3.0 if side == CANDIDATE else 1.0, 1.0, 1.0]
+        epochs = [undisturbed * a * b for a, b in zip(for_a_while, interrupted, strict=True)]
+        return epochs[:4] if side == CANDIDATE else epochs
 
     def fill(self, timing, trials):
         fill(timing, trials, nullcontext(self.sample), lambda _: None, lambda: self.now)
@@ -71,7 +77,7 @@ def test_what_is_slower_is_told_from_what_is_not():
     assert verdicts(machine.compare("a", "b", "c")) == {"a": REGRESSED, "b": SAME, "c": IMPROVED}
 
 
-def test_the_ratio_is_that_of_the_epochs_that_nothing_disturbed():
+def test_the_ratio_is_that_of_epochs_next_to_each_other():
     (timed,) = Machine({"a": 1.1}).compare("a").timed
     assert math.exp(timed.estimate.value) == pytest.approx(1.1, rel=0.01)
 
@@ -122,9 +128,9 @@ def test_no_pair_is_begun_that_would_not_end_in_time(budget_s, samples):
     assert {timed.reason for timed in timing.timed} == {f"the budget of {budget_s:g} s was over before it was decided"}
 
 
-def test_a_pair_is_taken_to_last_as_long_as_the_longest_sample_of_its_scenario_did():
-    machine = Machine(slow={1: 50.0})
-    machine.compare("a", "b", budget_s=203)
+def test_a_pair_is_taken_to_last_as_long_as_the_longest_of_its_scenario_did():
+    machine = Machine(slow={1: 99.0})
+    machine.compare("a", "b", budget_s=252)
     assert [scenario for scenario, _ in machine.taken] == ["a", "a", "b", "b", "b"]
 
 
@@ -187,10 +193,12 @@ def test_an_upgrade_has_what_was_timed_before_it_ended(monkeypatch, how, why):
     """`a` is decided at the second look, and `b` is not: its candidate takes twice as long, and half as long."""
     machine = Machine({"a": 1.1}, ends=(101, how))
 
-    def sample(side, trial):
-        seconds = machine.sample(side, trial)
-        turn = machine.taken.count(("b", CANDIDATE))
-        return [each * 2 ** (-1) ** turn for each in seconds] if (trial.scenario, side) == ("b", CANDIDATE) else seconds
+    def sample(sides, trial):
+        samples = machine.sample(sides, trial)
+        if trial.scenario == "b":
+            factor = 2 ** (-1) ** machine.taken.count(("b", CANDIDATE))
+            samples[CANDIDATE] = [each * factor for each in samples[CANDIDATE]]
+        return samples
 
     monkeypatch.setattr("harness.upgrade.timing.sampling", lambda *_, **__: nullcontext(sample))
     side, measured = Provided(Path("python"), "", False, {}), CostComparison()

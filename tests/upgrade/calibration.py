@@ -42,7 +42,7 @@ def turns_of(share: float, python: str, folder: Path) -> int:
     timed = str(planted_interpreter(folder / "by_processor_time", BY_PROCESSOR_TIME, python))
     with timing.sampling(timed, timed, folder, seed=0) as sample:
         for _ in range(ROUNDS):
-            step_s = min(sample(timing.BASELINE, trial))
+            step_s = min(sample([timing.BASELINE], trial)[timing.BASELINE])
             looped = subprocess.run([python, "-c", LOOP], check=True, capture_output=True, text=True)
             ratios.append(step_s * TURNS / float(looped.stdout))
     return round(share * median(ratios))
