@@ -66,16 +66,21 @@ def _pip(folder: Path) -> list[str]:
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
     """Its exit status and all it said. Whatever ends the wait, such as Ctrl-C, ends the command and what it started."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", env=surroundings(), start_new_session=True,
-    )  # fmt: skip
+    # It is known before it is started: what ends the wait may come while it starts, when the command runs already.
+    process: subprocess.Popen[str] = subprocess.Popen.__new__(subprocess.Popen)
     try:
+        process.__init__(  # type: ignore[misc]  # as above
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", env=surroundings(), start_new_session=True,
+        )  # fmt: skip
         said, _ = process.communicate()
     except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        if process.pid:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
         raise
     return process.returncode, said
 
