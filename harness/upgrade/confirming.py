@@ -23,7 +23,7 @@ TOLD_BY_NAME = (*FIGURES, "logger writes", "files", "warnings", "cost")
 SEEN_AGAIN = 3  # of the trials in which the same changed, so many are run once more
 # What comes in one order or another by chance may do so twice on both sides: what is to count as a regression is run so
 # many times more, in one trial of those in which the same changed.
-ONCE_MORE = 3
+MORE_RUNS = 3
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Confirming:
         doubtful = [group for group in groups if any(each in shaken for each in group.differences[:SEEN_AGAIN])]
         rest = dict.fromkeys(each.key for group in doubtful for each in group.differences if each.key not in some)
         shaken += self._shaken(found, list(rest), confirmed)
-        for _ in range(ONCE_MORE):
+        for _ in range(MORE_RUNS):
             left = grouped([each for each in found if each not in shaken and each.kind in fail_on])
             moved = self._shaken(found, list(dict.fromkeys(group.differences[0].key for group in left)), confirmed)
             alike = [each for group in left if group.differences[0] in moved for each in group.differences]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from filelock import FileLock
 from packaging.requirements import Requirement
 
 from harness.errors import HarnessError, UndecidedError, UsageError
-from harness.upgrade import environments
+from harness.upgrade import environments, installing
 from harness.upgrade.checkouts import contents, copied
 from harness.upgrade.environments import COMPLETE, Provided, hold, provide
 from harness.upgrade.requirements import constraints
@@ -238,6 +239,21 @@ class TestFailures:
             os.kill(int((stand_in.folder / "pid").read_text()), 0)
         stand_in.pip("")
         assert stand_in.provide().built
+
+    def test_an_interrupt_while_a_command_starts_ends_it_too(self, monkeypatch):
+        started = []
+
+        def interrupted(process, *arguments):
+            execute(process, *arguments)
+            started.append(process.pid)
+            raise KeyboardInterrupt
+
+        execute = subprocess.Popen._execute_child
+        monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            installing._run([sys.executable, "-c", "import time; time.sleep(1000)"])
+        with pytest.raises(ProcessLookupError):
+            os.kill(started[0], 0)
 
     def test_a_cache_that_cannot_be_written_is_told(self, stand_in, monkeypatch):
         monkeypatch.setenv("EPOCH_HARNESS_CACHE", "/proc/cache")

@@ -116,6 +116,8 @@ def test_a_scenario_without_enough_pairs_is_not_asked():
         (-0.01, 0.01, QUIET),
         (0.0101, 0.02, FIRED),
         (-0.02, -0.0101, FIRED),
+        (0.009, 0.02, QUIET),
+        (-0.02, -0.009, QUIET),
         (-0.06, 0.05, TOO_WIDE),
         (-math.inf, math.inf, TOO_WIDE),
         (-0.09, 0.001, QUIET),

@@ -1,6 +1,7 @@
 """Who goes on when, among processes that take turns: here threads, which read and write the same pipes."""
 
 import os
+import select
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -40,6 +41,8 @@ def test_nobody_begins_before_all_are_there(ring):
     trained = []
     first, second, third = ring.seats
     waiting = [ring.threads.submit(goes_on, seat, 1, trained) for seat in (first, second)]
+    with open(third.pipe, "rb", buffering=0) as pipe:
+        assert select.select([pipe], [], [], 60)[0]  # the others have handed on what they had
     assert not trained
     goes_on(third, 1, trained)
     assert [each.result() for each in waiting]

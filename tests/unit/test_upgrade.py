@@ -28,7 +28,7 @@ from harness.errors import HarnessError, UsageError
 from harness.faults.selection import Faults
 from harness.run_directory import RunDirectory
 from harness.schemas import validator
-from harness.upgrade.confirming import ONCE_MORE
+from harness.upgrade.confirming import MORE_RUNS
 from harness.upgrade.environments import Provided
 from harness.upgrade.upgrade import Request, execute
 
@@ -130,7 +130,7 @@ def test_a_difference_is_seen_twice(upgrade: Upgrade) -> None:
     ran: list[Engines] = []
     comparison = upgrade(candidate=without_a_hook, ran=ran)
     assert (comparison.exit_code, told(comparison)) == (1, [GONE] * 2)
-    assert [each.ran for each in ran] == [Counter({"digits/even": 2 + ONCE_MORE, "digits/ragged": 2})] * 2
+    assert [each.ran for each in ran] == [Counter({"digits/even": 2 + MORE_RUNS, "digits/ragged": 2})] * 2
 
 
 def only(turns: Sequence[int], otherwise: Trains) -> Trains:
