@@ -84,9 +84,9 @@ def _scheduled(**schedule: object) -> Recipe:
 
 
 ADVERSARIAL = {
-    # With 100,000, a trial in Lightning would take a minute wherever it does not have a processor to itself.
+    # For loops of one's own; in Lightning each batch takes a millisecond, a recorded one two.
     "very_many_batches": Recipe("thousandths", "train=2x1,validation=100000x1", schedule=Schedule(epochs=1)),
-    "many_batches": Recipe("thousandths", "train=2x1,validation=20000x1", schedule=Schedule(epochs=1)),
+    "many_batches": Recipe("thousandths", "train=2x1,validation=5000x1", schedule=Schedule(epochs=1)),
     "dyadic": Recipe("eighths", "train=8x32,validation=4x32", _powers_of_two),
     "nan": Recipe("digits", RAGGED, _nan),
     "nan_in_training": Recipe("digits", RAGGED, _nan_in_training),

@@ -17,8 +17,8 @@ from harness.workloads.workload import Workload
 PARTITIONS = {
     "even": "train=8x32,validation=4x32",
     "ragged": "train=7x32+5,validation=3x32+5",
-    "small_batches": "train=57x4+1,validation=25x4+1",
-    "batch_of_one": "train=40x1,validation=30x1",
+    "small_batches": "train=28x4+1,validation=12x4+1",
+    "batch_of_one": "train=20x1,validation=15x1",
     "single_batch": "train=200,validation=100",
 }
 
