@@ -22,6 +22,7 @@ import harness
 from harness import catalog as catalogs
 from harness.comparison.differences import CLASSES, REGRESSIONS
 from harness.engine import plan
+from harness.engine.engines import ENGINES, LOCAL, Where
 from harness.engine.local import DEFAULT_LIMIT_S, engines
 from harness.engine.trial import Trial
 from harness.environment import together
@@ -43,6 +44,12 @@ ACCEPTED = click.option(
 )
 SCENARIOS = click.option(
     "--scenarios", multiple=True, metavar="PATH|MODULE", help="Your own, and only those without a FILTER."
+)
+ENGINE = click.option(
+    "--engine", type=click.Choice(ENGINES), default=LOCAL, show_default=True, help="ray: trials run on a Ray cluster."
+)
+ADDRESS = click.option(
+    "--address", default="", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one is started here]"
 )
 FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
 
@@ -123,10 +130,12 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     help="Only under faults called so; or under those in a .json file, which also names the scenario.",
 )  # fmt: skip
 @click.option("--python", default="", metavar="PATH", help="An interpreter, to run trials in its environment.")
+@ENGINE
+@ADDRESS
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
 def run_trials(
     filters: tuple[str, ...], scenarios: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float,
-    faults: tuple[str, ...], python: str, out: Path | None,
+    faults: tuple[str, ...], python: str, engine: str, address: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
@@ -136,7 +145,10 @@ def run_trials(
     catalog = catalogs.find()
     gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
-    request = Request(selected.filters, selected.faults, device, selected.seed, jobs, limit_s, python=python)
+    where = Where(engine, address)
+    request = Request(
+        selected.filters, selected.faults, device, selected.seed, jobs, limit_s, python=python, where=where
+    )
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
     click.echo(_summary(result))
@@ -167,6 +179,9 @@ def _summary(result: Any) -> str:
         lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
     for reason, count in Counter(item.reason for item in result.unavailable).items():
         lines.append(f"unavailable: {count} trials: {reason}")
+    if result.retries:
+        trials = len({each.trial for each in result.retries})
+        lines.append(f"handed over again: {trials} trials, whose worker or node was lost: {result.retries[0].why}")
     if not result.findings:
         lines.append("nothing ran, so nothing is decided")
     elif unexpected:
@@ -315,12 +330,14 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
     "--limit", "limit_s", type=Seconds(min=0.1), default=DEFAULT_LIMIT_S, show_default=True,
     help="Seconds that one trial may take.",
 )  # fmt: skip
+@ENGINE
+@ADDRESS
 @click.option("--out", type=click.Path(path_type=Path), help="[default: reports/runs/upgrade-TIME]")
 def upgrade(
     baseline: str, candidate: str, filters: tuple[str, ...], with_: tuple[str, ...], baseline_with: tuple[str, ...],
     candidate_with: tuple[str, ...], scenarios: tuple[str, ...], profile: str, budget_s: float,
     faults: tuple[str, ...], fail_on: str | None, accepted: Path | None, seed: int | None, jobs: int,
-    limit_s: float, out: Path | None,
+    limit_s: float, engine: str, address: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Say whether CANDIDATE is a safe upgrade of BASELINE: each a version of Lightning (2.5.6), a wheel, a source
     checkout, or the path of a Python interpreter.
@@ -328,7 +345,7 @@ def upgrade(
     Exit code: 0 no regression, 1 a regression, 2 bad usage, 3 could not decide, 4 the harness itself failed.
     """
     from harness.comparison import accepted as accepting
-    from harness.upgrade import sides
+    from harness.upgrade import on_cluster, sides
     from harness.upgrade.environments import provide
     from harness.upgrade.upgrade import Request, execute
 
@@ -362,8 +379,13 @@ def upgrade(
         accepted=tuple(accepting.read(accepted)) if accepted else (),
     )
     gc.freeze()  # as in `run`
-    provided = [provide(side, more, tell) for side, more in zip(parsed, additions, strict=True)]
-    with ConsoleProgress(console) as progress:
+    where = Where(engine, address)
+    where.check()
+    with where.joined(jobs, catalog.packages), ConsoleProgress(console) as progress:
+        provided = [
+            provide(side, more, tell) if engine == LOCAL else on_cluster.provide(side, more, where, catalog.packages)
+            for side, more in zip(parsed, additions, strict=True)
+        ]
         result = execute(catalog, request, (provided[0], provided[1]), named, out, progress, tell)
     click.echo(result.summary())
     click.echo(f"report:  {out / 'upgrade.md'}")

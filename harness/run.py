@@ -16,7 +16,8 @@ from harness.catalog import Catalog
 from harness.checkers import judge
 from harness.checkers.case import Case
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, Outcome, engines
+from harness.engine.engines import Engine, Retry, Where
+from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome
 from harness.engine.trial import Trial
 from harness.environment import NOT_ASKED, Environment, together
 from harness.errors import UsageError
@@ -59,9 +60,12 @@ class Request:
     limit_s: float = DEFAULT_LIMIT_S
     prelude: str = ""
     python: str = ""
+    where: Where = field(default_factory=Where)
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "filters": list(self.filters), "faults": list(self.faults.arguments)}
+        told = {name: value for name, value in vars(self).items() if name != "where"}
+        where = {**vars(self.where), "requirements": list(self.where.requirements)}
+        return {**told, **where, "filters": list(self.filters), "faults": list(self.faults.arguments)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Result:
     decisions: tuple[claims.Decision, ...]
     unavailable: tuple[plan.Unavailable, ...]
     interrupted: bool
+    retries: tuple[Retry, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -146,23 +151,25 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     status: str = "running"
+    warm: Engine | None = None
 
     @contextmanager
-    def engines(self, frameworks: Iterable[str], packages: Iterable[str]) -> Iterator[Engines]:
+    def engines(self, frameworks: Iterable[str], packages: Iterable[str]) -> Iterator[Engine]:
         """Start those that it needs.
 
         Args:
-            packages: as `harness.engine.local.engines`.
+            packages: as `harness.engine.engines.Where.start`.
         """
         self._tell("running")
         request = self.request
         with (self.directory.path / "output" / "engine.txt").open("wb") as log:
             python = request.python or sys.executable
-            with engines(frameworks, request.jobs, request.limit_s, log, python, packages) as warm:
+            with request.where.start(frameworks, request.jobs, request.limit_s, log, python, packages) as warm:
+                self.warm = warm
                 yield warm
 
     def carry_out(
-        self, catalog: Catalog, workloads: dict[str, Workload], warm: Engines, progress: Progress
+        self, catalog: Catalog, workloads: dict[str, Workload], warm: Engine, progress: Progress
     ) -> Iterator[Judged]:
         """All that was asked for, trial by trial; afterwards claims are decided."""
         request, directory = self.request, self.directory
@@ -206,7 +213,7 @@ class Run:
         return Judged(trial, found, reader.read(self.directory.history(trial.id)))
 
     def again(
-        self, trials: Iterable[Trial], catalog: Catalog, workloads: Mapping[str, Workload], warm: Engines, folder: Path
+        self, trials: Iterable[Trial], catalog: Catalog, workloads: Mapping[str, Workload], warm: Engine, folder: Path
     ) -> Iterator[Judged]:
         """Trials of this run once more; nothing of that is kept but in `folder`, which is made."""
         folder.mkdir()
@@ -265,6 +272,7 @@ class Run:
                 "machine": machine(),
                 "environment": self.environment,
                 "unavailable": [asdict(item) for item in planned.unavailable] if planned else [],
+                "retries": [asdict(each) for each in self.warm.retries] if self.warm else [],
                 "counts": _count(self.findings, planned) if planned and status != "running" else {},
             },
         )
@@ -281,6 +289,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     """
     names = dict.fromkeys(each.workload for each in plan.asked(catalog, request.filters, request.faults))
     workloads = {name: library.build(name, request.seed) for name in names}
+    request.where.check(request.python)
     run = Run(RunDirectory.create(out), request)
     interrupted = False
     try:
@@ -298,7 +307,8 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
             run.report()
         raise
     unavailable = run.planned.unavailable if run.planned else ()
-    return Result(run.directory, tuple(run.findings), tuple(run.decisions), unavailable, interrupted)
+    retries = tuple(run.warm.retries) if run.warm else ()
+    return Result(run.directory, tuple(run.findings), tuple(run.decisions), unavailable, interrupted, retries)
 
 
 def _possible(catalog: Catalog, device: str, environments: dict[str, Environment]) -> set[claims.Key]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.engine.local import Engines, Job, LocalEngine, Outcome
+from harness.engine.engines import Engine
+from harness.engine.local import Job, LocalEngine, Outcome
 from harness.engine.trial import Trial
 from harness.history import reader
 from harness.workloads import library
@@ -30,7 +31,7 @@ class Measured:
 class Measurer:
     """Measures in processes of an engine; their files go into a new folder below `folder`."""
 
-    def __init__(self, engine: LocalEngine | Engines, folder: Path, seed: int) -> None:
+    def __init__(self, engine: LocalEngine | Engine, folder: Path, seed: int) -> None:
         self._engine = engine
         self._folder = Path(tempfile.mkdtemp(dir=folder))
         self._seed = seed

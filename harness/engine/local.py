@@ -177,6 +177,11 @@ class LocalEngine:
         self._threads.shutdown(cancel_futures=True)
         self._folder.cleanup()
 
+    @property
+    def folder(self) -> Path:
+        """Goes with the engine, even if the engine is killed."""
+        return Path(self._folder.name)
+
     def _start(self) -> Parent:
         parent = Parent(self._framework, self._python, self._log, self._folder.name, str(self._root))
         self._alive.append(parent)
@@ -242,6 +247,7 @@ class Engines:
     """An engine for each of several frameworks; made by :func:`engines`."""
 
     by_framework: dict[str, LocalEngine]
+    retries = ()  # a parent that is lost is the trial's own doing
 
     @cached_property
     def environments(self) -> dict[str, Environment]:

@@ -85,6 +85,7 @@ class WarmParent:
         self.timed_out = False
         # Of its own, so that trials of other parents do not write there.
         self.folder = tempfile.mkdtemp()
+        self.started_by = os.getppid()
         # Replies go to a copy of standard output; whatever else prints, prints to standard error.
         self.replies = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
@@ -96,6 +97,7 @@ class WarmParent:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGALRM, self._out_of_time)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         gc.collect()
         gc.freeze()  # here for good, in every trial too: going through it again would copy what is shared
 
@@ -235,6 +237,12 @@ class WarmParent:
             with suppress(ChildProcessError):
                 os.waitpid(self.child, 0)
             self._end_group_and_orphans()
+        self.end()
+
+    def end(self) -> None:
+        """Leave; and if whoever started it was killed, tidy up in its place."""
+        if os.getppid() != self.started_by:
+            shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
         os._exit(0)
 
 
@@ -274,3 +282,4 @@ if __name__ == "__main__":
     parent = WarmParent(sys.argv[1])
     parent.warm_up()
     parent.serve()
+    parent.end()

@@ -12,7 +12,7 @@ from harness.comparison.result import Undecided
 from harness.comparison.runs import damaged
 from harness.comparison.seen import seen
 from harness.comparison.training import FIGURES
-from harness.engine.local import Engines
+from harness.engine.engines import Engine
 from harness.engine.trial import Trial
 from harness.run import Run
 from harness.upgrade.sides import SIDES
@@ -50,7 +50,7 @@ class Confirming:
     """
 
     runs: Sequence[Run]
-    warm: Sequence[Engines]
+    warm: Sequence[Engine]
     catalog: Catalog
     workloads: Mapping[str, Workload]
     trials: Mapping[Key, Trial]

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from harness.engine.engines import LOCAL, Where
 from harness.errors import HarnessError, UsageError
 from harness.upgrade import installing
 from harness.upgrade.checkouts import contents, copied
@@ -81,6 +82,12 @@ class Provided:
     title: str
     built: bool
     installed: Mapping[str, str]
+    where: Where = field(default_factory=Where)
+
+    @property
+    def interpreter(self) -> str:
+        """Its path on this machine; empty if trials run elsewhere."""
+        return str(self.python) if self.where.engine == LOCAL else ""
 
     @property
     def lightning(self) -> str:
@@ -102,7 +109,7 @@ def provide(side: Side, additions: Sequence[Addition], tell: Callable[[str], Non
     """
     if isinstance(side, Interpreter):
         found = look_into(side.python, str(side.python), os.environ)
-        return Provided(side.python, _title(side, additions, found), False, found)
+        return Provided(side.python, title(side, additions, found), False, found)
     given = ", ".join(each.path.name if isinstance(each, Wheel) else str(each) for each in additions)
     label = f"{side.label} with {given}" if given else side.label
     try:
@@ -112,7 +119,7 @@ def provide(side: Side, additions: Sequence[Addition], tell: Callable[[str], Non
         if error.errno in (ENOSPC, EDQUOT):
             raise HarnessError(f"the disk is full: no room for an environment for {label} in {cache()}") from error
         raise HarnessError(f"no environment for {label} in {cache()}: {error}") from error
-    return Provided(folder / "bin/python", _title(side, additions, installed), built, installed)
+    return Provided(folder / "bin/python", title(side, additions, installed), built, installed)
 
 
 def cache() -> Path:
@@ -293,7 +300,7 @@ def _keep_the_one_asked_for(side: Built, folder: Path) -> None:
         installing.remove(folder, LIGHTNING[0])
 
 
-def _title(side: Side, additions: Sequence[Addition], installed: Mapping[str, str]) -> str:
+def title(side: Side, additions: Sequence[Addition], installed: Mapping[str, str]) -> str:
     lightning = next((installed[name] for name in LIGHTNING if name in installed), "of unknown version")
     where = "" if isinstance(side, Release) else f" ({side.label})"
     names = dict.fromkeys([*(canonicalize_name(each.name) for each in additions), *OF_TORCH])

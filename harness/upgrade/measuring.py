@@ -11,7 +11,7 @@ from harness.bench.measuring import DATASET, Measurer
 from harness.bench.strategies import not_comparable
 from harness.comparison.differences import FASTER, SLOWER, Difference, Key
 from harness.comparison.result import Undecided
-from harness.engine.local import Engines
+from harness.engine.engines import Engine
 from harness.engine.trial import Trial
 from harness.faults.fault import NONE
 from harness.scenario import DEFAULT_FRAMEWORK, Scenario
@@ -21,6 +21,8 @@ from harness.upgrade.environments import Provided
 from harness.upgrade.sequential import IMPROVED, REGRESSED
 from harness.upgrade.sides import SIDES
 from harness.upgrade.timing import Timed, Timing
+
+Tell = Callable[[str], None]
 
 
 @dataclass
@@ -53,9 +55,9 @@ class Measuring:
     sides: Sequence[Provided]
     packages: Iterable[str]
     seed: int
-    tell: Callable[[str], None]
+    tell: Tell
 
-    def count(self, trials: Sequence[Trial], engines: Sequence[Engines], measured: CostComparison) -> None:
+    def count(self, trials: Sequence[Trial], engines: Sequence[Engine], measured: CostComparison) -> None:
         """Add to `measured` what counters say of these trials, each of a scenario.
 
         Args:
@@ -88,14 +90,40 @@ class Measuring:
             HarnessError: an environment cannot be timed any more.
         """
         self.tell(f"timing {len(trials)} scenarios in pairs, for {budget_s:g} s at most")
-        baseline, candidate = (str(side.python) for side in self.sides)
-        with tempfile.TemporaryDirectory() as folder:
-            sampling = timing.sampling(baseline, candidate, Path(folder), self.seed, packages=self.packages)
-            measured.timed = Timing.of(trials, budget_s, self.seed)
-            try:
-                timing.fill(measured.timed, trials, sampling, self.tell)
-            finally:
-                _tell_times(trials, measured.timed, measured)
+        baseline, candidate = self.sides
+        if not baseline.interpreter:
+            node, measured.timed = baseline.where.on_one_node(
+                candidate.where, time_there, trials, budget_s, self.seed, tuple(self.packages)
+            )
+            measured.notes.append(f"all pairs were timed on the node {node}")
+            _tell_times(trials, measured.timed, measured)
+            return
+        measured.timed = Timing.of(trials, budget_s, self.seed)
+        try:
+            _time(baseline.interpreter, candidate.interpreter, trials, measured.timed, self.packages, self.tell)
+        finally:
+            _tell_times(trials, measured.timed, measured)
+
+
+def time_there(
+    baseline: str, candidate: str, trials: Sequence[Trial], budget_s: float, seed: int, packages: Sequence[str]
+) -> Timing:
+    """What the clock says of two interpreters, on the machine that this is called on."""
+    timed = Timing.of(trials, budget_s, seed)
+    _time(baseline, candidate, trials, timed, packages, _unheard)
+    return timed
+
+
+def _unheard(line: str) -> None:
+    """Whoever asked is elsewhere."""
+
+
+def _time(
+    baseline: str, candidate: str, trials: Sequence[Trial], timed: Timing, packages: Iterable[str], tell: Tell
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sampling = timing.sampling(baseline, candidate, Path(folder), timed.seed, packages=packages)
+        timing.fill(timed, trials, sampling, tell)
 
 
 def _tell_times(trials: Sequence[Trial], timed: Timing, measured: CostComparison) -> None:

@@ -16,7 +16,8 @@ from harness.comparison.result import Collected, Comparison, OneSided, Side, Und
 from harness.comparison.runs import claim_changes, collect
 from harness.comparison.seen import Seen, seen
 from harness.engine import plan
-from harness.engine.local import DEFAULT_LIMIT_S, Engines
+from harness.engine.engines import Engine
+from harness.engine.local import DEFAULT_LIMIT_S
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
 from harness.faults.selection import EVERY_FAULT, Faults
@@ -133,7 +134,8 @@ class _Upgrade:
                     seed=request.seed,
                     jobs=jobs,
                     limit_s=request.limit_s,
-                    python=str(side.python),
+                    python=side.interpreter,
+                    where=side.where,
                 ),
                 lambda trial: trial.framework in self.frameworks and wanted(trial),
             )
@@ -185,7 +187,7 @@ class _Upgrade:
 
     # What they show
 
-    def _compare(self, warm: Sequence[Engines]) -> None:
+    def _compare(self, warm: Sequence[Engine]) -> None:
         """Both sides go on side by side; a trial is compared as soon as both are through with it."""
         running = [
             run.carry_out(self.catalog, self.workloads, engines, progress)
@@ -222,7 +224,7 @@ class _Upgrade:
 
     # What it costs
 
-    def _count(self, warm: Sequence[Engines]) -> None:
+    def _count(self, warm: Sequence[Engine]) -> None:
         """What a step costs in scenarios whose figures agree."""
         differences = self.confirmed.differences if self.confirmed else ()
         differ = {each.key.scenario for each in differences if each.kind in MUST_AGREE}
@@ -264,7 +266,7 @@ class _Upgrade:
             request.accepted, [*confirmed.differences, *self.measured.differences], versions
         )
         a, b = (
-            Side(label, side.title, run.status, str(side.python))
+            Side(label, side.title, run.status, side.interpreter)
             for label, side, run in zip(self.labels, self.sides, self.runs, strict=True)
         )
         told = [[decision.to_json() for decision in run.decisions] for run in self.runs]
