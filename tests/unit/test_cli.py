@@ -99,8 +99,9 @@ def test_a_run_under_faults_is_summed_up_apart_from_the_figures(
         *(finding(fault="step.raise", checker="cell", aggregate=hook, verdict=hooks[hook]) for hook in hooks),
     )
     result = SimpleNamespace(
-        findings=found, decisions=(), unavailable=(), interrupted=False, directory=RunDirectory(tmp_path), exit_code=0
-    )
+        findings=found, decisions=(), unavailable=(), interrupted=False, retries=(),
+        directory=RunDirectory(tmp_path), exit_code=0,
+    )  # fmt: skip
     monkeypatch.setattr(catalogs, "find", Catalog)
     monkeypatch.setattr("harness.run.execute", lambda *_: result)
     lines = CliRunner().invoke(cli, ["run"]).output.splitlines()

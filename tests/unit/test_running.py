@@ -10,6 +10,7 @@ import pytest
 
 from harness import run
 from harness.catalog import Catalog
+from harness.engine import local
 from harness.engine.local import Job, Outcome
 from harness.environment import Environment
 from harness.errors import HarnessError, UsageError
@@ -60,6 +61,7 @@ def write_history(job: Job) -> None:
 class Engines:
     trial: Callable[[Job], None]
     environments: dict[str, Environment]
+    retries: tuple[()] = ()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         for job in jobs:
@@ -79,7 +81,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
             start()
             yield Engines(trial, {"lightning": Environment(ENVIRONMENT)})
 
-        monkeypatch.setattr(run, "engines", engines)
+        monkeypatch.setattr(local, "engines", engines)
         catalog = Catalog({SCENARIO.id: SCENARIO}, {CLAIM.id: CLAIM})
         return execute(catalog, Request(filters or TWO), tmp_path / "run", Quiet())
 

@@ -15,13 +15,13 @@ from seen_trials import training, write
 from test_running import ENDED, ENVIRONMENT, Quiet
 from test_running import SCENARIO as WITH_A_FIGURE
 
-from harness import run
 from harness.catalog import Catalog
 from harness.comparison.accepted import Accepted
 from harness.comparison.differences import BREAKS, NUMBER, WARNS, Difference
 from harness.comparison.result import Comparison
 from harness.comparison.runs import compare
 from harness.comparison.seen import Seen
+from harness.engine import local
 from harness.engine.local import Job, Outcome
 from harness.environment import Environment
 from harness.errors import HarnessError, UsageError
@@ -52,6 +52,7 @@ class Engines:
     trains: Trains
     lightning: str = "2.5.6"
     ran: Counter[str] = field(default_factory=Counter)
+    retries: tuple[()] = ()
 
     @property
     def environments(self) -> dict[str, Environment]:
@@ -84,7 +85,7 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
         def engines(frameworks: Any, jobs: Any, limit: Any, log: Any, python: str, packages: Any) -> Iterator[Engines]:
             yield sides[python]
 
-        monkeypatch.setattr(run, "engines", engines)
+        monkeypatch.setattr(local, "engines", engines)
         provided = [
             Provided(Path(python), f"pytorch-lightning {each.lightning}", False, {"pytorch-lightning": each.lightning})
             for python, each in sides.items()
