@@ -9,7 +9,7 @@ RUN := reports/runs/latest
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt constraints/all_but_lightning.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[keras,test]'
+	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[keras,ray,test]'
 	touch $@
 
 install: $(VENV)/.installed
