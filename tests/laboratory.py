@@ -72,7 +72,7 @@ class Laboratory:
         *references, trial = planned.trials
         known = self._references.setdefault(seed, {})
         for each in references:
-            if (each.scenario, each.workload) not in known:
+            if (each.scenario, each.workload, each.ranks) not in known:
                 self._judged(each, seed, known)
         return self._judged(replace(trial, prelude=prelude), seed, {**known})
 

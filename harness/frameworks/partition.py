@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from harness.workloads.sharing import DEALT, share
 from harness.workloads.workload import Workload
 
 
@@ -94,14 +95,14 @@ def _bytes(row: Tensor) -> bytes:
 class Partition(Sampler):  # type: ignore[misc]  # as above
     """A batch sampler that yields the workload's batches, and remembers those of the present pass.
 
-    Where several ranks share an epoch, batch k goes to rank k modulo their number.
-
     Attributes:
+        sharing: how several ranks share them.
         begun: called whenever a pass begins.
     """
 
-    def __init__(self, batches: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(self, batches: tuple[tuple[int, ...], ...], sharing: str = DEALT) -> None:
         self.batches = batches
+        self.sharing = sharing
         self.given: list[tuple[int, ...]] = []
         self.begun: Callable[[], None] = unnoticed
 
@@ -120,7 +121,8 @@ class Partition(Sampler):  # type: ignore[misc]  # as above
 
     def _of_this_rank(self) -> tuple[tuple[int, ...], ...]:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return self.batches[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
+            rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
+            return share(self.batches, self.sharing, rank, ranks)
         return self.batches
 
 

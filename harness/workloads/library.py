@@ -88,8 +88,8 @@ def recipe(name: str) -> Recipe:
     dataset, _, text = name.partition("/")
     if not written_out.is_written_out(text):
         return RECIPES[name]
-    partition, schedule = written_out.parse(text)
-    return Recipe(dataset, str(partition), schedule=schedule)
+    partition, schedule, sharing = written_out.parse(text)
+    return Recipe(dataset, str(partition), schedule=schedule, sharing=sharing)
 
 
 def build(name: str, seed: int) -> Workload:
@@ -131,6 +131,7 @@ def build(name: str, seed: int) -> Workload:
             structure=made_of.structure,
             precision=made_of.precision,
             schedule=made_of.schedule,
+            sharing=made_of.sharing,
         )
     )
 
