@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.scenario import OWN_DATA
 from harness.workloads import own_data, partitions, written_out
 from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
+from harness.workloads.ranks import RANKS
 from harness.workloads.recipe import Recipe
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
@@ -57,6 +58,7 @@ RECIPES = {
     },
     # Under a name of their own, so that only those scenarios run on them that ask for them.
     **{f"adversarial/{name}": recipe for name, recipe in ADVERSARIAL.items()},
+    **{f"ranks/{name}": recipe for name, recipe in RANKS.items()},
 }
 
 # Few batches and epochs, for what is run under many faults or starts processes.

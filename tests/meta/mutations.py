@@ -714,7 +714,7 @@ PARTS = {
         tests=("tests/unit/test_across.py",),
         mistakes={
             "across": (without_ranks,),
-            "of_rank_zero": (*OF_MADE, without_ranks, other_rank, making(last_batch_left_out)),
+            "of_rank_zero": (*OF_MADE, without_ranks, other_rank, making(first_batch_left_out)),
             "of_ranks": (*OF_MADE, without_ranks, always_by_mean, making(last_batch_left_out)),
             "over_each_sample_once": (*OF_FIGURES, each_sample_as_often_as_given, last_batch_left_out),
         },

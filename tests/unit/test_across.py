@@ -22,7 +22,6 @@ from harness.oracle.quantities import Quantity, mean_of_outputs
 
 IDS = ((0, 1), (2, 3, 4), (5,), (6,))
 VAGUE = Quantity("vague", lambda outputs, *_: Measured(float(outputs.mean()), 0.25))
-# The sum of their errors is that of a sum, their mean that of a mean; the largest is that of one of them.
 
 
 def of(ids: tuple[int, ...], *outputs: float, **more: int) -> Batch:
@@ -41,6 +40,9 @@ class TestAcross:
     def test_rank_zero_makes_it_of_its_own_batches(self):
         assert value(of_rank_zero(over_the_epoch)) == 2 / 3
         assert value(of_rank_zero(mean_of_batch_means)) == 1
+
+    def test_errors_of_rank_zero_are_its_own(self):
+        assert of_rank_zero(mean_of_batch_means)(VAGUE, [shared()]).bound == pytest.approx(0.25, rel=1e-5)
 
     def test_rank_zero_knows_of_its_own_in_every_epoch(self):
         def epochs_of(quantity, epochs):
