@@ -79,6 +79,7 @@ class Expect:
             ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
         exception: for the verdict `raised`, the class name of what is raised; empty for any.
         fault: a glob over the faults it holds under.
+        ranks: a glob over the numbers of ranks it holds on, such as ``"[!1]*"``.
     """
 
     verdict: str
@@ -88,6 +89,7 @@ class Expect:
     needs: str = ""
     exception: str = ""
     fault: str = "*"
+    ranks: str = "*"
 
 
 @dataclass(frozen=True)

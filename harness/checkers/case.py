@@ -129,6 +129,7 @@ class Case:
                 (checker == expect.checker or (checker not in BY_NAME_ONLY and fnmatchcase(checker, expect.checker)))
                 and fnmatchcase(name, expect.aggregate)
                 and fnmatchcase(self.trial.workload, expect.workload)
+                and fnmatchcase(str(self.trial.ranks), expect.ranks)
                 and any(fnmatchcase(fault, expect.fault) for fault in self._faults)
                 and self.environment.meets(expect.needs)
             ):
