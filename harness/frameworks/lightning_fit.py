@@ -160,7 +160,7 @@ class TrialFit:
                 harness_own.append(WhenSetUp(partial(self._plan, recorder, owners)))
             elif not self._goes_on:
                 self._plan(recorder, owners)
-        joining = [Joining(recorder)] if recorder is not None and scenario.ranks > 1 else []
+        joining = [Joining(recorder, self._position)] if recorder is not None and scenario.ranks > 1 else []
         given["callbacks"] = [*joining, *self._faulty.around([*own, *harness_own])]
         self._faulty.spoil_logger(given["logger"])
         trainer = pl.Trainer(**given)

@@ -44,3 +44,14 @@ def test_on_batches_that_are_dealt(laboratory, size, steps, validation, number, 
     number = min(number, batches)
     partition = Partition(Cut.into([size] * steps * number), validation)
     exact(laboratory, write(partition, Schedule(epochs=2)), seed, number)
+
+
+def test_it_takes_one_all_reduce_an_epoch(laboratory):
+    """Lightning broadcasts once a step, from 2.6 on, whether SIGTERM came; the figures take nothing but that one."""
+    tried = laboratory.run(f"{RECOMMENDED}@ranks/padded", ranks=MOST_RANKS)
+    counted = list(tried.history.select("collectives"))
+    assert {(each.rank, each.epoch) for each in counted} == {(rank, epoch) for rank in range(3) for epoch in range(2)}
+    for each in counted:
+        assert each.value["in_steps"] == {}
+        assert each.value["besides"].keys() <= {"all_reduce", "broadcast"}
+        assert each.value["besides"]["all_reduce"] == 1
