@@ -79,7 +79,7 @@ def declare(variant, module, predicts, pattern="single_metric", n=10, expects=()
 NOT_TRAINED = Expect("violated", checker="training")
 NEVER_RESET = Expect("violated", checker="metric_state")
 # Several ranks may not skip backward (`pytorch_lightning/loops/optimization/automatic.py`, `_training_step`).
-NOT_ON_RANKS = Expect("raised", exception="RuntimeError", ranks="[!1]*", needs="pytorch_lightning>=2.0")
+NOT_ON_RANKS = Expect("raised", exception="RuntimeError", ranks="[!1]*", needs="pytorch_lightning>=2.3")
 SKIPPED = [NOT_TRAINED, NEVER_RESET, NOT_ON_RANKS]
 
 declare(

@@ -10,7 +10,7 @@ from harness.oracle.predictions import (
     weighted_by_batch_size,
     weighted_with_truncated_count,
 )
-from scenarios.ranks.figures import Trained, declare, val_loss
+from scenarios.ranks.figures import FEW, SHARED, Trained, declare, val_loss
 
 
 class Logged(Trained):
@@ -37,19 +37,20 @@ def never(quantity, epochs):
     return None
 
 
-def synchronised(pattern, reduce_fx, *aggregates):
-    declare(pattern, "migrated", partial(Logged, sync_dist=True, reduce_fx=reduce_fx), *aggregates)
+def synchronised(pattern, reduce_fx, workloads, *aggregates):
+    module = partial(Logged, sync_dist=True, reduce_fx=reduce_fx)
+    declare(pattern, "migrated", module, *aggregates, workloads=workloads)
 
 
 ALONE = {"predicts": weighted_by_batch_size, "across": "rank_zero"}
-declare("logged", "control", Logged, val_loss(**ALONE))
-declare("logged_on_rank_zero", "control", partial(Logged, rank_zero_only=True), val_loss(**ALONE))
-declare("logged_on_rank_one", "control", OnRankOne, val_loss(predicts=never))
+declare("logged", "control", Logged, val_loss(**ALONE), workloads=[*SHARED, "ranks/none_on_some"])
+declare("logged_on_rank_zero", "control", partial(Logged, rank_zero_only=True), val_loss(**ALONE), workloads=FEW)
+declare("logged_on_rank_one", "control", OnRankOne, val_loss(predicts=never), workloads=FEW)
 synchronised(
-    "logged_synchronised", "mean",
+    "logged_synchronised", "mean", SHARED,
     val_loss(needs="pytorch_lightning<2.0", predicts=weighted_by_batch_size),
     val_loss(needs="pytorch_lightning>=2.0", predicts=weighted_with_truncated_count),
 )  # fmt: skip
-synchronised("summed_synchronised", "sum", val_loss(predicts=sum_of_batch_values))
-synchronised("smallest_synchronised", "min", val_loss(predicts=smallest_batch_value))
-synchronised("largest_synchronised", "max", val_loss(predicts=largest_batch_value))
+synchronised("summed_synchronised", "sum", FEW, val_loss(predicts=sum_of_batch_values))
+synchronised("smallest_synchronised", "min", FEW, val_loss(predicts=smallest_batch_value))
+synchronised("largest_synchronised", "max", FEW, val_loss(predicts=largest_batch_value))

@@ -11,7 +11,7 @@ from planting import part, pl, results
 
 LOGGED = "ranks/logged/control@ranks/padded"
 SYNCHRONISED = "ranks/logged_synchronised/migrated@ranks/more_on_some"
-SUMMED = "ranks/summed_synchronised/migrated@ranks/ragged"
+SUMMED = "ranks/summed_synchronised/migrated@ranks/more_on_some"
 METRIC_OBJECTS = "ranks/metric_objects/migrated@ranks/ragged"
 MEAN_OF_MEANS = "ranks/mean_of_means/migrated@ranks/more_on_some"
 ONE_ALL_REDUCE = "ranks/one_all_reduce/recommended@ranks/even"
