@@ -21,7 +21,7 @@ from rich.markup import escape
 import harness
 from harness import catalog as catalogs
 from harness.comparison.differences import CLASSES, REGRESSIONS
-from harness.engine import plan
+from harness.engine import placing, plan
 from harness.engine.engines import ENGINES, LOCAL, Where
 from harness.engine.local import DEFAULT_LIMIT_S, engines
 from harness.engine.trial import Trial
@@ -64,6 +64,18 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"{value} is not a number of seconds", param, ctx)
         return seconds
+
+
+class Ranks(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """Numbers of ranks, such as `1,2,3`."""
+
+    name = "ranks"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        try:
+            return placing.parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -129,13 +141,17 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     "--fault", "faults", multiple=True, metavar="GLOB|FILE",
     help="Only under faults called so; or under those in a .json file, which also names the scenario.",
 )  # fmt: skip
+@click.option(
+    "--ranks", type=Ranks(), metavar="N,…",
+    help="Run each scenario in Lightning on so many ranks.  [default: as many as it declares]",
+)  # fmt: skip
 @click.option("--python", default="", metavar="PATH", help="An interpreter, to run trials in its environment.")
 @ENGINE
 @ADDRESS
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: reports/runs/TIME]")
 def run_trials(
     filters: tuple[str, ...], scenarios: tuple[str, ...], device: str, seed: int | None, jobs: int, limit_s: float,
-    faults: tuple[str, ...], python: str, engine: str, address: str, out: Path | None,
+    faults: tuple[str, ...], ranks: tuple[int, ...] | None, python: str, engine: str, address: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
@@ -145,9 +161,16 @@ def run_trials(
     catalog = catalogs.find()
     gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
-    where = Where(engine, address)
     request = Request(
-        selected.filters, selected.faults, device, selected.seed, jobs, limit_s, python=python, where=where
+        selected.filters,
+        selected.faults,
+        device,
+        selected.seed,
+        jobs,
+        limit_s,
+        python=python,
+        ranks=ranks or (),
+        where=Where(engine, address),
     )
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)

@@ -125,8 +125,9 @@ class Trials:
 
     def run(self, scenario: str, workload: str) -> Judged:
         """Run it once more, and judge it. Every round has a history of its own."""
-        same_as = self.selection.catalog.scenarios[scenario].same_as
-        if same_as and (same_as, workload) not in self._references and not self.unavailable(same_as, workload):
+        declared = self.selection.catalog.scenarios[scenario]
+        same_as, reference = declared.same_as, (declared.same_as, workload, declared.ranks)
+        if same_as and reference not in self._references and not self.unavailable(same_as, workload):
             self.run(same_as, workload)
         trial = self._trial(scenario, workload)
         self._rounds[trial.id] += 1

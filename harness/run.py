@@ -32,7 +32,7 @@ from harness.run_directory import SCHEMA_VERSION, RunDirectory
 from harness.workloads import library, own_data
 from harness.workloads.workload import Workload
 
-References = dict[tuple[str, str], Case]  # by scenario and workload
+References = dict[tuple[str, str, int], Case]  # by scenario, workload and ranks
 
 EXIT_AS_EXPECTED, EXIT_FINDING, EXIT_UNDECIDED = 0, 1, 3
 
@@ -50,6 +50,7 @@ class Request:
 
     Attributes:
         python: the interpreter whose environment is under test; empty for the one that runs the harness.
+        ranks: on how many each scenario is to run; empty for as many as it declares.
     """
 
     filters: tuple[str, ...] = ()
@@ -60,12 +61,13 @@ class Request:
     limit_s: float = DEFAULT_LIMIT_S
     prelude: str = ""
     python: str = ""
+    ranks: tuple[int, ...] = ()
     where: Where = field(default_factory=Where)
 
     def to_json(self) -> dict[str, Any]:
-        told = {name: value for name, value in vars(self).items() if name != "where"}
-        where = {**vars(self.where), "requirements": list(self.where.requirements)}
-        return {**told, **where, "filters": list(self.filters), "faults": list(self.faults.arguments)}
+        told = {name: value for name, value in (vars(self) | vars(self.where)).items() if name != "where"}
+        lists = {name: list(told[name]) for name in ("filters", "ranks", "requirements")}
+        return {**told, **lists, "faults": list(self.faults.arguments)}
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,11 @@ def judge_outcome(
     trial, scenario = outcome.trial, catalog.scenarios[outcome.trial.scenario]
     if scenario.data:
         workload = own_data.seen(scenario, read)
-    case = Case(trial, scenario, workload, read, environment, references.get((scenario.same_as, trial.workload)))
+    case = Case(
+        trial, scenario, workload, read, environment, references.get((scenario.same_as, trial.workload, trial.ranks))
+    )
     if trial.fault == NONE and scenario.id in {other.same_as for other in catalog.scenarios.values()}:
-        references[scenario.id, trial.workload] = case
+        references[scenario.id, trial.workload, trial.ranks] = case
     found = [case.property_finding("history", "*", "unknown", message=damage)] if damage else judge(case)
     return found, read
 
@@ -137,6 +141,8 @@ class Run:
     Attributes:
         chooses: of the trials that were asked for, those that are to be run; None for all.
         references: as of `judge_outcome`.
+        deciding: findings of trials on as many ranks as the scenario declares: documents claim nothing of others.
+        tallies: of the same trials.
     """
 
     directory: RunDirectory
@@ -145,6 +151,7 @@ class Run:
     planned: plan.Plan | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    deciding: list[Finding] = field(default_factory=list)
     tallies: claims.Tallies = field(default_factory=dict)
     references: References = field(default_factory=dict)
     decisions: list[claims.Decision] = field(default_factory=list)
@@ -177,7 +184,9 @@ class Run:
         environment = together(environments)
         # Whatever is of a framework that was not started is no part of this run.
         known = {framework: environments.get(framework, NOT_ASKED) for framework in catalog.frameworks(())}
-        planned = plan.make(catalog, request.filters, request.device, request.seed, known, request.faults)
+        planned = plan.make(
+            catalog, request.filters, request.device, request.seed, known, request.faults, request.ranks
+        )
         unavailable = tuple(item for item in planned.unavailable if _may_be_of(catalog, item, environments))
         trials = [
             replace(trial, prelude=request.prelude)
@@ -197,12 +206,13 @@ class Run:
         for job, outcome in zip(jobs, warm.run(jobs), strict=True):
             where, workload = environments[job.trial.framework], workloads[job.trial.workload]
             found, history = judge_outcome(outcome, catalog, workload, job.history, where, self.references)
-            self._keep(outcome, found, history, where)
+            as_declared = job.trial.ranks == catalog.scenarios[job.trial.scenario].ranks
+            self._keep(outcome, found, history, where, as_declared)
             progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
             yield Judged(job.trial, found, history)
         possible = _possible(catalog, request.device, environments)
         self.decisions = [
-            claims.decide(claim, self.findings, self.tallies, environment, possible)
+            claims.decide(claim, self.deciding, self.tallies, environment, possible)
             for claim in catalog.claims.values()
         ]
         directory.replace_json(directory.claims, [decision.to_json() for decision in self.decisions])
@@ -237,7 +247,9 @@ class Run:
         """Of what there is."""
         write_reports([self.directory], self.directory.path)
 
-    def _keep(self, outcome: Outcome, found: list[Finding], history: History, environment: Environment) -> None:
+    def _keep(
+        self, outcome: Outcome, found: list[Finding], history: History, environment: Environment, as_declared: bool
+    ) -> None:
         counted = counters.count(history)
         for finding in found:
             self.directory.append(self.directory.findings, finding.to_json())
@@ -253,6 +265,9 @@ class Run:
             },
         )
         self.findings += found
+        if not as_declared:
+            return
+        self.deciding += found
         if history.operations:  # else it was damaged: nothing was counted, which is not the same as zero
             self.tallies[outcome.trial.scenario, outcome.trial.workload, outcome.trial.fault] = counted
 
@@ -287,7 +302,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     Raises:
         HarnessError: with the exit code that says what kind of failure it was.
     """
-    names = dict.fromkeys(each.workload for each in plan.asked(catalog, request.filters, request.faults))
+    names = dict.fromkeys(each.workload for each in plan.asked(catalog, request.filters, request.faults, request.ranks))
     workloads = {name: library.build(name, request.seed) for name in names}
     request.where.check(request.python)
     run = Run(RunDirectory.create(out), request)

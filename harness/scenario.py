@@ -21,6 +21,7 @@ from harness.workloads.schedule import BY_TRAINER
 EpochStage = Literal["train", "validation"]
 Stage = Literal["train", "validation", "test"]
 Source = Literal["logger", "callback_metrics", "progress_bar"]
+Across = Literal["samples", "ranks", "rank_zero"]
 Script = Callable[[Any], None]  # of a `Fit` or, in Keras, a `KerasFit`: `harness.fit`
 
 DEFAULT_FRAMEWORK = "lightning"
@@ -78,6 +79,7 @@ class Expect:
             ``lightning`` counts as ``pytorch_lightning``: it is the same code under another name.
         exception: for the verdict `raised`, the class name of what is raised; empty for any.
         fault: a glob over the faults it holds under.
+        ranks: a glob over the numbers of ranks it holds on, such as ``"[!1]*"``.
     """
 
     verdict: str
@@ -87,6 +89,7 @@ class Expect:
     needs: str = ""
     exception: str = ""
     fault: str = "*"
+    ranks: str = "*"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,9 @@ class Aggregate:
         digits: how many significant digits are shown where it is read; 0 for all.
         needs: where it is promised at all, as in `Expect`.
         loader: the validation loader whose samples it is over, counted from 0; None for all of them.
+        across: what `predicts` is over where several ranks share the epoch: `samples` (the batches of all ranks),
+            `ranks` (each rank's batches, and then the mean of the ranks' figures), or `rank_zero` (those of rank 0,
+            which reports). Truth is over the samples of all ranks, each once.
     """
 
     name: str
@@ -118,6 +124,7 @@ class Aggregate:
     digits: int = 0
     needs: str = ""
     loader: int | None = None
+    across: Across = "samples"
 
     @property
     def label(self) -> str:
@@ -343,7 +350,8 @@ def scenario(
             the per-sample predictions; empty for the module itself.
         framework: `lightning`, `keras` or `torch`.
         trainer: further arguments for the Trainer, or for Keras's `fit`.
-        ranks: how many processes share an epoch, on the CPU; batch k goes to rank k modulo `ranks`.
+        ranks: how many processes share an epoch, on the CPU, in the way that the workload says
+            (`harness.workloads.sharing`), if `run --ranks` does not ask for others.
         faults: globs over the names of faults that it runs under (`harness.faults.library`).
         callbacks: called for every `fit`, returns the callbacks that it is given.
         record: what it writes of every epoch to a file of its own.
@@ -391,6 +399,7 @@ def scenario(
     for aggregate in aggregates:
         _check_known(place, f"aggregate {aggregate.name!r}: stage", aggregate.stage, get_args(Stage))
         _check_known(place, f"aggregate {aggregate.name!r}: reported_in", aggregate.reported_in, get_args(Source))
+        _check_known(place, f"aggregate {aggregate.name!r}: across", aggregate.across, get_args(Across))
         _check_requirement(place, aggregate.needs)
     labels = Counter((aggregate.label, aggregate.needs) for aggregate in aggregates)
     for (label, _), count in labels.items():

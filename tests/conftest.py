@@ -8,7 +8,7 @@ pytest_plugins = ["pytester"]
 HERE = Path(__file__).parent
 # For `laboratory`, `histories`, `drawn` and `candidates`, and for `planting` and `interpreter`, which the files of
 # changes import here as they do in a trial.
-FOLDERS = ("unit", "meta", "properties", "upgrade", "upgrade/planted")
+FOLDERS = ("unit", "meta", "properties", "ranks", "upgrade", "upgrade/planted")
 sys.path += [str(HERE), *(str(HERE / folder) for folder in FOLDERS)]
 
 

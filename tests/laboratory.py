@@ -57,22 +57,26 @@ class Laboratory:
         self.environment: Environment = together(engines.environments)
         self._references: dict[int, References] = {}  # by seed: what others are to be the same as
 
-    def run(self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None) -> Tried:
+    def run(
+        self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None, ranks: int | None = None
+    ) -> Tried:
         """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
         where it is not available.
 
         Args:
             faults: those of a schedule that has no name.
+            ranks: on how many; None for as many as the scenario declares.
         """
         filter, _, fault = on.partition("#")
         selected = faults or Faults((fault or NONE,))
-        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments, selected)
+        numbers = () if ranks is None else (ranks,)
+        planned = plan.make(self.catalog, (filter,), DEVICE, seed, self.engines.environments, selected, numbers)
         if planned.unavailable:
             pytest.skip(planned.unavailable[0].reason)
         *references, trial = planned.trials
         known = self._references.setdefault(seed, {})
         for each in references:
-            if (each.scenario, each.workload) not in known:
+            if (each.scenario, each.workload, each.ranks) not in known:
                 self._judged(each, seed, known)
         return self._judged(replace(trial, prelude=prelude), seed, {**known})
 
@@ -88,10 +92,11 @@ class Laboratory:
             )
             return Tried(findings, job.output.read_text(), outcome, history)
 
-    def command(self, on: str, seed: int = 0) -> str:
+    def command(self, on: str, seed: int = 0, ranks: int | None = None) -> str:
         """What runs the same trial again, from the project's folder."""
         filter, _, fault = on.partition("#")
         scenario, _, _ = filter.partition("@")
         path = scenario_files.path_of(self.catalog.scenarios[scenario].locator)
-        asked = f"'{filter}' --fault {fault or NONE} --device {DEVICE} --seed {seed}"
+        number = "" if ranks is None else f" --ranks {ranks}"
+        asked = f"'{filter}' --fault {fault or NONE} --device {DEVICE} --seed {seed}{number}"
         return " ".join(["epoch-harness run", *([path] if path else []), asked])

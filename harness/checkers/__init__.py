@@ -18,6 +18,7 @@ from harness.checkers import (
     order,
     precision,
     process,
+    ranks,
     record,
     report_step,
     same_as,
@@ -34,6 +35,7 @@ CHECKERS: dict[str, Checker] = {
     "aggregate": aggregates.check,
     "hook": hooks.check,
     "samples": samples.check,
+    "ranks": ranks.check,
     "precision": precision.check,
     "report_step": report_step.check,
     "metric_state": metric_state.check,
@@ -48,7 +50,7 @@ CHECKERS: dict[str, Checker] = {
     "process": process.check,
 }
 # These hold a training to its plan, which a fault may keep it from.
-OF_THE_WHOLE_PLAN = ("hook", "samples", "report_step", "metric_state", "training", "same_as")
+OF_THE_WHOLE_PLAN = ("hook", "samples", "ranks", "report_step", "metric_state", "training", "same_as")
 OF_FAULTS = ("exception", "cell")
 # Where a training fails and no fault is to blame, that it does is the finding.
 OF_WHAT_RAN = ("bracket", "order", "epoch_end", "record")

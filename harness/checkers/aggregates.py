@@ -12,10 +12,12 @@ from harness.checkers.reports import Report, epoch_told, reports_of, undeclared
 from harness.checkers.turns import Pass
 from harness.findings import EpochVerdict, Finding, gravest
 from harness.history.reader import Operation
+from harness.oracle.across import across, over_each_sample_once
 from harness.oracle.loops import STEP
 from harness.oracle.measured import Measured
-from harness.oracle.predictions import Batch, over_the_epoch
+from harness.oracle.predictions import Batch, Epochs, over_the_epoch
 from harness.scenario import Aggregate
+from harness.workloads.sharing import DEALT
 
 
 def check(case: Case) -> list[Finding]:
@@ -38,7 +40,19 @@ def truths(case: Case, aggregate: Aggregate) -> dict[Pass, Measured]:
     if any(_rows(step) != len(step.value["ids"]) for step in steps):
         return {}
     batches, _ = _batches(case, aggregate, steps)
-    return {of: over_the_epoch(aggregate.of, [seen]) for of, seen in batches.items()}
+    return {of: _truth(case, aggregate, [seen]) for of, seen in batches.items()}
+
+
+def _truth(case: Case, aggregate: Aggregate, epochs: Epochs) -> Measured:
+    """Where ranks are given samples once more, each counts once; otherwise all that was seen."""
+    once = case.trial.processes > 1 and case.workload.sharing != DEALT
+    return (over_each_sample_once if once else over_the_epoch)(aggregate.of, epochs)
+
+
+def _prediction(case: Case, aggregate: Aggregate, epochs: Epochs, truth: Measured) -> Measured | None:
+    if case.trial.processes > 1:
+        return across(aggregate.across, aggregate.predicts)(aggregate.of, epochs)
+    return truth if aggregate.predicts is over_the_epoch else aggregate.predicts(aggregate.of, epochs)
 
 
 def _passes(case: Case, aggregate: Aggregate) -> list[Pass]:
@@ -111,9 +125,9 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
             observed = reports[-1].value if reports else None
             epochs.append(EpochVerdict(epoch, "unknown", observed, message=message, turn=turn))
             continue
-        whole = over_the_epoch(aggregate.of, so_far)
+        whole = _truth(case, aggregate, so_far)
         truth = whole.shown(aggregate.digits)
-        predicts = whole if aggregate.predicts is over_the_epoch else aggregate.predicts(aggregate.of, so_far)
+        predicts = _prediction(case, aggregate, so_far, whole)
         prediction = predicts and predicts.shown(aggregate.digits)
         verdict, message = _compare(case, reports, truth, prediction)
         predicted[epoch, turn] = _expected(verdict, truth, prediction)

@@ -1,5 +1,6 @@
 """What a checker looks at: one trial, its scenario, its workload, its history, and where it ran."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from harness.oracle.predictions import Batch
 from harness.scenario import Expect, Scenario
 from harness.workloads.workload import Workload
 
+# What a rank's process raised, as the one that started it is told (`torch/multiprocessing/spawn.py`); which rank is the
+# first to be told of is chance.
+OF_A_RANK = re.compile(r"-- Process \d+ terminated with the following error: (?:\w+\.)*(\w+): (.*)", re.DOTALL)
 BY_NAME_ONLY = ("process",)  # what is expected of everything excuses no killed process
 
 
@@ -43,6 +47,11 @@ class Case:
     def told(self) -> History:
         """What rank 0 saw: the one that reports, where several ranks share an epoch."""
         return self.history.of_rank(0)
+
+    @cached_property
+    def share(self) -> Workload:
+        """What rank 0 goes over."""
+        return self.workload.of_rank(0, self.trial.processes)
 
     @property
     def failure(self) -> Operation | None:
@@ -78,6 +87,7 @@ class Case:
                 targets=targets.astype(np.float64),
                 dtype=outputs["dtype"],
                 rank=step.rank,
+                ranks=self.trial.processes,
                 fit=max(0, bisect_right(self._fits, step.line) - 1),
             )
         return self._batches[step.line]
@@ -94,7 +104,7 @@ class Case:
     def passes(self, stage: str) -> list[Pass]:
         """Those that the schedule plans."""
         return [
-            (epoch, turn) for epoch in range(self.planned_epochs) for turn in range(self.workload.passes(stage, epoch))
+            (epoch, turn) for epoch in range(self.planned_epochs) for turn in range(self.share.passes(stage, epoch))
         ]
 
     @property
@@ -119,6 +129,7 @@ class Case:
                 (checker == expect.checker or (checker not in BY_NAME_ONLY and fnmatchcase(checker, expect.checker)))
                 and fnmatchcase(name, expect.aggregate)
                 and fnmatchcase(self.trial.workload, expect.workload)
+                and fnmatchcase(str(self.trial.ranks), expect.ranks)
                 and any(fnmatchcase(fault, expect.fault) for fault in self._faults)
                 and self.environment.meets(expect.needs)
             ):
@@ -192,8 +203,8 @@ class Case:
                 checker, name, "unknown", expected, message=message, evidence=place.lines, epoch=place.epoch
             )
         place = before(self.told, self.failure.line)
-        exception = self.failure.value["exception"]
-        message = f"{exception}: {self.failure.value['message']} ({self.failure.value['where']}), {place.words}"
+        exception, said = _raised(self.failure)
+        message = f"{exception}: {said} ({self.failure.value['where']}), {place.words}"
         as_expected = expected == "raised" and (not expect or expect.exception in ("", exception))
         if expected == "raised" and not as_expected and expect:
             message = f"expected {expect.exception}, got {message}"
@@ -210,3 +221,10 @@ class Case:
             checker, name, verdict, expected,
             message=deciding.message, evidence=deciding.evidence, deciding=deciding, per_epoch=epochs,
         )  # fmt: skip
+
+
+def _raised(failure: Operation) -> tuple[str, str]:
+    """The type and message of the exception that ended a trial; of several ranks, those of a rank."""
+    exception, message = failure.value["exception"], failure.value["message"]
+    found = OF_A_RANK.fullmatch(message) if exception == "ProcessRaisedException" else None
+    return (found[1], found[2]) if found else (exception, message)

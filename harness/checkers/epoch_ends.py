@@ -43,8 +43,8 @@ def _once(case: Case, name: str, stage: str) -> Finding:
 
 def _passes(case: Case, stage: str, epoch: int, ran: int) -> int:
     """How many whole passes over the batches of a stage there were."""
-    batches = len(case.workload.batches(stage))
-    return ran * case.trial.processes // batches if batches else 0
+    batches = len(case.share.batches(stage))
+    return ran // batches if batches else 0
 
 
 def _cut_off(case: Case, stage: str, epoch: int) -> bool:

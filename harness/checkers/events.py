@@ -85,11 +85,11 @@ class Events:
         if noted is None or self.trial.framework not in ORDERS:
             return None
         stages = noted.value["stages"]
-        batches = {stage: len(self.workload.batches(stage)) if stage in stages else 0 for stage in STAGES}
-        shared = {stage: -(-count // self.trial.processes) for stage, count in batches.items()}
-        numbers = {stage: self.workload.numbers(stage) for stage in STAGES}
+        share = self.workload.of_rank(0, self.trial.processes)
+        batches = {stage: len(share.batches(stage)) if stage in stages else 0 for stage in STAGES}
+        numbers = {stage: share.numbers(stage) for stage in STAGES}
         owners = tuple(self._owners(noted))
-        return Plan(owners, shared, numbers, self.workload.schedule, self.trial.faults, self.scenario.refuses)
+        return Plan(owners, batches, numbers, self.workload.schedule, self.trial.faults, self.scenario.refuses)
 
     def _owners(self, plan: Operation) -> Iterator[Owner]:
         known = self.order.hooks

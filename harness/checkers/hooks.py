@@ -61,7 +61,7 @@ def _once_per_pass(case: Case, hook: EpochHook, type: str, name: str) -> Finding
     wrong = []
     for epoch in range(case.planned_epochs):
         count = sum(1 for call in calls if call.epoch == epoch)
-        if count != case.workload.passes(hook.stage, epoch):
+        if count != case.share.passes(hook.stage, epoch):
             wrong.append(f"{count} times in epoch {epoch}")
     planned = range(case.planned_epochs)
     wrong += [f"in epoch {call.epoch}, which was not planned" for call in calls if call.epoch not in planned]

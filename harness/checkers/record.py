@@ -50,7 +50,7 @@ def _is_complete(case: Case, epoch: int) -> bool:
     for stage in case.stages:
         steps = case.told.select("batch", "ok", stage=stage, epoch=epoch)
         ran = Counter(step.batch for step in steps if step.batch is not None)
-        planned = Counter(case.workload.numbers(stage) * case.workload.passes(stage, epoch))
+        planned = Counter(case.share.numbers(stage) * case.share.passes(stage, epoch))
         if planned - ran or ran.keys() - planned.keys():
             return False
     return True

@@ -25,7 +25,7 @@ def check(case: Case) -> list[Finding]:
 
 def _check(case: Case, aggregate: Aggregate) -> Finding:
     problems, evidence = [], []
-    batches = len(case.workload.batches("train"))
+    batches = len(case.share.batches("train"))
     taken = step = 0  # optimiser steps; the index of the one that the last batch contributes to
     for operation in case.told.operations:
         if operation.f == "batch" and operation.type == "ok" and operation.stage == "train":

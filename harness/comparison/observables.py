@@ -17,7 +17,7 @@ NO_HOOK = frozenset(
     (
         "trial", "plan", "batch", "log", "logger", "callback_metrics", "progress_bar", "metric_state", "weights",
         "counters", "measured", "fault", "record", "exit", "generators", "warning", "learning_rate", "loader",
-        "checkpoint",
+        "checkpoint", "collectives",
     )
 )  # fmt: skip
 ENDS = "it "  # how an entry begins that says how the trial's process ended

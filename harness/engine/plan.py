@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 
 from harness.catalog import Catalog, is_file, split_filter, workloads_of
+from harness.engine import placing
 from harness.engine.trial import Trial
 from harness.environment import Environment
 from harness.errors import ScenarioError, UsageError
@@ -14,6 +15,8 @@ from harness.faults.library import Schedule
 from harness.faults.selection import EVERY_FAULT, Faults
 from harness.scenario import Scenario
 from harness.workloads import library
+
+RANKED = ("lightning",)  # frameworks that run on as many ranks as are asked for
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,21 @@ class Asked:
     workload: str
     fault: str = NONE
     faults: Schedule = ()
+    ranks: int = 1
 
 
-def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT) -> list[Asked]:
-    """Every trial that filters ask for, whether it can run here or not; ordered by scenario, workload and fault. Those
-    that others are to be the same as (`same_as`) come first, asked for or not.
+def asked(
+    catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT, ranks: Sequence[int] = ()
+) -> list[Asked]:
+    """Every trial that filters ask for, whether it can run here or not; ordered by scenario, workload, fault and ranks.
+    Those that others are to be the same as (`same_as`) come first, asked for or not.
+
+    Args:
+        ranks: on how many each scenario is to run; empty for as many as it declares.
 
     Raises:
-        UsageError: a filter is malformed or matches nothing; no selected scenario runs under a fault that is asked for.
+        UsageError: a filter is malformed or matches nothing; no selected scenario runs under a fault that is asked for;
+            no workload can be shared by as many ranks.
         ScenarioError: a selected scenario names no workload that there is, or is to be the same as one that there is
             not, or that does not run on a workload of its own.
     """
@@ -61,10 +71,14 @@ def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT
     if not catalog.holds_back(filters):
         faults.check(selected)
     wanted = [
-        Asked(each, workload, fault, schedule)
+        Asked(each, workload, fault, schedule, number)
         for each, workload in places
         for fault, schedule in faults.of(each, workload).items()
+        for number in ranks or (each.ranks,)
     ]
+    too_many = [placing.too_many(each.workload, each.ranks) for each in wanted if each.scenario.framework in RANKED]
+    if ranks and too_many and all(too_many):
+        raise UsageError(f"more ranks than batches: {too_many[0]}")
     references = _references(catalog, wanted)
     return [*references, *(each for each in wanted if each not in references)]
 
@@ -72,7 +86,9 @@ def asked(catalog: Catalog, filters: Sequence[str], faults: Faults = EVERY_FAULT
 def _references(catalog: Catalog, wanted: Sequence[Asked]) -> list[Asked]:
     """What the trials that are wanted are to be the same as, each once, scenario by scenario."""
     found = {
-        (each.scenario.same_as, each.workload): Asked(_reference(catalog, each), each.workload)
+        (each.scenario.same_as, each.workload, each.ranks): Asked(
+            _reference(catalog, each), each.workload, ranks=each.ranks
+        )
         for each in wanted
         if each.scenario.same_as in catalog.scenarios or (each.scenario.same_as and not catalog.unreadable)
     }
@@ -96,18 +112,20 @@ def make(
     seed: int,
     environments: dict[str, Environment],
     faults: Faults = EVERY_FAULT,
+    ranks: Sequence[int] = (),
 ) -> Plan:
-    """Expand filters to trials, ordered by scenario, workload and fault.
+    """Expand filters to trials, ordered by scenario, workload, fault and ranks.
 
     Args:
         device: `cpu`, `cuda`, or `auto` (cuda where there is one).
         environments: by framework.
+        ranks: as of `asked`.
 
     Raises:
         UsageError, ScenarioError: as `asked`.
     """
     trials, unavailable = [], []
-    for scenario, wanted in groupby(asked(catalog, filters, faults), key=lambda each: each.scenario):
+    for scenario, wanted in groupby(asked(catalog, filters, faults, ranks), key=lambda each: each.scenario):
         environment = environments[scenario.framework]
         placed = resolve_device(device, environment)
         reason = (
@@ -115,13 +133,15 @@ def make(
             or environment.unmet(scenario.needs)
             or environment.lacks_gpus(scenario.gpus, placed)
         )
-        if scenario.ranks > 1 and (placed == "cuda" or scenario.framework == "torch"):
-            reason = reason or "several ranks run in Lightning and Keras on the CPU only, so far"
         for each in wanted:
-            beyond = library.recipe(each.workload).beyond(scenario.framework)
-            told = reason or (beyond and f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far")
+            told = reason
+            if each.ranks > 1 and (placed == "cuda" or scenario.framework == "torch"):
+                told = told or "several ranks run in Lightning and Keras on the CPU only, so far"
+            if beyond := library.recipe(each.workload).beyond(scenario.framework):
+                told = told or f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far"
             if scenario.fit and library.recipe(each.workload).schedule.stopped_at:
                 told = told or "a script of its own is not resumed"
+            told = told or placing.hindrance(scenario, each.workload, each.fault, each.ranks)
             if told:
                 unavailable.append(Unavailable(scenario.id, each.workload, placed, told, each.fault))
             else:
@@ -136,7 +156,7 @@ def make(
                         fault=each.fault,
                         faults=each.faults,
                         precision=library.recipe(each.workload).precision,
-                        ranks=scenario.ranks,
+                        ranks=each.ranks,
                         record=scenario.record.file if scenario.record else "",
                         resumed=bool(scenario.resume_from),
                         limit_s=scenario.limit_s,

@@ -98,7 +98,8 @@ def run(trial: Trial, workload: str, history: str) -> bool:
         _run_prelude(trial.prelude)
         adapter = importlib.import_module(ADAPTERS[trial.framework])
         scenarios, _ = scenario_files.load(trial.locator)
-        scenario = next(candidate for candidate in scenarios if candidate.id == trial.scenario)
+        declared = next(candidate for candidate in scenarios if candidate.id == trial.scenario)
+        scenario = replace(declared, ranks=trial.ranks)
         data = Workload.load(workload)
         if trial.measure:
             adapter.measure(scenario, data, trial.device, trial.seed, trial.measure, recorder)

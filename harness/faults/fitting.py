@@ -89,7 +89,7 @@ def _misplaced(fault: Fault, scenario: Scenario, workload: Workload) -> Iterator
 def _batches(workload: Workload, stage: str, rank: int, ranks: int) -> int:
     """How many of a pass one rank gets, of the loader that has most."""
     limit = workload.schedule.train_limit if stage == "train" else workload.schedule.validation_limit
-    return max(limited(len(loader[rank::ranks]), limit) for loader in workload.loaders_of(stage))
+    return max(limited(len(loader), limit) for loader in workload.of_rank(rank, ranks).loaders_of(stage))
 
 
 def did_you_mean(given: str, known: tuple[str, ...] | list[str]) -> str:

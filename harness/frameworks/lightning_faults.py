@@ -20,7 +20,8 @@ from harness.frameworks.lightning_position import Position
 from harness.frameworks.lightning_recording import STEPS, overrides, replace
 from harness.frameworks.partition import Partition, Samples
 from harness.history.encoding import encode_error
-from harness.workloads.workload import Batches, Workload
+from harness.workloads.sharing import Batches
+from harness.workloads.workload import Workload
 
 OutOfMemory = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)  # has the short name since torch 2.5
 MORE_THAN_THERE_IS = 2**50  # bytes

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from harness.frameworks.partition import Partition, Samples
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario, second_of_pair
 from harness.workloads.schedule import BY_TRAINER, Schedule
+from harness.workloads.sharing import PADDED
 from harness.workloads.workload import DataShape, Workload
 
 # What a Trainer is asked to do, and the stage of that.
@@ -66,6 +68,9 @@ class TrialFit:
             stage: [self._faulty.partition(batches, stage) for batches in workload.loaders_of(stage)]
             for stage in STAGES
         }
+        if scenario.ranks > 1:
+            for partition in chain(*self._samplers.values()):
+                partition.sharing = workload.sharing
         if self._own is not None:
             self._samples = OwnSamples(scenario.targets or second_of_pair, self._position)
             self._samplers = {}
@@ -141,11 +146,11 @@ class TrialFit:
             del given["log_every_n_steps"]
         if scenario.ranks > 1:
             given.update(devices=scenario.ranks, strategy="ddp_fork")
-            # The partition is the workload's own; Lightning must not cut it anew. 1.9 has another name for that.
+            # Lightning must not cut a partition anew that says what each rank gets. 1.9 has another name for that.
             own_sampler = "use_distributed_sampler"
             if own_sampler not in inspect.signature(pl.Trainer).parameters:
                 own_sampler = "replace_sampler_ddp"
-            given[own_sampler] = False
+            given[own_sampler] = self._workload.sharing == PADDED
         own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks(), *callbacks]
         of_its_own = {name: value for name, value in scenario.trainer.items() if name not in BY_TRAINER}
         given.update({**self._faulty.arguments(), **of_its_own, **arguments})
@@ -155,7 +160,7 @@ class TrialFit:
                 harness_own.append(WhenSetUp(partial(self._plan, recorder, owners)))
             elif not self._goes_on:
                 self._plan(recorder, owners)
-        joining = [Joining(recorder)] if recorder is not None and scenario.ranks > 1 else []
+        joining = [Joining(recorder, self._position)] if recorder is not None and scenario.ranks > 1 else []
         given["callbacks"] = [*joining, *self._faulty.around([*own, *harness_own])]
         self._faulty.spoil_logger(given["logger"])
         trainer = pl.Trainer(**given)

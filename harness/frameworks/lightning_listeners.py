@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+from harness.frameworks.collectives import Collectives
 from harness.frameworks.counters import held_bytes
 from harness.frameworks.lightning_observables import generators, learning_rates
 from harness.frameworks.lightning_package import pl
@@ -12,13 +13,29 @@ from harness.history.recorder import Recorder
 
 
 class Joining(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
-    """To be the first that each of several ranks calls."""
+    """To be the first that each of several ranks calls; notes the collectives of every epoch, to its very end, which is
+    after all of its hooks."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, position: Position) -> None:
         self._recorder = recorder
+        self._collectives = Collectives(lambda: position.of_step is not None)
+        self._epoch: int | None = None
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         self._recorder.join(trainer.global_rank)
+        self._collectives.attach()
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._note()
+        self._epoch = trainer.current_epoch
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self._note()
+
+    def _note(self) -> None:
+        counted = self._collectives.take()
+        if self._epoch is not None:
+            self._recorder.write("collectives", "ok", counted, stage="train", epoch=self._epoch)
 
 
 class RecordingCallback(pl.Callback):  # type: ignore[name-defined,misc]  # as above

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from harness.workloads.sharing import DEALT, PADDED, share
 from harness.workloads.workload import Workload
 
 
@@ -67,6 +68,9 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         """
         if self._structure != "pair":
             options["collate_fn"] = self._collate
+        if sampler.sharing == PADDED and sampler.batches:
+            size = len(sampler.batches[0])
+            return DataLoader(through(self), batch_size=size, sampler=InOrder(sampler), **options)
         return DataLoader(through(self), batch_sampler=sampler, **options)
 
     def _collate(self, samples: list[tuple[Tensor, Tensor]]) -> Any:
@@ -94,14 +98,14 @@ def _bytes(row: Tensor) -> bytes:
 class Partition(Sampler):  # type: ignore[misc]  # as above
     """A batch sampler that yields the workload's batches, and remembers those of the present pass.
 
-    Where several ranks share an epoch, batch k goes to rank k modulo their number.
-
     Attributes:
+        sharing: how several ranks share them.
         begun: called whenever a pass begins.
     """
 
-    def __init__(self, batches: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(self, batches: tuple[tuple[int, ...], ...], sharing: str = DEALT) -> None:
         self.batches = batches
+        self.sharing = sharing
         self.given: list[tuple[int, ...]] = []
         self.begun: Callable[[], None] = unnoticed
 
@@ -120,8 +124,25 @@ class Partition(Sampler):  # type: ignore[misc]  # as above
 
     def _of_this_rank(self) -> tuple[tuple[int, ...], ...]:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return self.batches[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
+            rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
+            return share(self.batches, self.sharing, rank, ranks)
         return self.batches
+
+
+class InOrder(Sampler):  # type: ignore[misc]  # as above
+    """Gives the samples of a partition one by one, so that Lightning puts a sampler of its own around it, which deals
+    them to ranks and gives some out once more. Which come in which batch is known by what they hold."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self._samples = [sample for batch in partition.batches for sample in batch]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __iter__(self) -> Iterator[int]:
+        self._partition.begin()
+        return iter(self._samples)
 
 
 def unnoticed() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, gamma, mean, weighted_mean
+from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, gamma, mean, total, weighted_mean
 from harness.oracle.quantities import Quantity
 
 UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bfloat16": BFLOAT16}
@@ -22,7 +22,8 @@ UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bf
 class Batch:
     """One batch as a step saw it: sample ids, what the model gave for them, and their targets (float64).
 
-    `fit` counts from 0 the times that training began anew: a resumed epoch has batches of two.
+    `fit` counts from 0 the times that training began anew: a resumed epoch has batches of two. `ranks` is how many
+    share the epoch, with batches of their own or without.
     """
 
     ids: tuple[int, ...]
@@ -31,6 +32,7 @@ class Batch:
     dtype: str = "float32"
     rank: int = 0
     fit: int = 0
+    ranks: int = 1
 
     @property
     def unit_roundoff(self) -> float:
@@ -92,12 +94,39 @@ def weighted_with_truncated_count(quantity: Quantity, epochs: Epochs) -> Measure
     averaged over the ranks in place, so a fraction is cut off (`lightning_fabric/utilities/distributed.py`,
     `_sync_ddp`: ``result.copy_(result / world_size)``)."""
     exact = weighted_by_batch_size(quantity, epochs)
-    ranks = len({batch.rank for batch in epochs[-1]})
+    ranks = max((max(batch.ranks, batch.rank + 1) for batch in epochs[-1]), default=1)
     samples = sum(len(batch.ids) for batch in epochs[-1])
-    if samples < max(ranks, 1):
+    if not samples:
         return exact
-    factor = samples / (ranks * (samples // ranks))
-    return Measured(exact.value * factor, exact.bound * factor)
+    counted = ranks * (samples // ranks)
+    if not counted:  # fewer samples than ranks: the sum of their values is divided by 0
+        return Measured(math.nan if exact.value == 0 else math.copysign(math.inf, exact.value), 0.0)
+    return Measured(exact.value * samples / counted, exact.bound * samples / counted)
+
+
+def sum_of_batch_values(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What `self.log(reduce_fx="sum")` does, over the ranks too with `sync_dist=True`."""
+    batches = epochs[-1]
+    parts = _each(quantity, batches)
+    carried = total(part.bound for part in parts)
+    size = total(abs(part.value) for part in parts)
+    return Measured(
+        total(part.value for part in parts), carried + gamma(len(parts), _roundoff(batches)) * (size + carried)
+    )
+
+
+def smallest_batch_value(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What `self.log(reduce_fx="min")` does, over the ranks too with `sync_dist=True`; infinity of no batch."""
+    parts = _each(quantity, epochs[-1])
+    least = min((part.value for part in parts), default=math.inf)
+    return Measured(least, max((part.bound for part in parts), default=0.0))
+
+
+def largest_batch_value(quantity: Quantity, epochs: Epochs) -> Measured:
+    """What `self.log(reduce_fx="max")` does, over the ranks too with `sync_dist=True`; minus infinity of no batch."""
+    parts = _each(quantity, epochs[-1])
+    most = max((part.value for part in parts), default=-math.inf)
+    return Measured(most, max((part.bound for part in parts), default=0.0))
 
 
 def last_batch(quantity: Quantity, epochs: Epochs) -> Measured:

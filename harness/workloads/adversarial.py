@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from harness.workloads.recipe import Recipe
 from harness.workloads.schedule import Schedule
-from harness.workloads.workload import Batches, Workload
+from harness.workloads.sharing import Batches
+from harness.workloads.workload import Workload
 
 Samples = tuple[str, NDArray[np.float32], NDArray[np.generic]]  # task, features, targets
 

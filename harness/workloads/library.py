@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.scenario import OWN_DATA
 from harness.workloads import own_data, partitions, written_out
 from harness.workloads.adversarial import ADVERSARIAL, Samples, eighths, thousandths
+from harness.workloads.ranks import RANKS
 from harness.workloads.recipe import Recipe
 from harness.workloads.schedule import Schedule
 from harness.workloads.workload import Workload
@@ -57,6 +58,7 @@ RECIPES = {
     },
     # Under a name of their own, so that only those scenarios run on them that ask for them.
     **{f"adversarial/{name}": recipe for name, recipe in ADVERSARIAL.items()},
+    **{f"ranks/{name}": recipe for name, recipe in RANKS.items()},
 }
 
 # Few batches and epochs, for what is run under many faults or starts processes.
@@ -88,8 +90,8 @@ def recipe(name: str) -> Recipe:
     dataset, _, text = name.partition("/")
     if not written_out.is_written_out(text):
         return RECIPES[name]
-    partition, schedule = written_out.parse(text)
-    return Recipe(dataset, str(partition), schedule=schedule)
+    partition, schedule, sharing = written_out.parse(text)
+    return Recipe(dataset, str(partition), schedule=schedule, sharing=sharing)
 
 
 def build(name: str, seed: int) -> Workload:
@@ -131,6 +133,7 @@ def build(name: str, seed: int) -> Workload:
             structure=made_of.structure,
             precision=made_of.precision,
             schedule=made_of.schedule,
+            sharing=made_of.sharing,
         )
     )
 

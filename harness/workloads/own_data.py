@@ -5,7 +5,8 @@ import numpy as np
 from harness.history.reader import History, Operation
 from harness.scenario import OWN_DATA, Scenario
 from harness.workloads.schedule import Schedule
-from harness.workloads.workload import Batches, Workload
+from harness.workloads.sharing import Batches
+from harness.workloads.workload import Workload
 
 
 def nothing_known() -> Workload:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.workloads.schedule import Schedule
+from harness.workloads.sharing import DEALT
 from harness.workloads.workload import Workload
 
 UNHEEDED = {"torch": ("schedule", "loaders"), "keras": ("schedule", "loaders", "structure", "precision")}
@@ -29,6 +30,7 @@ class Recipe:
     structure: str = "pair"
     precision: str = "float32"
     schedule: Schedule = field(default_factory=Schedule)
+    sharing: str = DEALT
 
     def beyond(self, framework: str) -> list[str]:
         """What a workload asks for that the framework's adapter does not heed."""

@@ -5,7 +5,7 @@ an environment that holds nothing but a framework.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.workloads.schedule import Schedule, limited
-
-Batches = tuple[tuple[int, ...], ...]
+from harness.workloads.sharing import DEALT, Batches, share
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Workload:
             `targets`, or `nested`: a dict of `scale`, one number per *feature*, and `sample`, which is
             features and a dict of `targets`.
         precision: of the model and of the features it is given; where it is a half, targets are classes.
+        sharing: how several ranks share its batches (`harness.workloads.sharing`).
     """
 
     name: str
@@ -52,11 +52,24 @@ class Workload:
     structure: str = "pair"
     precision: str = "float32"
     schedule: Schedule = field(default_factory=Schedule)
+    sharing: str = DEALT
 
     @property
     def shape(self) -> DataShape:
         classes = int(self.targets.max()) + 1 if self.task == "classification" else 0
         return DataShape(features=self.features.shape[1], classes=classes)
+
+    def of_rank(self, rank: int, ranks: int) -> "Workload":
+        """What one of several ranks goes over."""
+        if ranks == 1:
+            return self
+        validation = [share(loader, self.sharing, rank, ranks) for loader in self.loaders_of("validation")]
+        return replace(
+            self,
+            train=share(self.train, self.sharing, rank, ranks),
+            validation=tuple(batch for loader in validation for batch in loader),
+            loaders=tuple(len(loader) for loader in validation) if self.loaders else (),
+        )
 
     def loaders_of(self, stage: str) -> tuple[Batches, ...]:
         """The batches of each loader: those to validate on are tested on, too."""
@@ -100,6 +113,7 @@ class Workload:
             structure=np.array(self.structure),
             precision=np.array(self.precision),
             schedule=np.array(json.dumps(asdict(self.schedule))),
+            sharing=np.array(self.sharing),
         )
 
     @staticmethod
@@ -116,6 +130,7 @@ class Workload:
                 structure=str(data["structure"]),
                 precision=str(data["precision"]),
                 schedule=_schedule(json.loads(str(data["schedule"]))),
+                sharing=str(data["sharing"]),
             )
 
 

@@ -2,7 +2,7 @@
 
 `train=2x32+5,validation=3+1~7,accumulate=2,validate_after=0.5` is a partition, as `partitions` writes it, and what the
 schedule has other than by default, by the names in `Schedule`: a whole number is one of batches or epochs, a fraction
-one of a pass.
+one of a pass. Last may stand how ranks share it: `shared=padded` (`harness.workloads.sharing`).
 """
 
 import re
@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.workloads import partitions
 from harness.workloads.partitions import Partition
 from harness.workloads.schedule import Limit, Schedule
+from harness.workloads.sharing import DEALT, SHARINGS
 
 LONGEST = 160  # It is part of a history's file name, which 255 bytes must hold.
 _COUNTS = ("epochs", "accumulate", "validate_every")
@@ -25,26 +26,34 @@ def is_written_out(workload: str) -> bool:
     return "=" in workload
 
 
-def write(partition: Partition, schedule: Schedule) -> str:
+def write(partition: Partition, schedule: Schedule, sharing: str = DEALT) -> str:
     usual = Schedule()
     parts = [
         f",{field.name}={getattr(schedule, field.name)}"
         for field in fields(Schedule)
         if getattr(schedule, field.name) != getattr(usual, field.name)
     ]
+    parts += [] if sharing == DEALT else [f",shared={sharing}"]
     return f"{partition}{''.join(parts)}"
 
 
-def parse(text: str) -> tuple[Partition, Schedule]:
+def parse(text: str) -> tuple[Partition, Schedule, str]:
     """Raises:
     UsageError: malformed, or longer than `LONGEST`.
     """
     if len(text) > LONGEST:
         raise UsageError(f"workload {text!r} is longer than {LONGEST} characters")
-    train, validation, *others = [*text.split(","), ""]
+    before, is_said, shared = text.partition(",shared=")
+    train, validation, *others = [*before.split(","), ""]
     partition = partitions.parse(",".join(filter(None, (train, validation))))
     parts: dict[str, Any] = dict(_part(other) for other in others if other)
-    return partition, Schedule(**parts)
+    return partition, Schedule(**parts), _sharing(shared) if is_said else DEALT
+
+
+def _sharing(text: str) -> str:
+    if text not in SHARINGS:
+        raise UsageError(f"ranks cannot share batches as {text!r}: behind shared= may stand {', '.join(SHARINGS)}")
+    return text
 
 
 def _part(text: str) -> tuple[str, Limit]:

@@ -100,7 +100,7 @@ def declare(variant, module, stages, **more):
         pattern="epoch_averaging/manual_average", variant=variant, source="document 001, example 2",
         module=lambda data: module(data.features, data.classes),
         aggregates=[
-            Aggregate(f"{prefix}_epoch_{name}", of=quantity, stage=stage, **arithmetic)
+            Aggregate(f"{prefix}_epoch_{name}", of=quantity, stage=stage, across="rank_zero", **arithmetic)
             for prefix, stage in stages.items()
             for name, quantity in (("loss", cross_entropy), ("acc", accuracy))
         ],

@@ -74,7 +74,7 @@ class Recommended(Regressor):
 
 
 def declare(variant, module, stages, **more):
-    arithmetic = {} if variant == "recommended" else {"predicts": mean_of_batch_means}
+    arithmetic = {} if variant == "recommended" else {"predicts": mean_of_batch_means, "across": "rank_zero"}
     scenario(
         pattern="epoch_averaging/manual_average_regression", variant=variant, source="document 001, example 2",
         module=lambda data: module(data.features), workloads="diabetes/*",

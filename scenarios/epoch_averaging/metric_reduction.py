@@ -81,7 +81,7 @@ declare(
     expects=[Expect("raised", exception="TypeError")],
 )  # fmt: skip
 declare(
-    "migrated", Migrated, figures(predicts=weighted_by_batch_size),
+    "migrated", Migrated, figures(predicts=weighted_by_batch_size, across="rank_zero"),
     # Only their batch values are used, so the objects are never reset.
     expects=[Expect("violated", checker="metric_state")],
 )  # fmt: skip

@@ -65,11 +65,16 @@ def declare(variant, module, aggregates, **more):
     )  # fmt: skip
 
 
+# Of several ranks, each knows of its own batches.
+LOGGED = {"predicts": weighted_by_batch_size, "across": "rank_zero"}
 # What a callback or a progress bar finds at the end of the epoch under the name that the step logged.
 READ_AT_THE_END = [
-    Aggregate("train_loss", of=cross_entropy, stage="train", predicts=last_batch, reported_in="callback_metrics"),
-    Aggregate("train_acc", of=accuracy, stage="train", predicts=last_batch, reported_in="callback_metrics"),
-    Aggregate("train_acc", of=accuracy, stage="train", predicts=last_batch, reported_in="progress_bar"),
+    Aggregate(name, of=quantity, stage="train", predicts=last_batch, reported_in=place, across="rank_zero")
+    for name, quantity, place in (
+        ("train_loss", cross_entropy, "callback_metrics"),
+        ("train_acc", accuracy, "callback_metrics"),
+        ("train_acc", accuracy, "progress_bar"),
+    )
 ]
 declare(
     "as_documented", AsDocumented, READ_AT_THE_END,
@@ -81,10 +86,10 @@ declare(
         *READ_AT_THE_END,
         Aggregate(
             "loss", of=cross_entropy, stage="train", predicts=mean_of_last_20_batches, reported_in="progress_bar",
-            digits=3,
+            digits=3, across="rank_zero",
         ),
-        Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=weighted_by_batch_size),
-        Aggregate("val_acc", of=accuracy, stage="validation", predicts=weighted_by_batch_size),
+        Aggregate("val_loss", of=cross_entropy, stage="validation", **LOGGED),
+        Aggregate("val_acc", of=accuracy, stage="validation", **LOGGED),
     ],
     expects=[
         Expect("missing", aggregate="loss (progress_bar)", needs="pytorch_lightning>=2.0"),
@@ -96,11 +101,11 @@ declare(
     "recommended", Recommended,
     [
         # What EarlyStopping and ModelCheckpoint read.
-        Aggregate("train_loss", of=cross_entropy, stage="train", reported_in="callback_metrics"),
-        Aggregate("val_loss", of=cross_entropy, stage="validation", reported_in="callback_metrics"),
-        Aggregate("train_loss", of=cross_entropy, stage="train", predicts=weighted_by_batch_size),
+        Aggregate("train_loss", of=cross_entropy, stage="train", reported_in="callback_metrics", across="rank_zero"),
+        Aggregate("val_loss", of=cross_entropy, stage="validation", reported_in="callback_metrics", across="rank_zero"),
+        Aggregate("train_loss", of=cross_entropy, stage="train", **LOGGED),
         Aggregate("train_acc", of=accuracy, stage="train"),
-        Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=weighted_by_batch_size),
+        Aggregate("val_loss", of=cross_entropy, stage="validation", **LOGGED),
         Aggregate("val_acc", of=accuracy, stage="validation"),
     ],
 )  # fmt: skip

@@ -78,7 +78,7 @@ def declare(variant, module, aggregates, **more):
 
 TRAIN = Aggregate("train_epoch_accuracy", of=accuracy, stage="train")
 VALIDATION = Aggregate("val_epoch_accuracy", of=accuracy, stage="validation")
-VALIDATION_LOSS = Aggregate("val_loss", of=cross_entropy, stage="validation")
+VALIDATION_LOSS = Aggregate("val_loss", of=cross_entropy, stage="validation", across="rank_zero")
 
 declare(
     "as_documented", AsDocumented, [TRAIN, VALIDATION],

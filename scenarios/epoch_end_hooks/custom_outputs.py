@@ -104,15 +104,14 @@ class Recommended(Classifier):
         moments.reset()
 
 
-def declare(variant, module, **more):
+def declare(variant, module, across="rank_zero", **more):
     scenario(
         pattern="epoch_end_hooks/custom_outputs", variant=variant, source="document 000, example 2",
         module=lambda data: module(data.features, data.classes),
         aggregates=[
-            Aggregate("train_epoch_mean_logits", of=mean_of_outputs, stage="train"),
-            Aggregate("train_epoch_std_logits", of=std_of_outputs, stage="train"),
-            Aggregate("val_epoch_mean_logits", of=mean_of_outputs, stage="validation"),
-            Aggregate("val_epoch_std_logits", of=std_of_outputs, stage="validation"),
+            Aggregate(f"{prefix}_epoch_{name}_logits", of=quantity, stage=stage, across=across)
+            for prefix, stage in (("train", "train"), ("val", "validation"))
+            for name, quantity in (("mean", mean_of_outputs), ("std", std_of_outputs))
         ],
         **more,
     )  # fmt: skip
@@ -128,4 +127,4 @@ declare(
     ],
 )  # fmt: skip
 declare("migrated", Migrated)
-declare("recommended", Recommended)
+declare("recommended", Recommended, across="samples")

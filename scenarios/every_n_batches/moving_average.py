@@ -65,7 +65,7 @@ def declare(variant, module, aggregates, alpha=ALPHA):
     )  # fmt: skip
 
 
-WINDOWS = Aggregate("train_loss", of=cross_entropy, stage="train", predicts=every_n_batches(N))
+WINDOWS = Aggregate("train_loss", of=cross_entropy, stage="train", predicts=every_n_batches(N), across="rank_zero")
 
 declare("as_documented", AsDocumented, [WINDOWS])
 declare("migrated", AsDocumented, [WINDOWS])
@@ -76,6 +76,9 @@ declare(
     [
         Aggregate("train_loss", of=cross_entropy, stage="train"),
         # Not the epoch's loss, and not meant to be: what the document's alpha would do, if it did.
-        Aggregate("train_loss_smoothed", of=cross_entropy, stage="train", predicts=exponential_mean(N, ALPHA)),
+        Aggregate(
+            "train_loss_smoothed", of=cross_entropy, stage="train", predicts=exponential_mean(N, ALPHA),
+            across="rank_zero",
+        ),
     ],
 )  # fmt: skip

@@ -61,7 +61,7 @@ class Recommended(Migrated):
 
 
 def declare(variant, module, expects=()):
-    arithmetic = {} if variant == "recommended" else {"predicts": every_n_batches(N)}
+    arithmetic = {} if variant == "recommended" else {"predicts": every_n_batches(N), "across": "rank_zero"}
     scenario(
         pattern="every_n_batches/multiple_metrics", variant=variant, source="document 002, example 2",
         module=lambda data: module(data.features, data.classes),

@@ -23,7 +23,11 @@ def declare(pattern, module, **more):
     scenario(
         pattern=f"strategies/{pattern}", variant="control",
         module=lambda data: module(data.features, data.classes),
-        aggregates=[Aggregate("train_loss", of=cross_entropy, stage="train", predicts=weighted_by_batch_size)],
+        aggregates=[
+            Aggregate(
+                "train_loss", of=cross_entropy, stage="train", predicts=weighted_by_batch_size, across="rank_zero"
+            )
+        ],
         **more,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 from harness import Aggregate, Expect, scenario
 from harness.oracle.predictions import Prediction, over_the_epoch, since_resuming
 from harness.oracle.quantities import accuracy, auroc_macro, cross_entropy, f1_macro
+from harness.scenario import Across
 
 QUANTITIES = {"loss": cross_entropy, "acc": accuracy, "f1": f1_macro, "auroc": auroc_macro}
 # Classification in batches of one loader, whatever the samples; and then whatever precision and schedule.
@@ -18,16 +19,27 @@ STAGES = {"train": "train", "val": "validation"}
 
 
 def figures(
-    prefixes: Sequence[str] = ("train", "val"), *, in_checkpoints: bool = False, **predicts: Prediction
+    prefixes: Sequence[str] = ("train", "val"),
+    *,
+    in_checkpoints: bool = False,
+    across: Across = "rank_zero",
+    **predicts: Prediction,
 ) -> list[Aggregate]:
     """`train_loss=…`-like aggregates for each prefix: a quantity's short name, and what is predicted of it.
 
     Args:
         in_checkpoints: what is summed up is saved with the module, so that a resumed epoch goes on.
+        across: as of `Aggregate`.
     """
     remembered = (lambda prediction: prediction) if in_checkpoints else since_resuming
     return [
-        Aggregate(f"{prefix}_{name}", of=QUANTITIES[name], stage=STAGES[prefix], predicts=remembered(prediction))
+        Aggregate(
+            f"{prefix}_{name}",
+            of=QUANTITIES[name],
+            stage=STAGES[prefix],
+            predicts=remembered(prediction),
+            across=across,
+        )
         for prefix in prefixes
         for name, prediction in predicts.items()
     ]

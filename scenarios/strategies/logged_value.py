@@ -44,8 +44,9 @@ class ReadInACallback(LoggedValue):
 
 def read(name, predicts, stage="train"):
     return Aggregate(
-        name, of=cross_entropy, stage=stage, predicts=since_resuming(predicts), reported_in="callback_metrics"
-    )
+        name, of=cross_entropy, stage=stage, predicts=since_resuming(predicts), reported_in="callback_metrics",
+        across="rank_zero",
+    )  # fmt: skip
 
 
 strategy(

@@ -67,7 +67,7 @@ class ComputeGroups(UpdateAndCompute):
     compute_groups = True
 
 
-FIGURES = figures(acc=exact, f1=exact, auroc=exact)
+FIGURES = figures(across="samples", acc=exact, f1=exact, auroc=exact)
 
 strategy("logged_metric", "migrated", Logged, FIGURES, source="torchmetrics documentation, TorchMetrics in Lightning")
 strategy("update_and_compute", "migrated", UpdateAndCompute, FIGURES)

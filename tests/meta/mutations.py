@@ -13,7 +13,7 @@ from harness import claims, findings
 from harness.checkers import CHECKERS, aggregates, cells, faults, histories, place, processes, reference, reports
 from harness.faults.fault import KINDS
 from harness.history.reader import History
-from harness.oracle import lightning_loop, loops, measured, predictions, quantities
+from harness.oracle import across, lightning_loop, loops, measured, predictions, quantities
 from harness.oracle.keras_loop import KerasLoop
 from harness.oracle.lightning_loop import LightningLoop, Rules
 from harness.oracle.measured import Measured
@@ -181,6 +181,35 @@ def the_new_part_forgotten(make):
     return mistaken
 
 
+# Of what becomes of figures across ranks.
+
+
+def each_sample_as_often_as_given(figure):
+    return predictions.over_the_epoch
+
+
+def without_ranks(make):
+    """What the arithmetic gives on the batches of all."""
+    return lambda *arguments: arguments[-1] if callable(arguments[-1]) else arguments[0]
+
+
+def always_by_mean(make):
+    return lambda prediction, *_: make(prediction, "mean")
+
+
+def other_rank(make):
+    """Batches of rank 0 are taken for those of rank 1."""
+
+    def mistaken(prediction):
+        def predict(quantity, epochs):
+            swapped = [[replace(batch, rank=1 - batch.rank) for batch in batches] for batches in epochs]
+            return make(prediction)(quantity, swapped)
+
+        return predict
+
+    return mistaken
+
+
 # Of checkers.
 
 
@@ -245,6 +274,14 @@ def expects_the_same_of_every_version(check):
             return True
 
     return lambda case: check(replace(case, environment=AnyVersion()))
+
+
+def takes_all_for_dealt(check):
+    return lambda case: check(replace(case, workload=replace(case.workload, sharing="dealt")))
+
+
+def takes_all_for_one_rank(check):
+    return lambda case: check(replace(case, trial=replace(case.trial, ranks=1)))
 
 
 def takes_every_batch_for_a_step(check):
@@ -642,7 +679,7 @@ PARTS = {
     "predictions": Part(
         names=functions(predictions),
         plant=lambda name, change: swap(getattr(predictions, name), change),
-        tests=("tests/unit/test_oracle.py::TestPredictions",),
+        tests=("tests/unit/test_oracle.py::TestPredictions", "tests/unit/test_across.py"),
         mistakes={
             "over_the_epoch": (*OF_ONE_EPOCH, every_batch_alike),
             "mean_of_batch_means": (*OF_ONE_EPOCH, by_batch_size),
@@ -650,6 +687,9 @@ PARTS = {
             "weighted_on_rank_zero": (*OF_ONE_EPOCH, by_batch_size),
             "weighted_with_truncated_count": (*OF_ONE_EPOCH, by_batch_size, count_rounded_up),
             "weighted_without_nan": (*OF_ONE_EPOCH, by_batch_size, weight_of_nan_kept),
+            "sum_of_batch_values": (*OF_FIGURES, last_batch_left_out, by_batch_size),
+            "smallest_batch_value": (*OF_FIGURES, first_batch_left_out, by_batch_size),
+            "largest_batch_value": (*OF_FIGURES, last_batch_left_out, by_batch_size),
             "last_batch": (*OF_FIGURES, last_batch_left_out, first_epoch_for_the_last, the_truth),
             "never_updated": (off_by_a_little, bound_of_one_hundredth, no_number, nothing),
             "all_epochs_so_far": OF_ALL_EPOCHS,
@@ -666,6 +706,17 @@ PARTS = {
             "since_resuming": (
                 *OF_MADE, nothing_forgotten, the_new_part_forgotten, making(last_batch_left_out),
             ),
+        },
+    ),
+    "across": Part(
+        names=functions(across),
+        plant=lambda name, change: swap(getattr(across, name), change),
+        tests=("tests/unit/test_across.py",),
+        mistakes={
+            "across": (without_ranks,),
+            "of_rank_zero": (*OF_MADE, without_ranks, other_rank, making(first_batch_left_out)),
+            "of_ranks": (*OF_MADE, without_ranks, always_by_mean, making(last_batch_left_out)),
+            "over_each_sample_once": (*OF_FIGURES, each_sample_as_often_as_given, last_batch_left_out),
         },
     ),
     "measured": Part(
@@ -696,7 +747,8 @@ PARTS = {
                 takes_whatever_is_compared_with_for_complete,
             ),
             "hook": (*OF_PASSES, blind_to_validation, expects_the_same_of_every_version),
-            "samples": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
+            "samples": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first, takes_all_for_dealt),
+            "ranks": (*OF_CHECKERS, takes_all_for_one_rank),
             "precision": (*OF_PASSES, blind_to_validation),
             "report_step": (*OF_PASSES, blind_to_validation, takes_every_batch_for_a_step),
             "metric_state": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),

@@ -12,8 +12,9 @@ from harness.oracle import quantities
 
 ROOT = Path(__file__).parents[2]
 UNIT_TESTS = [
-    "test_oracle.py", "test_checkers.py", "test_checkers_on_schedules.py", "test_checkers_of_twins.py",
-    "test_claims.py", "test_fault_checkers.py", "test_loops.py", "test_keras_loop.py",
+    "test_oracle.py", "test_across.py", "test_checkers.py", "test_checkers_of_ranks.py",
+    "test_checkers_on_schedules.py", "test_checkers_of_twins.py", "test_claims.py", "test_fault_checkers.py",
+    "test_loops.py", "test_keras_loop.py",
 ]  # fmt: skip
 
 Failure = tuple[str, str]  # the id of a test, and how it failed

@@ -8,11 +8,12 @@ from planted_bugs import PLANTS as IN_LIGHTNING
 from planted_bugs import nan_dropped, unweighted_mean, weights_kept_from_the_epoch_before
 from planted_bugs_faults import PLANTS as UNDER_FAULTS
 from planted_bugs_keras import PLANTS as IN_KERAS
+from planted_bugs_ranks import PLANTS as ON_RANKS
 from planted_bugs_validation import PLANTS as IN_VALIDATION
 
 from harness.findings import Finding
 
-PLANTS = [*IN_LIGHTNING, *UNDER_FAULTS, *IN_KERAS, *IN_VALIDATION]
+PLANTS = [*IN_LIGHTNING, *UNDER_FAULTS, *IN_KERAS, *IN_VALIDATION, *ON_RANKS]
 CHANGES = [*PLANTS, *HARMLESS]
 
 

@@ -62,15 +62,15 @@ def cuts_of(samples: int) -> st.SearchStrategy[Cut]:
     return st.builds(Cut.into, sizes, st.integers(0, 99))
 
 
-def holds(laboratory, on: str, seed: int = 0, prelude: str = ""):
+def holds(laboratory, on: str, seed: int = 0, prelude: str = "", ranks: int | None = None):
     """Run one trial; whatever is unexpected fails the test, with the command that replays it. Returns its findings."""
-    tried = laboratory.run(on, prelude, seed)
+    tried = laboratory.run(on, prelude, seed, ranks=ranks)
     figures = [finding for finding in tried.findings if finding.checker == "aggregate"]
-    assert figures, f"{on} has no figures; {replay(laboratory, on, seed)}"
+    assert figures, f"{on} has no figures; {replay(laboratory, on, seed, ranks)}"
     told = [f"{each.checker} {each.aggregate}: {each.verdict}: {each.message}" for each in tried.unexpected]
-    assert not told, "\n".join([*told, replay(laboratory, on, seed)])
+    assert not told, "\n".join([*told, replay(laboratory, on, seed, ranks)])
     return figures
 
 
-def replay(laboratory, on: str, seed: int) -> str:
-    return f"replay: {laboratory.command(on, seed)}"
+def replay(laboratory, on: str, seed: int, ranks: int | None = None) -> str:
+    return f"replay: {laboratory.command(on, seed, ranks)}"

@@ -148,8 +148,8 @@ def test_a_healthy_history_meets_no_objection(case):
 
 
 def test_every_checker_has_a_say_on_a_healthy_history(case):
-    """But for those that are for faults, for files that scenarios keep, or for what is to be the same as another."""
-    others = {*checkers.OF_FAULTS, "record", "same_as"}
+    """But for those of faults, of several ranks, of files that are kept, and of what is to be the same as another."""
+    others = {*checkers.OF_FAULTS, "ranks", "record", "same_as"}
     assert {finding.checker for finding in judge(case(healthy()))} == checkers.CHECKERS.keys() - others
 
 

@@ -15,7 +15,14 @@ ROOT = Path(harness.__file__).parents[1]
 LAYERS = (
     ("harness.errors", "harness.oracle", "harness.history"),
     ("harness.faults",),
-    ("harness", "harness.scenario", "harness.fit", "harness.workloads.schedule", "harness.workloads.workload"),
+    (
+        "harness",
+        "harness.scenario",
+        "harness.fit",
+        "harness.workloads.schedule",
+        "harness.workloads.sharing",
+        "harness.workloads.workload",
+    ),
     (
         "harness.scenario_files",
         "harness.frameworks",
@@ -64,6 +71,7 @@ INSIDE_A_TRIAL = (
     "harness.history.recorder",
     "harness.workloads",
     "harness.workloads.schedule",
+    "harness.workloads.sharing",
     "harness.workloads.workload",
     "harness.engine",
     "harness.engine.leftovers",
