@@ -29,7 +29,7 @@ from harness.environment import Environment
 from harness.errors import HarnessError, UndecidedError, UsageError
 
 AHEAD = 3  # trials that are handed over for each processor, so that none waits for the driver
-ATTEMPTS = 4
+ATTEMPTS = 4  # of a trial, each on a worker that is lost
 SET_UP_S = 600.0  # that nodes may take to install what workers are to have, and to import it
 WIDTH = 240  # of what Ray says of an error
 CONNECT_S = 3.0  # that a cluster may take to be there at all
@@ -97,19 +97,22 @@ class RayEngines:
         return task.remote(job.trial, self._workloads[job.workload], self.packages, self.limit_s)
 
     def _outcome(self, job: Job, reference: Any) -> Outcome:
-        for _ in range(ATTEMPTS):
+        lost = 0
+        while True:
             try:
                 returned: ray_worker.Returned = ray.get(reference)
             except RayTaskError as error:
                 raise HarnessError(f"{job.trial.id}: {_first_line(error.cause or error)}") from None
             except RayError as error:
-                self.retries.append(Retry(job.trial.id, _first_line(error)))
+                lost, why = lost + 1, _first_line(error)
+                if lost == ATTEMPTS:
+                    raise UndecidedError(f"{job.trial.id}: its worker or node was lost {lost} times: {why}") from None
+                self.retries.append(Retry(job.trial.id, why))
                 reference = self._hand_over(job)
-                continue
-            job.history.write_bytes(returned.history)
-            job.output.write_bytes(returned.output)
-            return returned.outcome
-        raise UndecidedError(f"{job.trial.id}: its worker or node was lost {ATTEMPTS} times: {self.retries[-1].why}")
+            else:
+                job.history.write_bytes(returned.history)
+                job.output.write_bytes(returned.output)
+                return returned.outcome
 
 
 @contextmanager
