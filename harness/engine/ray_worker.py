@@ -1,7 +1,6 @@
 """The far end of `harness.engine.ray_engine`: what a worker of a cluster does. It needs no Ray."""
 
 import atexit
-import platform
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from harness.environment import Environment
 
 @dataclass(frozen=True)
 class Returned:
-    """What comes back of a trial: how it ended, its history and what it printed, whole, and where it ran."""
+    """What comes back of a trial: how it ended, its history and what it printed, whole."""
 
     outcome: Outcome
     history: bytes
     output: bytes
-    node: str
 
 
 def environment(framework: str, packages: tuple[str, ...], limit_s: float) -> Environment:
@@ -45,7 +43,7 @@ def carry_out(trial: Trial, workload: bytes, packages: tuple[str, ...], limit_s:
         job.workload.write_bytes(workload)
         (outcome,) = engine.run([job])
         output = job.output.read_bytes() if job.output.exists() else b""
-        return Returned(outcome, job.history.read_bytes(), output, platform.node())
+        return Returned(outcome, job.history.read_bytes(), output)
 
 
 @cache
