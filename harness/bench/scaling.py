@@ -93,8 +93,8 @@ class Watched(Quiet):
 
 @dataclass
 class Cluster:
-    """Nodes with a number of processors each, that carry out one trial on each processor; and the driver, which hands
-    trials over in order, no more than `AHEAD` for each processor, and takes back one after the other, in order.
+    """Nodes with a number of processors each, that carry out one trial on each processor; and the driver, which hands over
+    no more than `AHEAD` for each processor, and takes back one trial after the other, as they end.
 
     Attributes:
         seconds: what trials take; drawn from.
@@ -116,17 +116,17 @@ class Cluster:
     def carry_out(self, trials: int) -> float:
         """Seconds from the first trial to the last that the driver took back."""
         self._draw = random.Random(self.seed)
-        free = [(0.0, slot) for slot in range(self.nodes * self.processors)]
+        free = [0.0] * (self.nodes * self.processors)  # when each processor is
+        handed: list[float] = []  # when each trial ends that the driver has not taken back
         window = AHEAD * len(free)
-        taken_back: list[float] = []  # when, in order
-        driver = 0.0
-        for number in range(trials):
-            handed = taken_back[number - window] if number >= window else 0.0
-            idle, slot = heapq.heappop(free)
-            ended = self._trial(max(handed, idle))
-            heapq.heappush(free, (ended, slot))
-            driver = max(driver, ended) + self.driver_s
-            taken_back.append(driver)
+        driver, left = 0.0, trials
+        while left or handed:
+            while left and len(handed) < window:
+                ended = self._trial(max(driver, free[0]))
+                heapq.heapreplace(free, ended)
+                heapq.heappush(handed, ended)
+                left -= 1
+            driver = max(driver, heapq.heappop(handed)) + self.driver_s
         return driver
 
     def _trial(self, begun: float) -> float:

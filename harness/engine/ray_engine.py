@@ -1,14 +1,13 @@
 """Runs trials as tasks of a Ray cluster: of one that is started here, or of one that listens elsewhere.
 
-The driver holds no more trials at a time than `AHEAD` for each processor of the cluster, and no history: what a task
-returns is written to the run directory, in the order of the plan, and let go. Ray's own retries are off, so that a lost
-worker or node is seen, told, and counted.
+The driver hands over no more trials than `AHEAD` for each processor of the cluster, and holds no history: what a task
+returns is written to the run directory at once, and let go; outcomes come in the order of the plan. Ray's own retries are
+off, so that a lost worker or node is seen, told, and counted.
 """
 
 import importlib
 import socket
 import textwrap
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -70,19 +69,30 @@ class RayEngines:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """As `Engines.run`, on all of the cluster. Closing the iterator early cancels the rest."""
-        jobs = iter(jobs)
-        handed: deque[tuple[Job, Any]] = deque()
+        numbered = enumerate(jobs)
+        handed: dict[Any, tuple[int, Job, int]] = {}  # by reference: which, and how often it was lost
+        ended: dict[int, Outcome] = {}  # before it is their turn; their histories are on disk
+        due = 0
         window = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         try:
             while True:
-                handed.extend((job, self._hand_over(job)) for job in islice(jobs, window - len(handed)))
+                for number, job in islice(numbered, window - len(handed)):
+                    handed[self._hand_over(job)] = (number, job, 0)
+                while due in ended:
+                    yield ended.pop(due)
+                    due += 1
                 if not handed:
                     return
-                job, reference = handed[0]
-                yield self._outcome(job, reference)
-                handed.popleft()
+                ray.wait([*handed], num_returns=1)
+                ready, _ = ray.wait([*handed], num_returns=len(handed), timeout=0)
+                for reference in ready:
+                    number, job, lost = handed.pop(reference)
+                    try:
+                        ended[number] = self._take_back(job, reference)
+                    except RayError as error:
+                        handed[self._again(job, lost + 1, _first_line(error))] = (number, job, lost + 1)
         finally:
-            for _, reference in handed:
+            for reference in handed:
                 with suppress(Exception):  # the cluster may be what ended
                     ray.cancel(reference, force=True)
 
@@ -96,23 +106,20 @@ class RayEngines:
         )  # fmt: skip
         return task.remote(job.trial, self._workloads[job.workload], self.packages, self.limit_s)
 
-    def _outcome(self, job: Job, reference: Any) -> Outcome:
-        lost = 0
-        while True:
-            try:
-                returned: ray_worker.Returned = ray.get(reference)
-            except RayTaskError as error:
-                raise HarnessError(f"{job.trial.id}: {_first_line(error.cause or error)}") from None
-            except RayError as error:
-                lost, why = lost + 1, _first_line(error)
-                if lost == ATTEMPTS:
-                    raise UndecidedError(f"{job.trial.id}: its worker or node was lost {lost} times: {why}") from None
-                self.retries.append(Retry(job.trial.id, why))
-                reference = self._hand_over(job)
-            else:
-                job.history.write_bytes(returned.history)
-                job.output.write_bytes(returned.output)
-                return returned.outcome
+    def _take_back(self, job: Job, reference: Any) -> Outcome:
+        try:
+            returned: ray_worker.Returned = ray.get(reference)
+        except RayTaskError as error:
+            raise HarnessError(f"{job.trial.id}: {_first_line(error.cause or error)}") from None
+        job.history.write_bytes(returned.history)
+        job.output.write_bytes(returned.output)
+        return returned.outcome
+
+    def _again(self, job: Job, lost: int, why: str) -> Any:
+        if lost == ATTEMPTS:
+            raise UndecidedError(f"{job.trial.id}: its worker or node was lost {lost} times: {why}")
+        self.retries.append(Retry(job.trial.id, why))
+        return self._hand_over(job)
 
 
 @contextmanager
