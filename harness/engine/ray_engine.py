@@ -1,8 +1,8 @@
 """Runs trials as tasks of a Ray cluster: of one that is started here, or of one that listens elsewhere.
 
 The driver hands over no more trials than `AHEAD` for each processor of the cluster, and holds no history: what a task
-returns is written to the run directory at once, and let go; outcomes come in the order of the plan. Ray's own retries are
-off, so that a lost worker or node is seen, told, and counted.
+returns is written to the run directory at once, and let go; outcomes come in the order of the plan. Ray's own retries
+are off, so that a lost worker or node is seen, told, and counted.
 """
 
 import importlib
