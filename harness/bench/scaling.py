@@ -93,8 +93,8 @@ class Watched(Quiet):
 
 @dataclass
 class Cluster:
-    """Nodes with a number of processors each, that carry out one trial on each processor; and the driver, which hands over
-    no more than `AHEAD` for each processor, and takes back one trial after the other, as they end.
+    """Nodes with a number of processors each, that carry out one trial on each processor; and the driver, which hands
+    over no more than `AHEAD` for each processor, and takes back one trial after the other, as they end.
 
     Attributes:
         seconds: what trials take; drawn from.
