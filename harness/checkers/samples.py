@@ -32,7 +32,7 @@ def _as_planned(case: Case, stage: str) -> Finding:
     drawn = is_drawn(case.workload.sharing, stage, len(planned))
     problems, evidence = [], []
     for of, operations in _passes(case, stage).items():
-        seen = [_samples(each.value["ids"] for each in operations if each.rank == rank) for rank in range(len(planned))]
+        seen = _by_rank(operations, len(planned))
         if of not in case.passes(stage):
             told = ["ran, and was not planned"]
         else:
@@ -64,6 +64,13 @@ def _passes(case: Case, stage: str) -> dict[Pass, list[Operation]]:
         if operation.epoch is not None:
             completed.setdefault(case.turns.of(operation, stage, operation.epoch), []).append(operation)
     return completed
+
+
+def _by_rank(operations: list[Operation], ranks: int) -> list[Samples]:
+    """Replicas of Keras, which share each batch, are no ranks."""
+    if ranks == 1:
+        return [_samples(each.value["ids"] for each in operations)]
+    return [_samples(each.value["ids"] for each in operations if each.rank == rank) for rank in range(ranks)]
 
 
 def _shares(case: Case, stage: str) -> list[Samples]:

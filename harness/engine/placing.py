@@ -50,9 +50,9 @@ def too_many(workload: str, ranks: int) -> str:
     if workload.startswith(ON_PURPOSE) or library.recipe(workload).sharing != DEALT:
         return ""
     for stage in ("train", "validation"):
-        batches = sum(_batches(workload, stage, ranks))
-        if 0 < batches < ranks:
-            return f"{workload} has {batches} {stage} batches, fewer than {ranks} ranks"
+        for batches in _loaders(workload, stage):
+            if 0 < batches < ranks:
+                return f"{workload} has {batches} {stage} batches, fewer than {ranks} ranks"
     return ""
 
 
@@ -67,7 +67,13 @@ def _uneven(workload: str, ranks: int) -> str:
 
 
 @cache
+def _loaders(workload: str, stage: str) -> tuple[int, ...]:
+    """How many batches each of a stage's loaders has; whatever the seed."""
+    return tuple(len(loader) for loader in library.build(workload, seed=0).loaders_of(stage))
+
+
+@cache
 def _batches(workload: str, stage: str, ranks: int) -> tuple[int, ...]:
-    """How many each rank gets; whatever the seed."""
+    """How many each rank goes over."""
     built = library.build(workload, seed=0)
     return tuple(len(built.of_rank(rank, ranks).batches(stage)) for rank in range(ranks))

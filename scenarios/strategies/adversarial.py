@@ -61,11 +61,11 @@ def declare(pattern, variant, module, workload, of_metrics, expects=()):
         pattern=f"strategies/{pattern}", variant=variant, workloads=workload, expects=expects,
         module=lambda data: module(data.features, data.classes),
         aggregates=[
-            Aggregate(f"{prefix}_{name}", of=quantity, stage=stage, predicts=predicts)
+            Aggregate(f"{prefix}_{name}", quantity, stage, predicts, across="rank_zero" if is_value else "samples")
             for prefix, stage in (("train", "train"), ("val", "validation"))
-            for name, quantity, predicts in (
-                ("loss", cross_entropy, weighted_by_batch_size), ("acc", accuracy, of_metrics),
-                ("f1", f1_macro, of_metrics), ("auroc", auroc_macro, of_metrics),
+            for name, quantity, predicts, is_value in (
+                ("loss", cross_entropy, weighted_by_batch_size, True), ("acc", accuracy, of_metrics, module is Values),
+                ("f1", f1_macro, of_metrics, module is Values), ("auroc", auroc_macro, of_metrics, module is Values),
             )
         ],
     )  # fmt: skip

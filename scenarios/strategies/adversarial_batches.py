@@ -79,8 +79,8 @@ class Mixed(Numbered):
 
 def losses(predicts):
     return [
-        Aggregate("train_loss", of=cross_entropy, stage="train", predicts=predicts),
-        Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=predicts),
+        Aggregate("train_loss", of=cross_entropy, stage="train", predicts=predicts, across="rank_zero"),
+        Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=predicts, across="rank_zero"),
     ]
 
 

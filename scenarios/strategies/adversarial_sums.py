@@ -114,9 +114,11 @@ def declare(pattern, variant, module, workloads, of, metric=weighted_by_batch_si
     scenario(
         pattern=f"strategies/{pattern}", variant=variant, module=module, workloads=workloads, expects=expects,
         aggregates=[
-            Aggregate(f"{prefix}_{name}", of=of, stage=stage, predicts=predicts)
+            Aggregate(f"{prefix}_{name}", of=of, stage=stage, predicts=predicts, across=across)
             for prefix, stage in (("train", "train"), ("val", "validation"))
-            for name, predicts in (("logged", weighted_by_batch_size), ("metric", metric))
+            for name, predicts, across in (
+                ("logged", weighted_by_batch_size, "rank_zero"), ("metric", metric, "samples"),
+            )
         ],
     )  # fmt: skip
 
@@ -132,11 +134,11 @@ declare(
     "nan_in_sums", "migrated", lambda data: Classes(data.features, data.classes), "adversarial/nan*", cross_entropy,
     metric=weighted_without_nan, expects=[SPOILT],
 )  # fmt: skip
-for variant, module in (("migrated", Logged), ("recommended", Counted)):
+for variant, module, across in (("migrated", Logged, "rank_zero"), ("recommended", Counted, "samples")):
     scenario(
         pattern="strategies/drifting_sums", variant=variant, workloads="adversarial/many_batches",
         module=lambda data, module=module: module(data.features), expects=[NOT_TRAINED],
         aggregates=[
-            Aggregate("val_mean", of=mean_of_outputs, stage="validation", predicts=weighted_by_batch_size),
+            Aggregate("val_mean", mean_of_outputs, "validation", weighted_by_batch_size, across=across),
         ],
     )  # fmt: skip

@@ -129,3 +129,21 @@ def test_no_space_left_keeps_what_was_written(epoch_harness, tmp_path):
     kept = RunDirectory.open(out).read_findings()
     assert 0 < len(kept) < len(RunDirectory.open(tmp_path / "whole").read_findings())
     assert epoch_harness("report", out).code == 0
+
+
+@pytest.mark.parametrize("ranks", ["0", "-1", "x", "1,0", "", "65"])
+def test_what_is_no_number_of_ranks(refused, tmp_path, ranks):
+    ran = refused("run", "ranks/*", "--ranks", ranks, "--out", tmp_path / "run")
+    assert "is no number of ranks: write numbers from 1 to 64, such as 1,2,3" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_ranks_than_there_are_batches(refused, tmp_path):
+    ran = refused("run", "ranks/*@digits/train=2x8,validation=2x8", "--ranks", "3", "--out", tmp_path / "run")
+    assert "more ranks than batches: digits/train=2x8,validation=2x8 has 2 train batches, fewer than 3 ranks" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_way_to_share_that_there_is_not(refused, tmp_path):
+    ran = refused("run", "ranks/*@digits/train=2x8,validation=2x8,shared=fairly", "--out", tmp_path / "run")
+    assert "ranks cannot share batches as 'fairly': behind shared= may stand dealt, padded, all" in ran.err

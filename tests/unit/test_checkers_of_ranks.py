@@ -131,6 +131,12 @@ class TestRanks:
 
 
 class TestSamples:
+    def test_replicas_of_keras_share_each_batch(self):
+        """Each records its part; in the eyes of the schedule they are one process."""
+        parts = case("dealt", 2)
+        replicas = replace(parts, trial=replace(parts.trial, framework="keras"))
+        assert found(replicas, "samples", "train").verdict == "ok"
+
     def test_what_a_rank_leaves_out_and_what_it_takes_of_another_is_named_with_the_rank(self):
         swapped = case("dealt", 2, given=lambda rank, stage: WORKLOAD.of_rank(1 - rank, 2).batches(stage))
         assert found(swapped, "samples", "validation").message == (

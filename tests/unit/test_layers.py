@@ -63,6 +63,7 @@ INSIDE_A_TRIAL = (
     "harness.faults.process",
     "harness.faults.step",
     "harness.oracle",
+    "harness.oracle.across",
     "harness.oracle.measured",
     "harness.oracle.predictions",
     "harness.oracle.quantities",

@@ -54,6 +54,7 @@ def test_without_a_number_it_runs_on_as_many_as_it_declares():
         ({}, "short/resumed", "a training that is stopped and resumed runs on one rank, so far"),
         ({}, "digits/single_batch", "digits/single_batch has 1 train batches, fewer than 2 ranks"),
         ({}, "digits/train=2x8,validation=8", "has 1 validation batches, fewer than 2 ranks"),
+        ({}, "adversarial/two_loaders", "adversarial/two_loaders has 1 validation batches, fewer than 2 ranks"),
         ({}, "digits/train=3x8,validation=2x8", "gives ranks 1 and 2 training batches, and DDP waits forever"),
     ],
 )
