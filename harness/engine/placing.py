@@ -47,7 +47,7 @@ def hindrance(scenario: Scenario, workload: str, fault: str, ranks: int) -> str:
 
 def too_many(workload: str, ranks: int) -> str:
     """Why a workload cannot be shared by so many; empty if it can."""
-    if workload.startswith(ON_PURPOSE) or library.recipe(workload).sharing != DEALT:
+    if ranks == 1 or workload.startswith(ON_PURPOSE) or library.recipe(workload).sharing != DEALT:
         return ""
     for stage in ("train", "validation"):
         for batches in _loaders(workload, stage):

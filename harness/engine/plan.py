@@ -76,11 +76,19 @@ def asked(
         for fault, schedule in faults.of(each, workload).items()
         for number in ranks or (each.ranks,)
     ]
-    too_many = [placing.too_many(each.workload, each.ranks) for each in wanted if each.scenario.framework in RANKED]
-    if ranks and too_many and all(too_many):
-        raise UsageError(f"more ranks than batches: {too_many[0]}")
+    if ranks:
+        _check_ranks(wanted)
     references = _references(catalog, wanted)
     return [*references, *(each for each in wanted if each not in references)]
+
+
+def _check_ranks(wanted: Sequence[Asked]) -> None:
+    """Raises:
+    UsageError: no workload can be shared by as many.
+    """
+    too_many = [placing.too_many(each.workload, each.ranks) for each in wanted if each.scenario.framework in RANKED]
+    if too_many and all(too_many):
+        raise UsageError(f"more ranks than batches: {too_many[0]}")
 
 
 def _references(catalog: Catalog, wanted: Sequence[Asked]) -> list[Asked]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness import Aggregate, Expect, scenario
+from harness import Aggregate, scenario
 from harness.oracle.quantities import cross_entropy
 from scenarios.models import Classifier
 
@@ -11,14 +11,6 @@ SHARED = ["ranks/even", "ranks/ragged", "ranks/more_on_some", "ranks/padded*", "
 FEW = ["ranks/more_on_some", "ranks/padded"]
 # What gives every rank as many samples.
 OF_ONE_SIZE = ["ranks/even", "ranks/padded*", "ranks/all_on_every"]
-# Lightning refuses a loader that is empty on one rank and not on another (`pytorch_lightning/utilities/data.py`,
-# `has_len_all_ranks`), unless the module says that it can do with that.
-NONE_REFUSED = [
-    Expect("raised", workload="ranks/none_on_some", exception=exception, ranks="[!1]*", needs=needs)
-    for exception, needs in (
-        ("MisconfigurationException", "pytorch_lightning<2.0"), ("RuntimeError", "pytorch_lightning>=2.0"),
-    )
-]  # fmt: skip
 
 
 class Trained(Classifier):
@@ -34,7 +26,7 @@ def val_loss(**how: Any) -> Aggregate:
 
 
 def declare(pattern: str, variant: str, module: Callable[..., Any], *aggregates: Aggregate, **more: Any) -> None:
-    usual = {"workloads": SHARED, "expects": NONE_REFUSED, "ranks": 2}
+    usual = {"workloads": SHARED, "ranks": 2}
     scenario(
         pattern=f"ranks/{pattern}", variant=variant, module=lambda data: module(data.features, data.classes),
         aggregates=aggregates, **{**usual, **more},

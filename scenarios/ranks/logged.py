@@ -43,7 +43,7 @@ def synchronised(pattern, reduce_fx, workloads, *aggregates):
 
 
 ALONE = {"predicts": weighted_by_batch_size, "across": "rank_zero"}
-declare("logged", "control", Logged, val_loss(**ALONE), workloads=[*SHARED, "ranks/none_on_some"])
+declare("logged", "control", Logged, val_loss(**ALONE))
 declare("logged_on_rank_zero", "control", partial(Logged, rank_zero_only=True), val_loss(**ALONE), workloads=FEW)
 declare("logged_on_rank_one", "control", OnRankOne, val_loss(predicts=never), workloads=FEW)
 synchronised(
