@@ -71,7 +71,7 @@ class TestPartitions:
 
     def test_batches_of_one_hold_one_sample_each(self, dataset):
         workload = build(f"{dataset}/batch_of_one", seed=0)
-        assert (sizes(workload.train), sizes(workload.validation)) == ([1] * 25, [1] * 15)
+        assert (sizes(workload.train), sizes(workload.validation)) == ([1] * 40, [1] * 30)
 
     def test_a_single_batch_holds_the_whole_split(self, dataset):
         workload = build(f"{dataset}/single_batch", seed=0)
