@@ -6,7 +6,6 @@ from killing import HOOKS, RANKS, TOLD, name_of
 
 ON = "ranks/one_all_reduce/recommended@ranks/even"
 NUMBER = 3
-IN_TIME_S = 30.0  # of the minute that a trial has
 
 
 @pytest.mark.parametrize("rank", RANKS)
@@ -15,7 +14,6 @@ def test_the_others_end_and_none_is_left(laboratory, hook, rank):
     tried = laboratory.run(ON, f"{killing.__file__}:{name_of(hook, rank)}", ranks=NUMBER)
     outcome = tried.outcome
     assert (outcome.timed_out, outcome.left_behind, outcome.leftovers) == (False, 0, [])
-    assert outcome.seconds < IN_TIME_S
     failure = tried.history.first("trial", "fail")
     assert failure.value["exception"] == "ProcessExitedException"
     assert f"process {rank} terminated with signal SIGKILL" in failure.value["message"]
