@@ -158,6 +158,8 @@ def run_trials(
 
     out = out or Path("reports/runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     console = Console()
+    where = Where(engine, address)
+    where.check(python)
     catalog = catalogs.find()
     gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
@@ -170,7 +172,7 @@ def run_trials(
         limit_s,
         python=python,
         ranks=ranks or (),
-        where=Where(engine, address),
+        where=where,
     )
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
@@ -373,6 +375,8 @@ def upgrade(
     from harness.upgrade.upgrade import Request, execute
 
     console = Console()
+    where = Where(engine, address)
+    where.check()
 
     def tell(line: str) -> None:
         console.print(escape(line), soft_wrap=True, highlight=False)
@@ -402,8 +406,6 @@ def upgrade(
         accepted=tuple(accepting.read(accepted)) if accepted else (),
     )
     gc.freeze()  # as in `run`
-    where = Where(engine, address)
-    where.check()
     with where.joined(jobs, catalog.packages), ConsoleProgress(console) as progress:
         provided = [
             provide(side, more, tell) if engine == LOCAL else on_cluster.provide(side, more, where, catalog.packages)

@@ -304,7 +304,6 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
     """
     names = dict.fromkeys(each.workload for each in plan.asked(catalog, request.filters, request.faults, request.ranks))
     workloads = {name: library.build(name, request.seed) for name in names}
-    request.where.check(request.python)
     run = Run(RunDirectory.create(out), request)
     interrupted = False
     try:

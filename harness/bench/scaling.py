@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 
 from harness.catalog import Catalog
-from harness.engine.engines import ENGINES, LOCAL, Where
+from harness.engine.engines import AHEAD, ENGINES, LOCAL, Where
 from harness.faults.selection import NO_FAULT
 from harness.findings import Finding
 from harness.progress import Quiet
@@ -60,7 +60,6 @@ for number in range({trials}):
     )
 """
 FIRST = 100  # trials, after which what is needed once is there
-AHEAD = 3  # `harness.engine.ray_engine.AHEAD`, which needs Ray
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from harness.errors import UsageError
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
+AHEAD = 3  # trials that are handed over for each processor of a cluster, so that none waits for the driver
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Parent:
     def __init__(self, framework: str, python: str, log: IO[bytes] | int, folder: str, root: str) -> None:
         inherited = os.environ.get("PYTHONPATH", "")
         self._process = subprocess.Popen(
-            [python, "-m", "harness.engine.warm_parent", framework],
+            [python, "-m", "harness.engine.warm_parent", framework, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

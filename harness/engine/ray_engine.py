@@ -22,12 +22,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import harness
 from harness.engine import ray_worker
-from harness.engine.engines import Retry
+from harness.engine.engines import AHEAD, Retry
 from harness.engine.local import Job, Outcome
 from harness.environment import Environment
 from harness.errors import HarnessError, UndecidedError, UsageError
 
-AHEAD = 3  # trials that are handed over for each processor, so that none waits for the driver
 ATTEMPTS = 4  # of a trial, each on a worker that is lost
 SET_UP_S = 600.0  # that nodes may take to install what workers are to have, and to import it
 WIDTH = 240  # of what Ray says of an error

@@ -1,6 +1,6 @@
 """A process that has the framework imported already, and forks a fresh child for every trial.
 
-Started once per job, in the environment under test (`python -m harness.engine.warm_parent lightning`), it
+Started once per job, in the environment under test (`python -m harness.engine.warm_parent lightning FOLDER`), it
 reads one request a line from standard input and answers with one line on standard output. It handles one
 trial at a time, and nothing is shared between parents: a trial that kills its own parent disturbs no other.
 
@@ -79,8 +79,9 @@ def environment(framework: str) -> dict[str, Any]:
 class WarmParent:
     """Reads requests and answers them; see the module's docstring."""
 
-    def __init__(self, framework: str) -> None:
+    def __init__(self, framework: str, engine_folder: str) -> None:
         self.framework = framework
+        self.engine_folder = engine_folder
         self.child = 0
         self.timed_out = False
         # Of its own, so that trials of other parents do not write there.
@@ -242,7 +243,7 @@ class WarmParent:
     def end(self) -> None:
         """Leave; and if whoever started it was killed, tidy up in its place."""
         if os.getppid() != self.started_by:
-            shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+            shutil.rmtree(self.engine_folder, ignore_errors=True)
         os._exit(0)
 
 
@@ -279,7 +280,7 @@ def _children() -> list[int]:
 
 
 if __name__ == "__main__":
-    parent = WarmParent(sys.argv[1])
+    parent = WarmParent(*sys.argv[1:])
     parent.warm_up()
     parent.serve()
     parent.end()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from harness.oracle.measured import Measured, gamma, mean, total
-from harness.oracle.predictions import Batch, Epochs, Prediction, over_the_epoch
+from harness.oracle.predictions import Batch, Epochs, Prediction, over_the_epoch, ranks_of
 from harness.oracle.quantities import Quantity
 
 Reduction = Literal["mean", "sum", "min", "max"]
@@ -32,7 +32,7 @@ def of_ranks(prediction: Prediction, by: Reduction = "mean") -> Prediction:
     as `Strategy.reduce` does, or `self.log(sync_dist=True)` in a hook that ends an epoch. None if a rank has none."""
 
     def reduced(quantity: Quantity, epochs: Epochs) -> Measured | None:
-        figures = [prediction(quantity, _of_rank(epochs, rank)) for rank in range(_ranks(epochs))]
+        figures = [prediction(quantity, _of_rank(epochs, rank)) for rank in range(ranks_of(epochs[-1]))]
         known = [figure for figure in figures if figure is not None]
         if len(known) < len(figures):
             return None
@@ -75,7 +75,3 @@ def _first(batch: Batch, seen: set[int]) -> Batch:
 
 def _of_rank(epochs: Epochs, rank: int) -> Sequence[Sequence[Batch]]:
     return [[batch for batch in batches if batch.rank == rank] for batches in epochs]
-
-
-def _ranks(epochs: Epochs) -> int:
-    return max((max(batch.ranks, batch.rank + 1) for batch in epochs[-1]), default=1)

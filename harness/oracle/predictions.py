@@ -57,6 +57,11 @@ def _each(quantity: Quantity, batches: Sequence[Batch]) -> list[Measured]:
     return [_measure(quantity, [batch]) for batch in batches]
 
 
+def ranks_of(batches: Sequence[Batch]) -> int:
+    """How many share an epoch."""
+    return max((max(batch.ranks, batch.rank + 1) for batch in batches), default=1)
+
+
 def _roundoff(batches: Sequence[Batch]) -> float:
     return max((batch.unit_roundoff for batch in batches), default=0.0)
 
@@ -94,7 +99,7 @@ def weighted_with_truncated_count(quantity: Quantity, epochs: Epochs) -> Measure
     averaged over the ranks in place, so a fraction is cut off (`lightning_fabric/utilities/distributed.py`,
     `_sync_ddp`: ``result.copy_(result / world_size)``)."""
     exact = weighted_by_batch_size(quantity, epochs)
-    ranks = max((max(batch.ranks, batch.rank + 1) for batch in epochs[-1]), default=1)
+    ranks = ranks_of(epochs[-1])
     samples = sum(len(batch.ids) for batch in epochs[-1])
     if not samples:
         return exact

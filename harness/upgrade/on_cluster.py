@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from harness.engine.engines import Where
 from harness.engine.local import DEFAULT_LIMIT_S
 from harness.environment import Environment
@@ -21,7 +23,7 @@ def provide(side: Side, additions: Sequence[Addition], where: Where, packages: I
         UsageError: it is no release, or cannot be installed.
         UndecidedError: the cluster did not make it in time.
     """
-    local = [each.label for each in (side, *additions) if not isinstance(each, Release) and hasattr(each, "label")]
+    local = [each.label for each in (side, *additions) if not isinstance(each, (Release, Requirement))]
     if not isinstance(side, Release) or local:
         raise UsageError(f"{', '.join(local)} is of this machine: with --engine ray a side is a version, such as 2.5.6")
     where = replace(where, requirements=tuple(pip_arguments(side, additions)))

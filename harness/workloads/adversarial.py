@@ -85,7 +85,7 @@ def _scheduled(**schedule: object) -> Recipe:
 
 
 ADVERSARIAL = {
-    # For loops of one's own; in Lightning each batch takes a millisecond, a recorded one two.
+    # For loops of one's own: a trial in Lightning would take a minute wherever it does not have a processor to itself.
     "very_many_batches": Recipe("thousandths", "train=2x1,validation=100000x1", schedule=Schedule(epochs=1)),
     "many_batches": Recipe("thousandths", "train=2x1,validation=5000x1", schedule=Schedule(epochs=1)),
     "dyadic": Recipe("eighths", "train=8x32,validation=4x32", _powers_of_two),
