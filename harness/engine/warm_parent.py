@@ -86,7 +86,6 @@ class WarmParent:
         self.timed_out = False
         # Of its own, so that trials of other parents do not write there.
         self.folder = tempfile.mkdtemp()
-        self.started_by = os.getppid()
         # Replies go to a copy of standard output; whatever else prints, prints to standard error.
         self.replies = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
@@ -98,7 +97,9 @@ class WarmParent:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGALRM, self._out_of_time)
-        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        # A signal of its own: when it comes, whoever started this may still be there in part.
+        signal.signal(signal.SIGHUP, self._stop)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
         gc.collect()
         gc.freeze()  # here for good, in every trial too: going through it again would copy what is shared
 
@@ -178,6 +179,7 @@ class WarmParent:
             # A trial that kills its parent goes with it.
             _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             # The protocol's pipes are the parent's alone.
@@ -238,13 +240,13 @@ class WarmParent:
             with suppress(ChildProcessError):
                 os.waitpid(self.child, 0)
             self._end_group_and_orphans()
-        self.end()
-
-    def end(self) -> None:
-        """Leave; and if whoever started it was killed, tidy up in its place."""
-        if os.getppid() != self.started_by:
-            shutil.rmtree(self.engine_folder, ignore_errors=True)
+        if signum == signal.SIGHUP:
+            self.tidy_up()
         os._exit(0)
+
+    def tidy_up(self) -> None:
+        """In place of whoever started it, and was killed."""
+        shutil.rmtree(self.engine_folder, ignore_errors=True)
 
 
 def _kept(record: Path) -> list[str]:
@@ -283,4 +285,4 @@ if __name__ == "__main__":
     parent = WarmParent(*sys.argv[1:])
     parent.warm_up()
     parent.serve()
-    parent.end()
+    parent.tidy_up()

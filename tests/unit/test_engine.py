@@ -1,6 +1,8 @@
 """Engines that cannot say what is installed: told with what happened to them, and where it can be read."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,23 @@ def test_of_what_is_imported_it_is_said_what_that_is_and_not_what_is_installed(m
 def test_an_interpreter_that_is_none_is_told_by_how_it_left() -> None:
     with LocalEngine("torch", python="/bin/false") as engine, pytest.raises(HarnessError, match=r"exit status 1$"):
         engine.environment()
+
+
+def test_what_an_engine_made_goes_with_it_even_if_it_is_killed():
+    code = """
+import sys
+from harness.engine.local import LocalEngine
+
+with LocalEngine("torch", log=sys.stdout.fileno()) as engine:
+    engine.environment()
+    print(engine.folder, flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as one:
+        folder = Path(one.stdout.readline().strip())
+        assert folder.is_dir()
+        one.kill()
+        one.stdout.read()  # to its end, which is that of the warm parent
+    assert not folder.exists()
