@@ -116,6 +116,14 @@ def count_rounded_up(figure):
     return mistaken
 
 
+def one_rank_more(count):
+    return lambda batches: count(batches) + 1
+
+
+def ranks_without_batches_left_out(count):
+    return lambda batches: len({batch.rank for batch in batches}) or 1
+
+
 def window_of_19(figure):
     return lambda quantity, epochs: figure(quantity, [[batch for batches in epochs for batch in batches][-19:]])
 
@@ -681,6 +689,7 @@ PARTS = {
         plant=lambda name, change: swap(getattr(predictions, name), change),
         tests=("tests/unit/test_oracle.py::TestPredictions", "tests/unit/test_across.py"),
         mistakes={
+            "ranks_of": (one_rank_more, ranks_without_batches_left_out),
             "over_the_epoch": (*OF_ONE_EPOCH, every_batch_alike),
             "mean_of_batch_means": (*OF_ONE_EPOCH, by_batch_size),
             "weighted_by_batch_size": (*OF_ONE_EPOCH, every_batch_alike),
