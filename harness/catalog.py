@@ -92,6 +92,11 @@ class Catalog:
                 raise ScenarioError(f"claim id {claim.id} is declared twice, the second time in {locator}")
         return scenarios
 
+    @property
+    def references(self) -> set[str]:
+        """Ids of scenarios that others are the same as."""
+        return {scenario.same_as for scenario in self.scenarios.values() if scenario.same_as}
+
     def select(self, filters: Sequence[str]) -> list[Scenario]:
         """Scenarios that match any filter, ordered by id; all of them without a filter.
 

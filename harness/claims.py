@@ -1,7 +1,7 @@
 """Decides what documents claim, from the findings and exact counters of a run."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -97,6 +97,12 @@ def decide(
         as_expected=verdict in (expected, "undecided"),
         conditions=tuple(each.to_json() for each in evidence),
     )
+
+
+def evidence(claims: Iterable[Claim], scenarios: Iterable[str]) -> set[str]:
+    """Those of the scenarios that some claim rests on."""
+    globs = {glob for claim in claims for condition in claim.holds_when for glob in condition.scenarios}
+    return {scenario for scenario in scenarios if any(_matches(scenario, glob) for glob in globs)}
 
 
 def _bears_on(condition: Condition, scenario: str, workload: str, fault: str) -> bool:

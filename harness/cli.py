@@ -186,20 +186,13 @@ def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]
 
 
 def _summary(result: Any) -> str:
-    from harness.report.runs import cells
-
-    verdicts = Counter(
-        finding.verdict for finding in result.findings if finding.checker == "aggregate" and finding.fault == NONE
-    )
-    figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
+    verdicts = result.verdicts
+    figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.figures.items())) or "none"
     claims = Counter(decision.verdict for decision in result.decisions)
-    unexpected = sum(not finding.as_expected for finding in result.findings)
     lines = [f"figures: {figures}"]
-    under_faults = len({finding.trial for finding in result.findings if finding.fault != NONE})
-    if under_faults:
-        hooks = cells(result.findings)
-        counted = ", ".join(f"{count} {verdict}" for verdict, count in hooks.items()) or "none"
-        lines.append(f"faults:  {under_faults} trials, {sum(hooks.values())} cells: {counted}")
+    if verdicts.under_faults:
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.cells.items()) or "none"
+        lines.append(f"faults:  {verdicts.under_faults} trials, {sum(verdicts.cells.values())} cells: {counted}")
     if claims:
         lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
     for reason, count in Counter(item.reason for item in result.unavailable).items():
@@ -207,10 +200,10 @@ def _summary(result: Any) -> str:
     if result.retries:
         trials = len({each.trial for each in result.retries})
         lines.append(f"handed over again: {trials} trials, whose worker or node was lost: {result.retries[0].why}")
-    if not result.findings:
+    if not verdicts.findings:
         lines.append("nothing ran, so nothing is decided")
-    elif unexpected:
-        lines.append(f"{unexpected} findings are not as expected")
+    elif verdicts.unexpected:
+        lines.append(f"{verdicts.unexpected} findings are not as expected")
     else:
         lines.append("every finding is as expected")
     if result.interrupted:

@@ -15,8 +15,8 @@ from harness.faults.selection import NO_FAULT
 from harness.findings import FIGURES, Finding
 from harness.history import reader
 from harness.history.reader import History
+from harness.judging import References, judge_outcome
 from harness.pytest_scenarios import Selection
-from harness.run import References, judge_outcome
 from harness.run_directory import RunDirectory
 from harness.workloads import library
 from harness.workloads.workload import Workload
@@ -137,9 +137,9 @@ class Trials:
         samples = self._materialise(workload, arrays)
         [outcome] = self.engines.run([job])
         environment = self.engines.environments[trial.framework]
-        findings, read = judge_outcome(outcome, self.selection.catalog, samples, history, environment, self._references)
+        judged = judge_outcome(outcome, self.selection.catalog, samples, history, environment, self._references)
         declared_at = self.selection.catalog.scenarios[scenario].declared_at
-        return Judged(outcome, findings, read, job, environment, declared_at)
+        return Judged(outcome, judged.findings, judged.history, job, environment, declared_at)
 
     def _trial(self, scenario: str, workload: str) -> Trial:
         return next(trial for trial in self.planned.trials if (trial.scenario, trial.workload) == (scenario, workload))

@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,28 +11,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import harness
-from harness import claims, counters
+from harness import claims
 from harness.catalog import Catalog
-from harness.checkers import judge
-from harness.checkers.case import Case
 from harness.engine import plan
 from harness.engine.engines import Engine, Retry, Where
 from harness.engine.local import DEFAULT_LIMIT_S, Job, Outcome
 from harness.engine.trial import Trial
 from harness.environment import NOT_ASKED, Environment, together
-from harness.errors import UsageError
-from harness.faults.fault import NONE
 from harness.faults.selection import EVERY_FAULT, Faults
-from harness.findings import DECIDED, Finding
-from harness.history import reader
-from harness.history.reader import History
+from harness.findings import Finding
+from harness.judging import Judged, References, judge_outcome, where_it_ran
 from harness.machine import machine
 from harness.report import write_reports
 from harness.run_directory import SCHEMA_VERSION, RunDirectory
-from harness.workloads import library, own_data
+from harness.verdicts import Verdicts
+from harness.workloads import library
 from harness.workloads.workload import Workload
-
-References = dict[tuple[str, str, int], Case]  # by scenario, workload and ranks
 
 EXIT_AS_EXPECTED, EXIT_FINDING, EXIT_UNDECIDED = 0, 1, 3
 
@@ -73,7 +67,7 @@ class Request:
 @dataclass(frozen=True)
 class Result:
     directory: RunDirectory
-    findings: tuple[Finding, ...]
+    verdicts: Verdicts
     decisions: tuple[claims.Decision, ...]
     unavailable: tuple[plan.Unavailable, ...]
     interrupted: bool
@@ -82,56 +76,11 @@ class Result:
     @property
     def exit_code(self) -> int:
         """0 as expected, 1 a finding that is not, 3 if nothing ran or something could not be decided."""
-        unexpected = [finding for finding in self.findings if not finding.as_expected]
-        if any(finding.verdict in DECIDED for finding in unexpected) or any(
-            not decision.as_expected for decision in self.decisions
-        ):
+        if self.verdicts.decided or any(not decision.as_expected for decision in self.decisions):
             return EXIT_FINDING
-        if unexpected or not self.findings or self.interrupted:
+        if self.verdicts.undecided or not self.verdicts.findings or self.interrupted:
             return EXIT_UNDECIDED
         return EXIT_AS_EXPECTED
-
-
-def judge_outcome(
-    outcome: Outcome,
-    catalog: Catalog,
-    workload: Workload,
-    history: Path,
-    environment: Environment,
-    references: References | None = None,
-) -> tuple[list[Finding], History]:
-    """All findings of one trial that has ended, and the history they are from.
-
-    A history that cannot be read is a finding, `unknown`; it is then returned without an operation.
-
-    Args:
-        references: what others may be the same as, of the trials judged so far; this one is added to them.
-    """
-    damage = ""
-    try:
-        read = reader.read(history)
-    except UsageError as error:
-        read, damage = History(()), str(error)
-    references = {} if references is None else references
-    trial, scenario = outcome.trial, catalog.scenarios[outcome.trial.scenario]
-    if scenario.data:
-        workload = own_data.seen(scenario, read)
-    case = Case(
-        trial, scenario, workload, read, environment, references.get((scenario.same_as, trial.workload, trial.ranks))
-    )
-    if trial.fault == NONE and scenario.id in {other.same_as for other in catalog.scenarios.values()}:
-        references[scenario.id, trial.workload, trial.ranks] = case
-    found = [case.property_finding("history", "*", "unknown", message=damage)] if damage else judge(case)
-    return found, read
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A trial of a run that has ended, and what was found of it."""
-
-    trial: Trial
-    findings: list[Finding]
-    history: History
 
 
 @dataclass
@@ -141,8 +90,8 @@ class Run:
     Attributes:
         chooses: of the trials that were asked for, those that are to be run; None for all.
         references: as of `judge_outcome`.
-        deciding: findings of trials on as many ranks as the scenario declares: documents claim nothing of others.
-        tallies: of the same trials.
+        verdicts: of all findings; they themselves are on disk.
+        deciding, tallies: what claims are decided by.
     """
 
     directory: RunDirectory
@@ -150,7 +99,7 @@ class Run:
     chooses: Callable[[Trial], bool] | None = None
     planned: plan.Plan | None = None
     environment: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    verdicts: Verdicts = field(default_factory=Verdicts)
     deciding: list[Finding] = field(default_factory=list)
     tallies: claims.Tallies = field(default_factory=dict)
     references: References = field(default_factory=dict)
@@ -200,16 +149,27 @@ class Run:
         for name in dict.fromkeys(trial.workload for trial in trials):
             workloads[name].save(directory.workload(name))
         jobs = [
-            Job(trial, directory.workload(trial.workload), directory.history(trial.id), directory.output(trial.id))
+            Job(
+                trial,
+                directory.workload(trial.workload),
+                directory.history(trial.id),
+                directory.output(trial.id),
+                where_it_ran(catalog, trial, environments[trial.framework]),
+            )
             for trial in trials
         ]
+        decides = claims.evidence(catalog.claims.values(), catalog.scenarios)
         for job, outcome in zip(jobs, warm.run(jobs), strict=True):
-            where, workload = environments[job.trial.framework], workloads[job.trial.workload]
-            found, history = judge_outcome(outcome, catalog, workload, job.history, where, self.references)
-            as_declared = job.trial.ranks == catalog.scenarios[job.trial.scenario].ranks
-            self._keep(outcome, found, history, where, as_declared)
-            progress.judged(job.trial.id, [finding for finding in found if not finding.as_expected])
-            yield Judged(job.trial, found, history)
+            trial, where = job.trial, environments[job.trial.framework]
+            judged = judge_outcome(outcome, catalog, workloads[trial.workload], job.history, where, self.references)
+            self._keep(outcome, judged, where)
+            # Documents claim nothing of other numbers of ranks.
+            if trial.scenario in decides and trial.ranks == catalog.scenarios[trial.scenario].ranks:
+                self.deciding += judged.findings
+                if judged.counters is not None:
+                    self.tallies[trial.scenario, trial.workload, trial.fault] = judged.counters
+            progress.judged(trial.id, [finding for finding in judged.findings if not finding.as_expected])
+            yield judged
         possible = _possible(catalog, request.device, environments)
         self.decisions = [
             claims.decide(claim, self.deciding, self.tallies, environment, possible)
@@ -217,10 +177,13 @@ class Run:
         ]
         directory.replace_json(directory.claims, [decision.to_json() for decision in self.decisions])
 
-    def judged(self, trial: Trial) -> Judged:
-        """One that has ended, as it was yielded then."""
-        found = [finding for finding in self.findings if finding.trial == trial.id]
-        return Judged(trial, found, reader.read(self.directory.history(trial.id)))
+    def judged(self, trials: Collection[Trial]) -> dict[str, Judged]:
+        """Of those that have ended, by id, what was yielded then; but for their counters."""
+        found: dict[str, list[Finding]] = {trial.id: [] for trial in trials}
+        for finding in self.directory.read_findings():
+            if finding.trial in found:
+                found[finding.trial].append(finding)
+        return {each.id: Judged(each, found[each.id], None, self.directory.history(each.id)) for each in trials}
 
     def again(
         self, trials: Iterable[Trial], catalog: Catalog, workloads: Mapping[str, Workload], warm: Engine, folder: Path
@@ -236,7 +199,7 @@ class Run:
         for job, outcome in zip(jobs, warm.run(jobs), strict=True):
             trial, where = job.trial, warm.environments[job.trial.framework]
             workload = workloads[trial.workload]
-            yield Judged(trial, *judge_outcome(outcome, catalog, workload, job.history, where, self.references))
+            yield judge_outcome(outcome, catalog, workload, job.history, where, self.references)
 
     def end(self, status: str) -> None:
         """Say how it ended."""
@@ -247,12 +210,8 @@ class Run:
         """Of what there is."""
         write_reports([self.directory], self.directory.path)
 
-    def _keep(
-        self, outcome: Outcome, found: list[Finding], history: History, environment: Environment, as_declared: bool
-    ) -> None:
-        counted = counters.count(history)
-        for finding in found:
-            self.directory.append(self.directory.findings, finding.to_json())
+    def _keep(self, outcome: Outcome, judged: Judged, environment: Environment) -> None:
+        self.directory.append(self.directory.findings, *(finding.to_json() for finding in judged.findings))
         self.directory.append(
             self.directory.timings,
             {
@@ -260,16 +219,11 @@ class Run:
                 "trial": outcome.trial.id,
                 "environment": environment.title,
                 "samples": [] if outcome.seconds is None else [outcome.seconds],
-                "counters": counted,
+                "counters": judged.counters or {},
                 "peak_rss_bytes": outcome.peak_rss_bytes,
             },
         )
-        self.findings += found
-        if not as_declared:
-            return
-        self.deciding += found
-        if history.operations:  # else it was damaged: nothing was counted, which is not the same as zero
-            self.tallies[outcome.trial.scenario, outcome.trial.workload, outcome.trial.fault] = counted
+        self.verdicts.add(judged.findings)
 
     def _tell(self, status: str) -> None:
         """Write the manifest."""
@@ -288,7 +242,7 @@ class Run:
                 "environment": self.environment,
                 "unavailable": [asdict(item) for item in planned.unavailable] if planned else [],
                 "retries": [asdict(each) for each in self.warm.retries] if self.warm else [],
-                "counts": _count(self.findings, planned) if planned and status != "running" else {},
+                "counts": _count(self.verdicts, planned) if planned and status != "running" else {},
             },
         )
 
@@ -322,7 +276,7 @@ def execute(catalog: Catalog, request: Request, out: Path, progress: Progress) -
         raise
     unavailable = run.planned.unavailable if run.planned else ()
     retries = tuple(run.warm.retries) if run.warm else ()
-    return Result(run.directory, tuple(run.findings), tuple(run.decisions), unavailable, interrupted, retries)
+    return Result(run.directory, run.verdicts, tuple(run.decisions), unavailable, interrupted, retries)
 
 
 def _possible(catalog: Catalog, device: str, environments: dict[str, Environment]) -> set[claims.Key]:
@@ -342,11 +296,11 @@ def _may_be_of(catalog: Catalog, item: plan.Unavailable, frameworks: Iterable[st
     return item.scenario not in catalog.scenarios or catalog.scenarios[item.scenario].framework in frameworks
 
 
-def _count(findings: Sequence[Finding], planned: plan.Plan) -> dict[str, Any]:
+def _count(verdicts: Verdicts, planned: plan.Plan) -> dict[str, Any]:
     return {
         "trials": len(planned.trials),
         "unavailable": len(planned.unavailable),
-        "findings": len(findings),
-        "unexpected": sum(not finding.as_expected for finding in findings),
-        "verdicts": dict(sorted(Counter(finding.verdict for finding in findings).items())),
+        "findings": verdicts.findings,
+        "unexpected": verdicts.unexpected,
+        "verdicts": dict(sorted(verdicts.every.items())),
     }

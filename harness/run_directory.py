@@ -140,12 +140,12 @@ class RunDirectory:
             if problem is not None:
                 raise UsageError(f"{path}, record {number}, at {problem.json_path}: {problem.message}")
 
-    def append(self, path: Path, record: dict[str, Any]) -> None:
-        """Add one line, whole."""
+    def append(self, path: Path, *records: dict[str, Any]) -> None:
+        """Add a line for each, whole."""
         # In ASCII, a line cut off anywhere can still be decoded, and so can any exception's message be written.
         try:
             with path.open("a", encoding="ascii") as file:
-                file.write(json.dumps(record, allow_nan=False) + "\n")
+                file.write("".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
         except OSError as error:  # a write that is refused does not say to which file
             raise OSError(error.errno, error.strerror, str(path)) from error
 

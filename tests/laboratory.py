@@ -18,7 +18,7 @@ from harness.faults.fault import NONE
 from harness.faults.selection import Faults
 from harness.findings import Finding
 from harness.history.reader import History
-from harness.run import References, judge_outcome
+from harness.judging import References, judge_outcome
 from harness.workloads import library
 
 DEVICE = "cpu"
@@ -87,10 +87,8 @@ class Laboratory:
             workload.save(folder / "workload.npz")
             job = Job(trial, folder / "workload.npz", folder / "history", folder / "output")
             (outcome,) = self.engines.run([job])
-            findings, history = judge_outcome(
-                outcome, self.catalog, workload, job.history, self.environment, references
-            )
-            return Tried(findings, job.output.read_text(), outcome, history)
+            judged = judge_outcome(outcome, self.catalog, workload, job.history, self.environment, references)
+            return Tried(judged.findings, job.output.read_text(), outcome, judged.history)
 
     def command(self, on: str, seed: int = 0, ranks: int | None = None) -> str:
         """What runs the same trial again, from the project's folder."""

@@ -168,7 +168,7 @@ def _measured(trials: int, engine: str, jobs: int) -> str:
         out = Path(folder, "run")
         result = execute(catalog, Request(ids, NO_FAULT, device="cpu", jobs=jobs, where=Where(engine)), out, watched)
         if result.exit_code:
-            raise click.ClickException(f"{[each.message for each in result.findings if not each.as_expected][:1]}")
+            raise click.ClickException(f"exit code {result.exit_code}: {result.verdicts.first}")
         histories = [each.stat().st_size for each in (out / "histories").iterdir()]
     began, ended, counted = watched.began, watched.ended, trials - FIRST
     return (

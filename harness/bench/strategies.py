@@ -21,7 +21,7 @@ from harness.engine.trial import Trial
 from harness.environment import Environment, together
 from harness.errors import HarnessError
 from harness.faults.selection import NO_FAULT
-from harness.run import judge_outcome
+from harness.judging import judge_outcome
 from harness.scenario import Scenario
 from harness.workloads import library
 
@@ -215,8 +215,8 @@ def _judge(
     for job, outcome in zip(jobs, warm.run(jobs), strict=True):
         scenario = job.trial.scenario
         environment = warm.environments[job.trial.framework]
-        findings, _ = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
-        unexpected = [finding for finding in findings if not finding.as_expected]
+        judged = judge_outcome(outcome, catalog, workloads[job.trial.workload], job.history, environment)
+        unexpected = [finding for finding in judged.findings if not finding.as_expected]
         if unexpected:
             first = unexpected[0]
             bench.left_out.setdefault(

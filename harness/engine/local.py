@@ -7,8 +7,9 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -32,12 +33,18 @@ SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS
 
 @dataclass(frozen=True)
 class Job:
-    """A trial and the files that belong to it."""
+    """A trial and the files that belong to it.
+
+    Attributes:
+        judge: called with the outcome, the workload and the history on a worker elsewhere, so that whoever waits for
+            many has less to do; None, or on this machine, nobody calls it.
+    """
 
     trial: Trial
     workload: Path
     history: Path
     output: Path
+    judge: Callable[["Outcome", Path, Path], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Outcome:
         left_behind: how many processes it left running, which were killed.
         leftovers: the paths that it left where nothing removes them, and that were removed.
         kept: the lines of the file that the trial keeps; None if it keeps none, or if nobody could look.
+        judged: what `Job.judge` returned; None if nobody called it.
     """
 
     trial: Trial
@@ -64,6 +72,7 @@ class Outcome:
     left_behind: int
     leftovers: list[str]
     kept: list[str] | None = None
+    judged: Any = None
 
     def operation(self) -> dict[str, Any]:
         """As it stands in the history. Time is left out: the same trial has the same operation."""
@@ -204,10 +213,10 @@ class LocalEngine:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Run trials, and yield their outcomes in the order given. Closing the iterator early cancels the rest."""
-        futures: list[Future[Outcome]] = [self._threads.submit(self._run_one, job) for job in jobs]
+        futures = deque(self._threads.submit(self._run_one, job) for job in jobs)
         try:
-            for future in futures:
-                yield future.result()
+            while futures:
+                yield futures.popleft().result()
         finally:
             for future in futures:
                 future.cancel()

@@ -5,6 +5,7 @@ returns is written to the run directory at once, and let go; outcomes come in th
 are off, so that a lost worker or node is seen, told, and counted.
 """
 
+import ctypes
 import importlib
 import socket
 import textwrap
@@ -27,9 +28,11 @@ from harness.engine.local import Job, Outcome
 from harness.environment import Environment
 from harness.errors import HarnessError, UndecidedError, UsageError
 
+WAITING = 50  # outcomes for each processor that may wait for that of an earlier trial, so that they do not pile up
 ATTEMPTS = 4  # of a trial, each on a worker that is lost
 SET_UP_S = 600.0  # that nodes may take to install what workers are to have, and to import it
 WIDTH = 240  # of what Ray says of an error
+M_ARENA_MAX = -8  # of malloc.h
 CONNECT_S = 3.0  # that a cluster may take to be there at all
 
 
@@ -72,14 +75,15 @@ class RayEngines:
         handed: dict[Any, tuple[int, Job, int]] = {}  # by reference: which, and how often it was lost
         ended: dict[int, Outcome] = {}  # before it is their turn; their histories are on disk
         due = 0
-        window = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
         try:
             while True:
-                for number, job in islice(numbered, window - len(handed)):
-                    handed[self._hand_over(job)] = (number, job, 0)
                 while due in ended:
                     yield ended.pop(due)
                     due += 1
+                room = min(AHEAD * processors - len(handed), WAITING * processors - len(ended))
+                for number, job in islice(numbered, max(0, room)):
+                    handed[self._hand_over(job)] = (number, job, 0)
                 if not handed:
                     return
                 ray.wait([*handed], num_returns=1)
@@ -95,15 +99,19 @@ class RayEngines:
                 with suppress(Exception):  # the cluster may be what ended
                     ray.cancel(reference, force=True)
 
+    @cached_property
+    def _task(self) -> Any:
+        """Made once: each that is made is sent to the cluster anew, and kept."""
+        return ray.remote(
+            num_cpus=1, max_retries=0, scheduling_strategy="SPREAD", runtime_env=self.environment
+        )(ray_worker.carry_out)  # fmt: skip
+
     def _hand_over(self, job: Job) -> Any:
         if job.workload not in self._workloads:
             self._workloads[job.workload] = ray.put(job.workload.read_bytes())
         gpus = job.trial.ranks if job.trial.device == "cuda" else 0
-        task = ray.remote(ray_worker.carry_out).options(
-            num_cpus=1, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD", name=job.trial.id,
-            runtime_env=self.environment,
-        )  # fmt: skip
-        return task.remote(job.trial, self._workloads[job.workload], self.packages, self.limit_s)
+        task = self._task.options(num_gpus=gpus, name=job.trial.id)
+        return task.remote(job.trial, self._workloads[job.workload], self.packages, self.limit_s, job.judge)
 
     def _take_back(self, job: Job, reference: Any) -> Outcome:
         try:
@@ -163,6 +171,7 @@ def joined(jobs: int, packages: Iterable[str], address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _share_one_heap()
     modules = [harness.__name__, *packages]
     own: dict[str, Any] = {} if address else {"num_cpus": jobs, "include_dashboard": False}
     try:
@@ -177,6 +186,13 @@ def joined(jobs: int, packages: Iterable[str], address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _share_one_heap() -> None:
+    """Between the threads that are about to start: of what Ray's dozens of them hand to each other, glibc would keep
+    some 30 KB a trial in heaps of their own (`man 3 mallopt`)."""
+    with suppress(AttributeError):  # it is glibc's
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _folder(package: str) -> Path:

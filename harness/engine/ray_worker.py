@@ -3,9 +3,12 @@
 import atexit
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from harness.engine.local import Job, LocalEngine, Outcome
 from harness.engine.trial import Trial
@@ -30,11 +33,18 @@ def interpreter() -> str:
     return sys.executable
 
 
-def carry_out(trial: Trial, workload: bytes, packages: tuple[str, ...], limit_s: float) -> Returned:
+def carry_out(
+    trial: Trial,
+    workload: bytes,
+    packages: tuple[str, ...],
+    limit_s: float,
+    judge: Callable[[Outcome, Path, Path], Any] | None,
+) -> Returned:
     """Run a trial in a process of its own, forked from a warm parent of this worker.
 
     Args:
         workload: as `Workload.save` writes it.
+        judge: as `Job.judge`.
     """
     engine = _engine(trial.framework, packages, limit_s)
     with tempfile.TemporaryDirectory(dir=engine.folder) as folder:
@@ -43,6 +53,9 @@ def carry_out(trial: Trial, workload: bytes, packages: tuple[str, ...], limit_s:
         job.workload.write_bytes(workload)
         (outcome,) = engine.run([job])
         output = job.output.read_bytes() if job.output.exists() else b""
+        if judge is not None:
+            with suppress(Exception):  # the scenario may not import here, say: then whoever asked for it can judge it
+                outcome = replace(outcome, judged=judge(outcome, job.workload, job.history))
         return Returned(outcome, job.history.read_bytes(), output)
 
 

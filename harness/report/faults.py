@@ -10,9 +10,10 @@ from harness.faults.fault import NONE
 from harness.findings import GRAVITY, Finding
 from harness.history import reader
 from harness.history.reader import Operation
-from harness.report.runs import CELLS, FIGURES, FINE, Run
+from harness.report.runs import FINE, Run
 from harness.report.tables import count
 from harness.scenario import CELL_VERDICTS
+from harness.verdicts import CELLS, FIGURES
 
 BEFORE, MOST_LINES, AT_THE_EDGES = 5, 60, 8
 NO_SUCH_HOOK, NOT_JUDGED, NOT_RUN, NOT_SEEN = "no such hook", "not judged", "not run", "not so"

@@ -1,7 +1,7 @@
 """Run directories as the reports see them, and the headline of each."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +9,10 @@ from typing import Any
 
 from harness.environment import Environment
 from harness.faults.fault import NONE
-from harness.findings import DECIDED, Finding, gravest
+from harness.findings import Finding, gravest
 from harness.run_directory import RunDirectory
-from harness.scenario import CELL_VERDICTS
+from harness.verdicts import FIGURES, Verdicts
 
-FIGURES = "aggregate"
-CELLS = "cell"
 FRAMEWORKS = ("pytorch-lightning", "lightning", "keras", "torch")
 FINE = ("exact", "ok")
 
@@ -125,19 +123,21 @@ def environment_title(manifest: Mapping[str, Any]) -> str:
 
 def headline(run: Run) -> Headline:
     unexpected_claims = sum(not claim["as_expected"] for claim in run.claims)
-    decided = sum(finding.verdict in DECIDED for finding in run.unexpected)
-    undecided = len(run.unexpected) - decided
-    if decided or unexpected_claims:
+    verdicts = Verdicts.of(run.by_trial.values())
+    if verdicts.decided or unexpected_claims:
         parts = [
             f"{count} {noun}{'' if count == 1 else 's'}"
-            for count, noun in ((len(run.unexpected), "finding"), (unexpected_claims, "claim"))
+            for count, noun in ((verdicts.unexpected, "finding"), (unexpected_claims, "claim"))
             if count
         ]
-        one = len(run.unexpected) + unexpected_claims == 1
+        one = verdicts.unexpected + unexpected_claims == 1
         tone, title = "bad", f"{' and '.join(parts)} {'is' if one else 'are'} not as expected"
-    elif undecided:
-        tone, title = "open", f"{undecided} finding{'' if undecided == 1 else 's'} could not be decided"
-    elif not run.findings:
+    elif verdicts.undecided:
+        tone, title = (
+            "open",
+            f"{verdicts.undecided} finding{'' if verdicts.undecided == 1 else 's'} could not be decided",
+        )
+    elif not verdicts.findings:
         tone, title = "open", "Nothing ran"
     else:
         tone, title = ("good" if run.complete else "open"), "Everything found is as expected"
@@ -147,18 +147,12 @@ def headline(run: Run) -> Headline:
         title=title,
         unfinished=unfinished(run),
         ways=Counter(_ways(figures).values()),
-        figures=Counter(finding.verdict for finding in figures),
-        trials=len(run.by_trial),
-        under_faults=len({finding.trial for finding in run.findings if finding.fault != NONE}),
-        cells=cells(run.findings),
+        figures=verdicts.figures,
+        trials=verdicts.trials,
+        under_faults=verdicts.under_faults,
+        cells=verdicts.cells,
         unexpected_claims=unexpected_claims,
     )
-
-
-def cells(findings: Iterable[Finding]) -> dict[str, int]:
-    """Verdict → how many hooks under faults; none if none was judged."""
-    counted = Counter(finding.verdict for finding in findings if finding.checker == CELLS)
-    return {verdict: counted[verdict] for verdict in CELL_VERDICTS if counted}
 
 
 def unfinished(run: Run) -> str:

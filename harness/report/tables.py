@@ -9,8 +9,9 @@ import pandas as pd
 
 from harness.faults.fault import NONE
 from harness.findings import GRAVITY, Finding, in_words
-from harness.report.runs import CELLS, FIGURES, FINE, Run
+from harness.report.runs import FINE, Run
 from harness.report.text import figure, percent, relative_bias
+from harness.verdicts import CELLS, FIGURES
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,8 @@ class Confirming:
 
         What the candidate alone shows otherwise each time, and never as the baseline does, is a difference.
         """
+        if not keys:
+            return []
         shaken: list[Difference] = []
         trials = [self.trials[key] for key in keys]
         with tempfile.TemporaryDirectory() as folder:
@@ -96,8 +98,9 @@ class Confirming:
                 run.again(trials, self.catalog, self.workloads, warm, Path(folder, side))
                 for run, warm, side in zip(self.runs, self.warm, SIDES, strict=True)
             ]
+            before = self.runs[0].judged(trials)
             for key, trial, *both in zip(keys, trials, *again, strict=True):
-                first, a, b = (seen(each.findings, each.history) for each in (self.runs[0].judged(trial), *both))
+                first, a, b = (seen(each.findings, each.history) for each in (before[trial.id], *both))
                 of_this = [each for each in found if each.key == key]
                 if damage := damaged(a, b):
                     confirmed.undecided.append(Undecided(key, f"run once more: {damage}"))

@@ -21,8 +21,9 @@ from harness.engine.local import DEFAULT_LIMIT_S
 from harness.engine.trial import Trial
 from harness.errors import HarnessError
 from harness.faults.selection import EVERY_FAULT, Faults
+from harness.judging import Judged
 from harness.progress import Quiet
-from harness.run import Judged, Progress, Run
+from harness.run import Progress, Run
 from harness.run import Request as RunRequest
 from harness.run_directory import RunDirectory
 from harness.scenario import DEFAULT_FRAMEWORK
@@ -304,11 +305,9 @@ class _Upgrade:
     def _unexpected(self) -> Iterator[str]:
         """What is wrong on both sides is no difference, and is told all the same."""
         for name, run in zip(SIDES, self.runs, strict=True):
-            unexpected = [each for each in run.findings if not each.as_expected]
-            if unexpected:
-                first = unexpected[0]
+            if (first := run.verdicts.first) is not None:
                 yield (
-                    f"in the {name}, {len(unexpected)} findings are not as expected, the first of them: "
+                    f"in the {name}, {run.verdicts.unexpected} findings are not as expected, the first of them: "
                     f"{first.scenario} on {first.on}: {first.aggregate} is {first.verdict}, expected "
                     f"{first.expected_verdict}"
                 )

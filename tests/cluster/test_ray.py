@@ -106,7 +106,7 @@ def test_an_interrupt_keeps_what_has_run(cluster, tmp_path):
 
     result = run(tmp_path / "run", of(cluster), Told(interrupt))
     assert (result.interrupted, result.exit_code) == (True, 3)
-    assert len({finding.trial for finding in result.findings}) == INTERRUPTED_AT
+    assert result.verdicts.trials == INTERRUPTED_AT
     assert not ray.is_initialized()
 
 

@@ -15,7 +15,7 @@ from harness.catalog import Catalog
 from harness.engine import plan
 from harness.engine.local import Job, LocalEngine, Outcome
 from harness.findings import Finding
-from harness.run import judge_outcome
+from harness.judging import judge_outcome
 from harness.workloads import library
 
 HEALTHY = "epoch_end_hooks/basic_metric/recommended@digits/single_batch"
@@ -77,7 +77,7 @@ def run_all(jobs: int, folder: Path) -> list[Ended]:
             files = (folder / f"{index}.jsonl", folder / f"{index}.txt")
             queue.append(Job(replace(trial, prelude=prelude), folder / "workload.npz", *files))
         return [
-            Ended(name, job, outcome, judge_outcome(outcome, catalog, workload, job.history, environment)[0])
+            Ended(name, job, outcome, judge_outcome(outcome, catalog, workload, job.history, environment).findings)
             for name, job, outcome in zip(order, queue, engine.run(queue), strict=True)
         ]
 

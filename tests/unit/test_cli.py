@@ -19,6 +19,7 @@ from harness.findings import Finding
 from harness.listing import in_short
 from harness.run_directory import RunDirectory
 from harness.scenario import Scenario
+from harness.verdicts import Verdicts
 from harness.workloads.library import NAMES
 
 DIGITS = [name for name in NAMES if name.startswith("digits/")]
@@ -99,7 +100,7 @@ def test_a_run_under_faults_is_summed_up_apart_from_the_figures(
         *(finding(fault="step.raise", checker="cell", aggregate=hook, verdict=hooks[hook]) for hook in hooks),
     )
     result = SimpleNamespace(
-        findings=found, decisions=(), unavailable=(), interrupted=False, retries=(),
+        verdicts=Verdicts.of([found[:1], found[1:]]), decisions=(), unavailable=(), interrupted=False, retries=(),
         directory=RunDirectory(tmp_path), exit_code=0,
     )  # fmt: skip
     monkeypatch.setattr(catalogs, "find", Catalog)

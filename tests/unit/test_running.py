@@ -192,7 +192,7 @@ def damaged(job: Job) -> None:
 
 def test_a_damaged_history_is_a_finding_of_its_trial_and_the_others_go_on(running: Callable[..., Result]) -> None:
     result = running(trial=damaged)
-    (finding,) = (finding for finding in result.findings if finding.workload == "digits/even")
+    (finding,) = (finding for finding in result.directory.read_findings() if finding.workload == "digits/even")
     assert (finding.checker, finding.verdict, finding.as_expected) == ("history", "unknown", False)
     assert "line 1, is not an operation of a history" in finding.message
     assert status(result.directory) == "complete"
