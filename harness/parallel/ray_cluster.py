@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -26,8 +25,9 @@ ADDRESS = "RAY_ADDRESS"
 BREAKPOINT = "PYTHONBREAKPOINT"
 CONNECT_S = 3.0  # that a cluster may take to be there at all; Ray itself would wait for minutes
 LEAVE_S = 10.0  # that processes of a cluster may take to end with it
-# Of bytes: Ray puts sockets below its folder, with long names, and the kernel takes no path that is longer than 107.
-LONGEST_FOLDER = 40
+# Bytes of the path of the folder that Ray's is in: it has sockets with long names there, and no path of a socket is
+# longer than 107.
+LONGEST = 27
 
 
 @contextmanager
@@ -104,19 +104,18 @@ def _connected(otherwise: str, **arguments: Any) -> Iterator[None]:
 
 @contextmanager
 def _training_undisturbed() -> Iterator[None]:
-    """Ray draws numbers, and has exceptions, SIGTERM and `breakpoint()` come to itself."""
-    state, hook, breaks = random.getstate(), sys.excepthook, os.environ.get(BREAKPOINT)
+    """Ray draws numbers, and has SIGTERM and `breakpoint()` come to itself."""
+    state, breaks = random.getstate(), os.environ.get(BREAKPOINT)
     terminated = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
         random.setstate(state)
-        sys.excepthook = hook
         if breaks is None:
             os.environ.pop(BREAKPOINT, None)
         else:
             os.environ[BREAKPOINT] = breaks
-        if threading.current_thread() is threading.main_thread():
+        if terminated is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)
 
 
@@ -124,7 +123,7 @@ def _training_undisturbed() -> Iterator[None]:
 def _folder() -> Iterator[str]:
     """Of Ray's own: it never removes what it writes there."""
     usual = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(prefix="ray-", dir=usual if len(os.fsencode(usual)) < LONGEST_FOLDER - 12 else "/tmp")
+    folder = tempfile.mkdtemp(prefix="ray-", dir=usual if len(os.fsencode(usual)) <= LONGEST else "/tmp")
     try:
         yield folder
     finally:

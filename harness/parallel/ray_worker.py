@@ -4,8 +4,10 @@ Ray's own retries are off, so that a death is seen, told and counted. Its thread
 socket, so that whoever watches workers waits for files, wherever they are.
 """
 
+import os
 import pickle
 import socket
+import sys
 import textwrap
 import threading
 import time
@@ -63,7 +65,7 @@ class RayWorker:
         actor = ray.remote(Relay).options(
             num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0, max_concurrency=CALLS
         )
-        self._actor = actor.remote(content)
+        self._actor = actor.remote(content, [folder or os.getcwd() for folder in sys.path])
         self._ask()
 
     @property

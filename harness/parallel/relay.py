@@ -7,9 +7,10 @@ all that it started, and its death is told by the kernel. The actor needs no Ray
 import pickle
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -37,12 +38,14 @@ class News:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a worker is made from: a pickled `Make`, and what it is called with."""
+    """What a worker is made from: a pickled `Make`, what it is called with, and where to import from besides."""
 
     content: Memory
     weights: Memory
+    path: Sequence[str]
 
     def __call__(self) -> Answer:
+        sys.path += [folder for folder in self.path if folder not in sys.path]
         make: Make = pickle.loads(self.content.read(0))
         return make(self.weights)
 
@@ -51,15 +54,16 @@ class Relay:
     """
     Args:
         content: a pickled `Make`.
+        path: folders that training imports from; the node may have them, too.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, path: Sequence[str]) -> None:
         # A process that is spawned imports the main module, which is Ray's own here.
         vars(sys.modules["__main__"]).pop("__file__", None)
         self._weights = Memory(1)
         with closing(Memory(1)) as memory:
             memory.write(0, content)
-            self._worker = Worker(Kept(memory, self._weights), "spawn")
+            self._worker = Worker(Kept(memory, self._weights, path), "spawn")
         self._told = self._gone = False
         self._lock = threading.Lock()  # calls come in threads of their own
 
@@ -83,6 +87,8 @@ class Relay:
             worker.kill()  # what it has started
             how = worker.how_it_died()
             worker.forget()
+            # Of `multiprocessing`, for what is spawned; it would outlive the actor, if not for long.
+            resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
         return News(worker.pid, tuple(messages), how)
 
     def hand(self, weights: Any, request: bytes) -> None:
