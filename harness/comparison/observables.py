@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,20 +68,32 @@ class Entry:
 
 
 Entries = tuple[Entry, ...]
-Observed = dict[str, Entries]
 
 
-def of(history: History) -> Observed:
-    """Every observable of a history, by name; those of which there is nothing are empty."""
-    return {name: tuple(read(history)) for name, read in READERS.items()}
+class Observed(Mapping[str, Entries]):
+    """Every observable of a history, by name; those of which there is nothing are empty. Each is read off when it is
+    asked for, and most never are."""
 
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._read: dict[str, Entries] = {}
 
-def the_same(a: History, b: History) -> bool:
-    """Whether two histories are the same, line by line, but for times and processes: then every observable is. A short
-    way for what differs in nothing, as most trials do."""
-    return len(a.operations) == len(b.operations) and all(
-        _told_of(one) == _told_of(other) for one, other in zip(a.operations, b.operations, strict=True)
-    )
+    def __getitem__(self, name: str) -> Entries:
+        if name not in self._read:
+            self._read[name] = tuple(READERS[name](self._history))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(READERS)
+
+    def __len__(self) -> int:
+        return len(READERS)
+
+    def of_the_same(self, other: "Observed") -> bool:
+        """Whether the histories are the same, line by line, but for times and processes: then every observable is. A
+        short way for what differs in nothing, as most trials do."""
+        a, b = self._history.operations, other._history.operations
+        return len(a) == len(b) and all(_told_of(one) == _told_of(two) for one, two in zip(a, b, strict=True))
 
 
 def _told_of(operation: Operation) -> tuple[Any, ...]:
@@ -95,7 +107,7 @@ def _told_of(operation: Operation) -> tuple[Any, ...]:
 def digests(history: History) -> dict[str, str]:
     """A digest of each observable of which there is something, from what is the same on every machine: its numbers are
     left out. `IN_BITS` are those that differ on another processor all the same."""
-    return {name: _digest(entries) for name, entries in of(history).items() if entries}
+    return {name: _digest(entries) for name, entries in Observed(history).items() if entries}
 
 
 def _digest(entries: Entries) -> str:

@@ -53,7 +53,7 @@ class Seen:
     @cached_property
     def observed(self) -> Observed | None:
         """The entries of every observable; None where only their digests were kept."""
-        return None if self.history is None else observables.of(self.history)
+        return None if self.history is None else Observed(self.history)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -62,13 +62,11 @@ class Seen:
 
     def changed(self, other: "Seen") -> list[str]:
         """The observables that are not the same on both sides."""
-        if self.history is None or other.history is None:
+        a, b = self.observed, other.observed
+        if a is None or b is None:
             mine, theirs = self.digests, other.digests
             return [name for name in observables.READERS if mine.get(name) != theirs.get(name)]
-        if observables.the_same(self.history, other.history):
-            return []
-        a, b = self.observed or {}, other.observed or {}
-        return [name for name, entries in a.items() if not observables.alike(entries, b[name])]
+        return [] if a.of_the_same(b) else [name for name in a if not observables.alike(a[name], b[name])]
 
     def finding(self, checker: str, name: str) -> Judged | None:
         """What is not kept of a finding was `ok`."""
@@ -84,7 +82,7 @@ class Seen:
     @property
     def raised(self) -> str:
         """The exception that ended the trial; empty if none did."""
-        entries = (self.observed or {}).get("exceptions", ())
+        entries = self.observed["exceptions"] if self.observed else ()
         ended = [entry.what for entry in entries if entry.what.startswith("trial raises ")]
         return ended[0].removeprefix("trial raises ") if ended else ""
 

@@ -30,7 +30,7 @@ from types import FrameType
 from typing import Any
 
 from harness import scenario_files
-from harness.engine import place, servers
+from harness.engine import huge_pages, place, servers
 from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
 from harness.faults.loader import BLOCKING, PATIENCE_S
@@ -41,6 +41,8 @@ PACKAGES = (
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 1.0
+# Trials, after which there are likely to be many more: to gather memory takes as long as it saves in forty.
+MANY = 40
 # Faults of threads and worker processes, which the end of a script waits for or ends. It takes a second, and elsewhere
 # there is nothing to be seen of it.
 SHUT_DOWN = {"process.threads_alive", "loader.worker_killed"}
@@ -106,7 +108,9 @@ class WarmParent:
         gc.freeze()  # here for good, in every trial too: going through it again would copy what is shared
 
     def serve(self) -> None:
-        for line in sys.stdin:
+        for number, line in enumerate(sys.stdin):
+            if number == MANY:
+                huge_pages.gather()
             request = json.loads(line)
             reply = self._environment() if "environment" in request else self._trial(request)
             self.replies.write(json.dumps(reply) + "\n")

@@ -10,7 +10,7 @@ from typing import Any
 from harness.frameworks.keras_package import keras, tf
 from harness.frameworks.keras_recording import metrics_of
 from harness.frameworks.measuring import Counting, Measuring, Memory, Timing, inside
-from harness.frameworks.python_calls import PythonCalls
+from harness.frameworks.python_calls import PythonCalls, Watching
 
 CONVERT = importlib.import_module("keras.src.backend").convert_to_numpy.__code__
 
@@ -52,12 +52,15 @@ def telling(measuring: Measuring) -> Telling:
     return Telling(measuring) if isinstance(measuring, Timing) else TellingInTurn(measuring)
 
 
-class HostSyncs(PythonCalls):
+class HostSyncs(Watching):
     """Counts how often Python asks for the value of an eager tensor (`.numpy()`, `float()`, `if tensor`), and waits
     for it. All of these call the tensor's `_numpy_internal`; Keras's `convert_to_numpy` has NumPy read the tensor's
     buffer instead. Code that hands a tensor to NumPy by itself is not seen."""
 
-    def _note(self, frame: FrameType, event: str, argument: Any) -> None:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "c_call":
             self.count += argument.__name__ == "_numpy_internal"
         elif event == "call" and frame.f_code is CONVERT:

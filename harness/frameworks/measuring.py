@@ -104,7 +104,8 @@ class Running(Measuring):
 class Counter(AbstractContextManager[Any], Protocol):
     """Counts while its block runs."""
 
-    count: int
+    @property
+    def count(self) -> int: ...
 
 
 class Counting(Running):

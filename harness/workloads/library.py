@@ -2,6 +2,7 @@
 batches, and the adversarial ones."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ PARTITIONS = {
 }
 
 
+@cache
 def _digits() -> Samples:
     from sklearn.datasets import load_digits
 
@@ -32,6 +34,7 @@ def _digits() -> Samples:
     return "classification", (images / 16.0).astype(np.float32), labels.astype(np.int64)
 
 
+@cache
 def _diabetes() -> Samples:
     """Targets are divided by 100, so that a small network's first steps do not diverge."""
     from sklearn.datasets import load_diabetes

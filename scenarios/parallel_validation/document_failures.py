@@ -11,7 +11,7 @@ import torch
 from harness import Expect
 from harness.frameworks.lightning_package import pl
 from scenarios.parallel_validation.document import ParallelValidationCallback
-from scenarios.parallel_validation.network import FIGURES, declare, without_validation_step
+from scenarios.parallel_validation.network import FEWER, FIGURES, declare, without_validation_step
 
 
 class WaitsForTrainingToEnd(ParallelValidationCallback):
@@ -103,5 +103,5 @@ declare_failure(
 declare_failure(
     "loader_with_generator", with_a_generator,
     Expect("raised", checker="aggregate", exception="TypeError", needs="torch<2.4"),
-    Expect("missing", checker="aggregate"), same_as="", workloads="short/single_epoch",
+    Expect("missing", checker="aggregate"), same_as="", workloads=FEWER,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from harness.oracle.quantities import accuracy, cross_entropy, f1_macro
 
 REFERENCE = "parallel_validation/sequential/recommended"
 WORKLOADS = "short/digits"
-FEWER = "short/two_epochs"  # for what imports all of Lightning anew in every epoch
+FEWER = "short/single_epoch"  # for what imports all of Lightning anew in every epoch
 SOURCE = "document 003"
 FIGURES = [
     Aggregate("val_loss", of=cross_entropy, stage="validation"),

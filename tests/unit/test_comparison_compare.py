@@ -72,7 +72,7 @@ def raising(at, exception="ValueError", message="no", ends=False):
 
 def test_every_observable_is_in_the_training():
     """Otherwise nothing below says anything about it."""
-    seen = observables.of(history(training()))
+    seen = observables.Observed(history(training()))
     assert {name for name in READERS if not seen[name]} == {"exceptions"}
 
 
@@ -108,7 +108,7 @@ def test_nan_is_the_same_as_nan_wherever_it_stands():
 def test_minus_zero_is_zero():
     b = with_value({"val_loss": -0.0}, f="progress_bar")
     assert compare(trial(with_value({"val_loss": 0.0}, f="progress_bar")), trial(b)) == []
-    assert not observables.alike(*(observables.of(history(each))["progress bar"] for each in (training(), b)))
+    assert not observables.alike(*(observables.Observed(history(each))["progress bar"] for each in (training(), b)))
 
 
 # One change, one difference
