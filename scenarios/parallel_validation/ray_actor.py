@@ -1,7 +1,7 @@
 """An actor of a Ray cluster validates all epochs, on whichever node: here, on a cluster of its own on this machine."""
 
 from harness.parallel import ParallelValidation
-from scenarios.parallel_validation.network import FEWER, declare
+from scenarios.parallel_validation.network import declare
 
 
 def script(fit):
@@ -9,4 +9,4 @@ def script(fit):
     fit.trainer(callbacks=[validation]).fit(fit.module, fit.train_loader(), fit.val_loader())
 
 
-declare("ray_actor", "recommended", script, workloads=FEWER, needs="ray>=2.40")
+declare("ray_actor", "recommended", script, needs="ray>=2.40")
