@@ -18,7 +18,6 @@ from multiprocessing.connection import wait
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 
 from harness.parallel.ray_cluster import joined
 from harness.parallel.relay import CALLS, News, Relay
@@ -60,6 +59,7 @@ class RayWorker:
         self.died = False
         self._how = ""
         self._weights = weights
+        self._handing: threading.Thread | None = None
         self._given_up: threading.Timer | None = None
         self._ear, self._bell = socket.socketpair()
         actor = ray.remote(Relay).options(
@@ -81,12 +81,15 @@ class RayWorker:
             self._bell.send(b".", socket.MSG_DONTWAIT)
 
     def send(self, request: tuple[int, bytes]) -> None:
-        slot, about = request
+        """In a thread: it takes a copy of the weights, for which nobody is to wait."""
+        self._handing = threading.Thread(target=self._hand, args=request, name="hands over weights", daemon=True)
+        self._handing.start()
+
+    def _hand(self, slot: int, about: bytes) -> None:
         try:
             self._actor.hand.remote(self._weights(slot), about)
-        except RayError as error:
+        except Exception as error:  # noqa: BLE001  # the store may be full, or Ray have been shut down
             self._lose(f"could not be sent its weights: {_last_line(error)}")
-            raise OSError from error
 
     def arrived(self) -> list[Any]:
         with suppress(BlockingIOError):
@@ -138,6 +141,8 @@ class RayWorker:
     def forget(self) -> None:
         if self._given_up:
             self._given_up.cancel()
+        if self._handing:
+            self._handing.join()
         with suppress(Exception):  # as above
             ray.kill(self._actor)
         self._ear.close()

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mishaps import BATCH, TRAINING, Mishap
+from trying import reasons, tried
 
 from harness.parallel import ParallelValidation, ValidationFailed
 from harness.parallel.refusals import CannotValidateInParallel
@@ -118,6 +120,14 @@ def test_what_dies_too_often_ends_training(cluster, tmp_path):
     with pytest.raises(ValidationFailed, match=r"its worker was lost: The actor is dead because.*, 2 times"):
         train(partial(Dies, "actor", tmp_path, 2), [validation])
     assert validation.worker_pids == []
+
+
+def test_ctrl_c_leaves_nothing(observer):
+    seen = tried(
+        observer, Mishap(BATCH, "hang", 0), Mishap(TRAINING, "interrupt", 2, after=1), options={"start_method": "ray"}
+    )
+    assert reasons(seen) == dict.fromkeys((0, 1), "training was ended by KeyboardInterrupt")
+    assert seen.one("children") == 0
 
 
 def test_more_workers_than_there_is_room_for_are_refused(cluster):
