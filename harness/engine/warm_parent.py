@@ -35,7 +35,9 @@ from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
 from harness.faults.loader import BLOCKING, PATIENCE_S
 
-PACKAGES = ("torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras")
+PACKAGES = (
+    "torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras", "ray",
+)  # fmt: skip
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 1.0

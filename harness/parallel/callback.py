@@ -42,7 +42,9 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
         drain_limit: seconds that the end of training waits for what is still to be validated; None for as long as
             it takes, within `time_limit` each.
         start_method: `fork` (training on the CPU only; nothing has to be picklable), `forkserver` or `spawn` (module
-            and loaders are pickled once, weights never). By default `fork` on the CPU and `spawn` elsewhere.
+            and loaders are pickled once, weights never), or `ray`: by an actor of a Ray cluster each, on whichever node
+            has room; the one that this process is in, else that of `RAY_ADDRESS`, else one that is started on this
+            machine and ended with `fit`. By default `fork` on the CPU and `spawn` elsewhere.
         loaders: called in the worker, once: returns what to validate on. By default the `val_dataloader` of the module
             or data module, or the loaders that `fit` was given.
         callbacks: called in the worker, once: returns callbacks for the Trainer there.
@@ -50,7 +52,7 @@ class ParallelValidation(pl.Callback):  # type: ignore[name-defined,misc]  # the
             names of the module's parameters and buffers, such as those of a moving average. By default the module's
             own, or the average of Lightning's `WeightAveraging`, if that is among the callbacks.
         threads: that torch computes with in the worker, if it is not forked; one there. Sums over more threads may
-            differ in their last bits.
+            differ in their last bits. On Ray, a processor is reserved for each.
 
     Attributes:
         outcomes: one for each epoch that was to be validated, in order, as far as they are known.

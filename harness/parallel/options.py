@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # whoever trains with Keras need not have it
 
 WhenSlower = Literal["block", "skip", "latest"]
 OnFailure = Literal["raise", "sequential", "continue"]
-StartMethod = Literal["fork", "forkserver", "spawn"]
+StartMethod = Literal["fork", "forkserver", "spawn", "ray"]
 
 
 def check_choices(*choices: tuple[str, Any, Sequence[Any]]) -> None:

@@ -51,29 +51,47 @@ class Pickled:
     slots: Slots
 
     def __call__(self) -> Validation:
-        quiet()
-        content, torch_settings = self.content.read(0)
-        for name, value in torch_settings.items():
-            SETTINGS[name][1](value)
-        module, loaders, setting = _Unpickler(io.BytesIO(content), self.slots).load()
-        torch.set_num_threads(setting.threads)
-        return Validation(module, loaders(), self.slots, setting)
+        return unpacked(self.content.read(0), self.slots)
 
 
 def pickled(module: Any, loaders: Callable[[], Any], slots: Slots, setting: Setting, trainer: Any) -> Pickled:
     """Raises whatever pickling raises, where the module or the loaders cannot be pickled."""
-    content = io.BytesIO()
-    _Pickler(content, module, trainer).dump((module, loaders, setting))
     memory = Memory(1)
-    memory.write(0, (content.getvalue(), {name: read() for name, (read, _) in SETTINGS.items()}))
+    memory.write(0, packed(module, loaders, setting, trainer))
     return Pickled(memory, slots)
 
 
-class _Pickler(pickle.Pickler):
-    """Leaves out the Trainer, and of weights and buffers all but the name."""
+# The module, its loaders and the setting, pickled; and what torch is set to.
+Packed = tuple[bytes, dict[str, Any]]
+
+
+def packed(
+    module: Any, loaders: Callable[[], Any], setting: Setting, trainer: Any, pickler: type[pickle.Pickler] | None = None
+) -> Packed:
+    """Args:
+    pickler: a `Pickler` of another kind.
+    """
+    content = io.BytesIO()
+    (pickler or Pickler)(content, module, trainer).dump((module, loaders, setting))
+    return content.getvalue(), {name: read() for name, (read, _) in SETTINGS.items()}
+
+
+def unpacked(packed: Packed, slots: Slots) -> Validation:
+    """In a process that knows nothing, whose own they are then, with the weights of a slot."""
+    quiet()
+    content, torch_settings = packed
+    for name, value in torch_settings.items():
+        SETTINGS[name][1](value)
+    module, loaders, setting = _Unpickler(io.BytesIO(content), slots).load()
+    torch.set_num_threads(setting.threads)
+    return Validation(module, loaders(), slots, setting)
+
+
+class LeavesOut:
+    """Of a pickler: leaves out the Trainer, and of weights and buffers all but the name."""
 
     def __init__(self, file: Any, module: Any, trainer: Any) -> None:
-        super().__init__(file)
+        super().__init__(file)  # type: ignore[call-arg]  # which is a pickler's
         self._names = {id(tensor): name for name, tensor in tensors_of(module).items()}
         self._trainers = trainer, module.trainer  # the latter a proxy of the former in some versions
 
@@ -84,6 +102,10 @@ class _Pickler(pickle.Pickler):
             kind = "parameter" if isinstance(thing, torch.nn.Parameter) else "buffer"
             return kind, self._names[id(thing)]
         return None
+
+
+class Pickler(LeavesOut, pickle.Pickler):
+    pass
 
 
 class _Unpickler(pickle.Unpickler):

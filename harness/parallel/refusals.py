@@ -71,9 +71,20 @@ def check_trainer(trainer: Any, module: Any, options: Options) -> None:
             f"start_method='fork' with training on {trainer.strategy.root_device}: a forked process cannot use CUDA; "
             "leave start_method out, or choose 'spawn'"
         )
+    if options.start_method == "ray":
+        _check_ray()
     for callback in trainer.callbacks:
         if callback is not average_of(trainer) or options.weights is not None:
             _check_callback(callback)
+
+
+def _check_ray() -> None:
+    try:
+        import harness.parallel.ray_worker  # noqa: F401  # which brings it along
+    except ImportError as error:
+        raise CannotValidateInParallel(
+            f"start_method='ray' needs Ray ({error}): pip install 'epoch-harness[ray]', or choose another start_method"
+        ) from error
 
 
 def _check_callback(callback: Any) -> None:

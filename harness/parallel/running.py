@@ -7,7 +7,8 @@ import pickle
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from typing import Any, cast
 import torch
 
 from harness.frameworks.lightning_package import NAME, pl
+from harness.parallel.distant import distant
 from harness.parallel.interrupts import uninterrupted
 from harness.parallel.late import Late, Moment
 from harness.parallel.options import Options
@@ -22,7 +24,7 @@ from harness.parallel.outcome import Outcome, Status, ValidationFailed
 from harness.parallel.payload import Forked, loaders_of, pickled
 from harness.parallel.refusals import CannotValidateInParallel
 from harness.parallel.snapshot import changed, extra_states, loops_of, plain_attributes, tensors_to_validate, validates
-from harness.parallel.supervisor import Death, Supervisor, Ticket
+from harness.parallel.supervisor import AnyWorker, Death, Supervisor, Ticket
 from harness.parallel.validation import SANITY, Figures, Request, Setting, Validation
 from harness.parallel.weights import Slots, tensors_of
 from harness.parallel.worker import Worker
@@ -72,31 +74,48 @@ class Running:
         self._drains = False
         self._steps: Mapping[str, Any] = {}
         self._turn = 0  # how many epochs were due before this one
-        method = options.method(trainer.strategy.root_device.type)
-        make = self._payload(method)
+        self._workers, self._open = self._starter(options.method(trainer.strategy.root_device.type)), ExitStack()
         self.supervisor = Supervisor(
-            lambda: Worker(make, method), options.workers, self._slots.count, options.retries, options.time_limit,
+            lambda: self._start_worker(), options.workers, self._slots.count, options.retries, options.time_limit,
             self._prepare, deaths,
         )  # fmt: skip
         self._late = Late(trainer, module, self._epoch_ended)
 
     def begin(self) -> None:
-        """Start the workers."""
+        """Start the workers.
+
+        Raises:
+            CannotValidateInParallel: there is no cluster to start them on.
+        """
+        self._start_worker = self._open.enter_context(self._workers)
         if self._trainer.num_sanity_val_steps:
             self.supervisor.hand_in(Ticket(_Epoch(SANITY, 0), 0, self._request(SANITY)))
         self.supervisor.begin()
 
-    def _payload(self, method: str) -> Any:
+    def _starter(self, method: str) -> AbstractContextManager[Callable[[], AnyWorker]]:
+        """What starts a worker, for as long as this is entered."""
         if method == "fork":
-            return Forked(self._module, self._loaders, self._slots, self._setting)
+            forked = Forked(self._module, self._loaders, self._slots, self._setting)
+            return nullcontext(lambda: Worker(forked, method))
         try:
-            return pickled(self._module, self._loaders, self._slots, self._setting, self._trainer)
+            if method == "ray":
+                return self._on_ray()
+            sent = pickled(self._module, self._loaders, self._slots, self._setting, self._trainer)
+            return nullcontext(lambda: Worker(sent, method))
         except Exception as error:
             raise CannotValidateInParallel(
                 f"the module or its validation loaders cannot be pickled ({error}), and start_method={method!r} sends "
                 "them to the worker: use start_method='fork' (on the CPU), or give a factory by loaders=, such as a "
                 "function of a module"
             ) from error
+
+    def _on_ray(self) -> AbstractContextManager[Callable[[], AnyWorker]]:
+        from harness.parallel.ray_worker import ray_workers  # which brings Ray along
+
+        sent = distant(self._module, self._loaders, tensors_of(self._module), self._setting, self._trainer)
+        gpus = int(self._trainer.strategy.root_device.type == "cuda")
+        workers, threads = self._options.workers, self._options.threads
+        return ray_workers(pickle.dumps(sent), lambda slot: self._slots.whole(slot).numpy(), workers, threads, gpus)
 
     def _prepare(self, slot: int) -> None:
         """Touch its pages, for which training need not wait; what a sanity check sees may be in the midst of a step."""
@@ -294,6 +313,7 @@ class Running:
     def end(self) -> None:
         """Stop the workers; give the callbacks back, and the memory."""
         self.supervisor.stop()
+        self._open.close()
         self._late.let_go()
         self._slots.close()
         if self._checkpoints is not None:

@@ -13,12 +13,50 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, Protocol
 
 from harness.parallel.interrupts import uninterrupted
-from harness.parallel.worker import DONE, RAISED, READY, UNUSABLE, Worker
+from harness.parallel.worker import DONE, RAISED, READY, UNUSABLE
 
 GRACE_S = 2.0  # for an idle worker to end its loaders' workers
+
+
+class AnyWorker(Protocol):
+    """A process that validates, wherever it is. Nothing here waits, but for `end`, `forget` and `how_it_died`.
+
+    Attributes:
+        pid: where it runs; 0 as long as that is not known.
+        files: of which one is readable when something has arrived, or when it is dead.
+        died: as far as has been noticed.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def files(self) -> tuple[int, ...]: ...
+
+    @property
+    def died(self) -> bool: ...
+
+    def send(self, request: Any) -> None:
+        """A slot, and what is asked. Raises OSError: it cannot be had; to be killed."""
+
+    def arrived(self) -> list[Any]:
+        """Answers: pairs of a kind (`READY`, …) and a value. Raises EOFError: there will be no more; whatever
+        unpickling may raise."""
+
+    def how_it_died(self) -> str:
+        """In words; of one that is dead or dying."""
+
+    def kill(self) -> None:
+        """With all that it started; it is dead soon."""
+
+    def end(self, grace_s: float) -> None:
+        """An idle worker in order; any other is killed after `grace_s` seconds."""
+
+    def forget(self) -> None:
+        """Once it is dead, or as good as."""
 
 
 @dataclass
@@ -56,7 +94,7 @@ class Death:
 class _Place:
     """Where a worker works; another takes its place if it dies."""
 
-    worker: Worker | None = None
+    worker: AnyWorker | None = None
     ready: bool = False
     ticket: Ticket | None = None
     deadline: float | None = None
@@ -88,7 +126,7 @@ class Supervisor:
 
     def __init__(
         self,
-        start: Callable[[], Worker],
+        start: Callable[[], AnyWorker],
         workers: int,
         slots: int,
         retries: int,
@@ -130,9 +168,9 @@ class Supervisor:
 
     @property
     def pids(self) -> list[int]:
-        """Of the workers that there are."""
+        """Of the workers that there are, as far as they are known."""
         with self._changed:
-            return [place.worker.pid for place in self._places if place.worker]
+            return [place.worker.pid for place in self._places if place.worker and place.worker.pid]
 
     def free_slot(self) -> int | None:
         """One that nobody uses, if there is any; it is the caller's. Waits until all have been prepared, or one is."""
@@ -272,7 +310,7 @@ class Supervisor:
                 if self._state.stopping:
                     return
                 self._hand_out()
-                watched = {file: place for place in self._places if place.worker for file in self._files(place)}
+                watched = {file: place for place in self._places if place.worker for file in place.worker.files}
                 deadlines = [place.deadline for place in self._places if place.worker and place.deadline is not None]
             left = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
             found = wait([self._woken, *watched], left)
@@ -283,11 +321,6 @@ class Supervisor:
                     self._look_at(place)
                 self._expire()
                 self._changed.notify_all()
-
-    @staticmethod
-    def _files(place: _Place) -> tuple[int, int]:
-        assert place.worker is not None
-        return place.worker.channel.fileno(), place.worker.exit
 
     def _notify(self) -> None:
         with self._changed:
@@ -305,7 +338,7 @@ class Supervisor:
                 ticket.tries += 1
                 place.ticket, place.deadline = ticket, self._in(self._time_limit)
                 try:
-                    place.worker.channel.send((ticket.slot, ticket.request))
+                    place.worker.send((ticket.slot, ticket.request))
                 except OSError:
                     place.worker.kill()  # which is then seen to
 
@@ -315,7 +348,7 @@ class Supervisor:
         if worker is None:
             return
         try:
-            for kind, value in worker.channel.arrived():
+            for kind, value in worker.arrived():
                 self._take(place, kind, value)
         except EOFError:
             pass  # its death is told by the kernel
@@ -343,7 +376,7 @@ class Supervisor:
             elif kind == RAISED:
                 self._lose(ticket, value)
 
-    def _bury(self, place: _Place, worker: Worker) -> None:
+    def _bury(self, place: _Place, worker: AnyWorker) -> None:
         noticed = time.monotonic()
         worker.kill()  # what it has started
         how = f"took longer than {self._time_limit:g} s" if place.too_slow else worker.how_it_died()

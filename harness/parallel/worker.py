@@ -29,7 +29,7 @@ Answer = Callable[[Any], Any]
 
 
 class Worker:
-    """The side of the process that trains.
+    """The side of the process that trains; a `harness.parallel.supervisor.AnyWorker`.
 
     Args:
         make: called in the worker, returns what answers its requests. Unless it is forked, it must be picklable.
@@ -51,14 +51,28 @@ class Worker:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         theirs.close()
-        self.channel = Channel(ours)
+        self._channel = Channel(ours)
         assert self._process.pid is not None
         self.pid: int = self._process.pid
-        self.exit = os.pidfd_open(self.pid)  # readable once it is dead; a pipe would be inherited by its children
+        self._exit = os.pidfd_open(self.pid)  # readable once it is dead; a pipe would be inherited by its children
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        return self._channel.fileno(), self._exit
+
+    def send(self, request: Any) -> None:
+        self._channel.send(request)
+
+    def arrived(self) -> list[Any]:
+        return self._channel.arrived()
+
+    def unopened(self) -> list[bytes]:
+        """As `arrived`, for whoever passes them on."""
+        return self._channel.unopened()
 
     @property
     def died(self) -> bool:
-        return bool(wait([self.exit], 0))
+        return bool(wait([self._exit], 0))
 
     def how_it_died(self) -> str:
         """In words; waits for a process that is dead or dying."""
@@ -69,16 +83,16 @@ class Worker:
     def end(self, grace_s: float) -> None:
         """An idle worker ends by itself; any other is killed after `grace_s` seconds, with all that it started."""
         with suppress(OSError):
-            self.channel.send(END)
-        if not wait([self.exit], grace_s):
+            self._channel.send(END)
+        if not wait([self._exit], grace_s):
             self.kill()
 
     def forget(self) -> None:
         """Once it is dead, or as good as."""
         self._process.join()
         self._process.close()
-        self.channel.close()
-        os.close(self.exit)
+        self._channel.close()
+        os.close(self._exit)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:

@@ -1,6 +1,8 @@
 """What cannot be validated in parallel is told when training starts, with what to do; nothing is left running."""
 
 import os
+import socket
+import sys
 import threading
 from typing import Any
 from unittest import mock
@@ -109,6 +111,28 @@ def test_ranks_are_refused_in_each_of_them() -> None:
     raises = pytest.raises(torch.multiprocessing.ProcessRaisedException, match=r"CannotValidateInParallel.*2 processes")
     with raises, mock.patch.dict(os.environ):  # to which Lightning adds its port
         train(callbacks=[ParallelValidation()], devices=2, strategy="ddp_fork")
+
+
+def test_ray_is_asked_for_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "harness.parallel.ray_worker", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    with pytest.raises(CannotValidateInParallel, match=r"needs Ray \(.*\): pip install 'epoch-harness\[ray\]'"):
+        train(callbacks=[ParallelValidation(start_method="ray")])
+
+
+def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is an extra: pip install 'epoch-harness[ray]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", "{}:{}".format(*free.getsockname()))
+
+        with pytest.raises(
+            CannotValidateInParallel, match=r"no Ray cluster listens at RAY_ADDRESS=127\.0\.0\.1:.*unset"
+        ):
+            train(callbacks=[steps := Steps(), ParallelValidation(start_method="ray")])
+
+    assert steps.count == 0
 
 
 class Steps(pl.Callback):

@@ -71,9 +71,9 @@ def test_it_ends_with_a_script_that_does_not_stop_it(started_by_a_script):
 
 def test_no_framework_is_imported_for_it():
     """Whoever trains with Keras need not have Lightning, and the process starts at once."""
-    modules = ("channel", "evaluation", "memory", "options", "supervisor", "worker")
+    modules = ("channel", "evaluation", "memory", "options", "relay", "supervisor", "worker")
     asked = f"""
 import sys, {", ".join(f"harness.parallel.{name}" for name in modules)}
-print({{"torch", "lightning", "pytorch_lightning", "keras", "tensorflow"}} & {{*sys.modules}})"""
+print({{"torch", "lightning", "pytorch_lightning", "keras", "tensorflow", "ray"}} & {{*sys.modules}})"""
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
