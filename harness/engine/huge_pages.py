@@ -1,4 +1,4 @@
-"""Gathers a process's memory in huge pages: what is forked from it is forked in a third of the time.
+"""Gathers a process's memory in huge pages, so that it forks sooner.
 
 A fork copies a table entry for every page of 4 KiB, and of torch and Lightning there are 70,000; a huge page has one.
 Linux only, from 6.1 on (`man 2 madvise`, ``MADV_COLLAPSE``); elsewhere all stays as it is.
@@ -13,7 +13,7 @@ SIZE = 2 << 20  # of a huge page, on x86-64 and on most of ARM
 
 
 def gather() -> None:
-    """Collapse the anonymous memory that this process may write to. Takes about half a second for 300 MB."""
+    """Collapse the anonymous memory that this process may write to."""
     if not sys.platform.startswith("linux"):
         return
     advise = ctypes.CDLL(None).madvise

@@ -42,8 +42,8 @@ class Watching:
 class PythonCalls(Watching):
     """Counts calls of Python functions, the harness's own aside; those of which it sees the end.
 
-    By cProfile's profiler, which takes a fifth of what a function in Python would; but up to Python 3.11 only: from
-    3.12 on it looks into all threads.
+    By cProfile's profiler, for which no function in Python is called; but up to Python 3.11 only: from 3.12 on it looks
+    into all threads.
     """
 
     def __init__(self) -> None:

@@ -3,13 +3,21 @@
 import sys
 import threading
 from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
 from harness.engine.place import without_stacks
+from harness.frameworks import python_calls
 from harness.frameworks.python_calls import PythonCalls, Uncounted
 
 Pair = namedtuple("Pair", "first second")  # what is made of source without a file is meant
+
+
+@pytest.fixture(params=[sys.version_info, (3, 12)], ids=["as here", "as from 3.12 on"], autouse=True)
+def version(request, monkeypatch):
+    stand_in = SimpleNamespace(version_info=request.param, setprofile=sys.setprofile, getprofile=sys.getprofile)
+    monkeypatch.setattr(python_calls, "sys", stand_in)
 
 
 def nested(depth):
