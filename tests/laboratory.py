@@ -58,7 +58,13 @@ class Laboratory:
         self._references: dict[int, References] = {}  # by seed: what others are to be the same as
 
     def run(
-        self, on: str, prelude: str = "", seed: int = 0, faults: Faults | None = None, ranks: int | None = None
+        self,
+        on: str,
+        prelude: str = "",
+        seed: int = 0,
+        faults: Faults | None = None,
+        ranks: int | None = None,
+        limit_s: float | None = None,
     ) -> Tried:
         """One trial on `scenario@workload`, or under a fault on `scenario@workload#fault`; skipped, with the reason,
         where it is not available.
@@ -66,6 +72,7 @@ class Laboratory:
         Args:
             faults: those of a schedule that has no name.
             ranks: on how many; None for as many as the scenario declares.
+            limit_s: seconds that it may take; None for what the scenario says.
         """
         filter, _, fault = on.partition("#")
         selected = faults or Faults((fault or NONE,))
@@ -78,7 +85,8 @@ class Laboratory:
         for each in references:
             if (each.scenario, each.workload, each.ranks) not in known:
                 self._judged(each, seed, known)
-        return self._judged(replace(trial, prelude=prelude), seed, {**known})
+        limited = replace(trial, prelude=prelude, limit_s=limit_s or trial.limit_s)
+        return self._judged(limited, seed, {**known})
 
     def _judged(self, trial: Trial, seed: int, references: References) -> Tried:
         workload = library.build(trial.workload, seed)

@@ -301,9 +301,10 @@ def _in_words(status: int) -> str:
 
 
 def _close_history(path: Path, outcome: Outcome) -> None:
-    """Drop a line that was cut off in the middle, and append how the process ended."""
+    """Drop a line that was cut off in the middle, and append what ranks wrote that were ended together, and how."""
     drop_cut_off_line(path)
     recorder = Recorder(path)
+    recorder.gather(outcome.trial.ranks)
     if outcome.kept is not None:
         recorder.write("record", "info", {"lines": outcome.kept})
     recorder.write("exit", "info", outcome.operation())

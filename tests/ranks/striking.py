@@ -1,8 +1,10 @@
-"""Ends a rank by SIGKILL, in a hook of the second epoch: a function for each hook and rank, called in a trial's process
-before anything else (`Trial.prelude`)."""
+"""Strikes a rank in a hook of the second epoch: it is killed, raises, or is never through with it. A function for each,
+called in a trial's process before anything else (`Trial.prelude`)."""
 
 import os
 import signal
+import threading
+from collections.abc import Callable
 from functools import partial
 
 HOOKS = (
@@ -16,7 +18,19 @@ EPOCH = 1
 TOLD = "this rank ends here"
 
 
-def kill(hook: str, rank: int) -> None:
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail() -> None:
+    raise ArithmeticError("of this rank")
+
+
+def lag() -> None:
+    threading.Event().wait()
+
+
+def strike(hook: str, rank: int, what: Callable[[], None]) -> None:
     from changes import around
     from planting import hook_caller
 
@@ -25,12 +39,19 @@ def kill(hook: str, rank: int) -> None:
         here = (hook_name, trainer.global_rank, trainer.current_epoch) == (hook, rank, EPOCH)
         if here and not trainer.sanity_checking:
             print(TOLD, flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
+            what()
         return inner(trainer, hook_name, *args, **kwargs)
 
 
-def name_of(hook: str, rank: int) -> str:
-    return f"{hook}_of_rank_{rank}"
+def name_of(hook: str, rank: int, what: Callable[[], None] = kill) -> str:
+    return f"{what.__name__}_in_{hook}_of_rank_{rank}"
 
 
-globals().update({name_of(hook, rank): partial(kill, hook, rank) for hook in HOOKS for rank in RANKS})
+globals().update(
+    {
+        name_of(hook, rank, what): partial(strike, hook, rank, what)
+        for hook in HOOKS
+        for rank in RANKS
+        for what in (kill, fail, lag)
+    }
+)
