@@ -1,5 +1,5 @@
-"""One of several ranks is killed, raises or is never through, in any hook of an epoch: the others end, in time, say why,
-and leave no process behind."""
+"""One of several ranks is killed, raises or is never through, in any hook of an epoch: the others end, in time, say
+why, and leave no process behind."""
 
 import pytest
 import striking
