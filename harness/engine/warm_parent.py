@@ -97,6 +97,8 @@ class WarmParent:
     def warm_up(self) -> None:
         with suppress(Exception):  # reported by `environment`, with its reason
             importlib.import_module(ADAPTERS[self.framework]).warm_up()
+        # Whoever started this may have blocked some, as Ray has SIGINT for its workers, and trials would inherit that.
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         # Orphaned grandchildren come to us, so that a trial cannot leave a process behind.
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGTERM, self._stop)

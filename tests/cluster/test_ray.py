@@ -8,7 +8,8 @@ import pytest
 from harness import catalog as catalogs
 from harness.engine.engines import RAY, Where
 from harness.errors import UsageError
-from harness.faults.selection import NO_FAULT
+from harness.faults.fault import NONE
+from harness.faults.selection import Faults
 from harness.findings import Finding
 from harness.progress import Quiet
 from harness.run import Request, Result, execute
@@ -16,7 +17,11 @@ from harness.run import Request, Result, execute
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'epoch-harness[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402  # it is there now
 
-FILTERS = ("epoch_end_hooks/*@digits/ragged", "strategies/plain_loop/*@digits/ragged")
+FILTERS = (
+    "epoch_end_hooks/*@digits/ragged", "strategies/plain_loop/*@digits/ragged",
+    "epoch_end_reliability/lightning_hooks/*",
+)  # fmt: skip
+INTERRUPTED = Faults((NONE, "process.interrupt"))  # Ray's workers block the signal
 INTERRUPTED_AT = 5  # of the trials that were judged
 # The first trial on a node kills the raylet of it: its process is a descendant of that.
 STRIKE = """
@@ -58,7 +63,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def run(out: Path, where: Where, progress=None, prelude="") -> Result:
-    request = Request(FILTERS, NO_FAULT, device="cpu", where=where, prelude=prelude)
+    request = Request(FILTERS, INTERRUPTED, device="cpu", where=where, prelude=prelude)
     return execute(catalogs.find(), request, out, progress or Quiet())
 
 
