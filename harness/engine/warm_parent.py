@@ -111,9 +111,10 @@ class WarmParent:
 
     def serve(self) -> None:
         for number, line in enumerate(sys.stdin):
-            if number == MANY:
-                huge_pages.gather()
             request = json.loads(line)
+            # Not between two measurements: what is forked later would not be like what was forked before.
+            if number == MANY and not request.get("trial", {}).get("measure"):
+                huge_pages.gather()
             reply = self._environment() if "environment" in request else self._trial(request)
             self.replies.write(json.dumps(reply) + "\n")
             self.replies.flush()
