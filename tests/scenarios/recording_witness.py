@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from harness import catalog, scenario_files
+from harness.environment import Environment
 from harness.frameworks import lightning
 from harness.frameworks.lightning_package import NAME, pl
 from harness.frameworks.lightning_recording import CALLBACK_HOOKS
@@ -128,11 +129,12 @@ def main():
     calls = []
     watch_dispatch(calls)
     witnessed = {}
+    here = Environment({"packages": {"pytorch-lightning": pl.__version__, "torch": torch.__version__}})
     with tempfile.TemporaryDirectory() as folder:
         found = catalog.find()
         found.add(scenario_files.locator_of(OBSERVED))
         for scenario in found.select(["epoch_*", "training_loop/hooks/*", "observed/*", *COPYING]):
-            if scenario.framework != "lightning":
+            if scenario.framework != "lightning" or here.unmet(scenario.needs):
                 continue
             name = "diabetes/ragged" if "diabetes" in scenario.workloads[0] else "digits/ragged"
             workload = library.build(name, 0)
