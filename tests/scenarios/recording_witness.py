@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import json
 import logging
+import platform
 import shutil
 import sys
 import tempfile
@@ -129,7 +130,8 @@ def main():
     calls = []
     watch_dispatch(calls)
     witnessed = {}
-    here = Environment({"packages": {"pytorch-lightning": pl.__version__, "torch": torch.__version__}})
+    packages = {"pytorch-lightning": pl.__version__, "torch": torch.__version__}
+    here = Environment({"python": platform.python_version(), "packages": packages})
     with tempfile.TemporaryDirectory() as folder:
         found = catalog.find()
         found.add(scenario_files.locator_of(OBSERVED))
