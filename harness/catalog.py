@@ -53,12 +53,17 @@ class Catalog:
 
     Attributes:
         given: by id of a scenario that `find` does not find, the path or module that it is from.
+        references: ids of scenarios that others are the same as.
     """
 
     scenarios: dict[str, Scenario] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     unreadable: list[Unreadable] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
+    references: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.references = {scenario.same_as for scenario in self.scenarios.values() if scenario.same_as}
 
     def add(self, locator: str) -> list[Scenario]:
         """Import a module or file, and add what it declares.
@@ -86,16 +91,12 @@ class Catalog:
                     f"give it another pattern or variant"
                 )
             self.scenarios[scenario.id] = scenario
+            self.references |= {scenario.same_as} - {""}
         for claim in claims:
             _check(f"claim {claim.id}", [each.needs for each in claim.expects])
             if self.claims.setdefault(claim.id, claim) != claim:
                 raise ScenarioError(f"claim id {claim.id} is declared twice, the second time in {locator}")
         return scenarios
-
-    @property
-    def references(self) -> set[str]:
-        """Ids of scenarios that others are the same as."""
-        return {scenario.same_as for scenario in self.scenarios.values() if scenario.same_as}
 
     def select(self, filters: Sequence[str]) -> list[Scenario]:
         """Scenarios that match any filter, ordered by id; all of them without a filter.

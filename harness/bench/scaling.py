@@ -164,9 +164,10 @@ def _measured(trials: int, engine: str, jobs: int) -> str:
         file = Path(folder, "empty.py")
         file.write_text(EMPTY.format(trials=trials, workload=WORKLOAD), encoding="utf-8")
         catalog = Catalog()
-        ids = tuple(scenario.id for scenario in catalog.add_from(str(file)))
+        catalog.add_from(str(file))
         out = Path(folder, "run")
-        result = execute(catalog, Request(ids, NO_FAULT, device="cpu", jobs=jobs, where=Where(engine)), out, watched)
+        request = Request(("empty/*",), NO_FAULT, device="cpu", jobs=jobs, where=Where(engine))
+        result = execute(catalog, request, out, watched)
         if result.exit_code:
             raise click.ClickException(f"exit code {result.exit_code}: {result.verdicts.first}")
         histories = [each.stat().st_size for each in (out / "histories").iterdir()]

@@ -50,7 +50,7 @@ def _truth(case: Case, aggregate: Aggregate, epochs: Epochs) -> Measured:
 
 
 def _prediction(case: Case, aggregate: Aggregate, epochs: Epochs, truth: Measured) -> Measured | None:
-    if case.trial.processes > 1:
+    if case.trial.ranks > 1:
         return across(aggregate.across, aggregate.predicts)(aggregate.of, epochs)
     return truth if aggregate.predicts is over_the_epoch else aggregate.predicts(aggregate.of, epochs)
 

@@ -87,7 +87,7 @@ class Case:
                 targets=targets.astype(np.float64),
                 dtype=outputs["dtype"],
                 rank=step.rank,
-                ranks=self.trial.processes,
+                ranks=self.trial.ranks,
                 fit=max(0, bisect_right(self._fits, step.line) - 1),
             )
         return self._batches[step.line]

@@ -1,7 +1,7 @@
 """Did every rank that was asked for run? One that did not leaves figures that look right, of a part of the samples.
 
-By the history alone: each rank wrote lines of its own, from a process of its own, and took a step with each of the
-batches that are its.
+By the history alone: each rank wrote lines of its own, from a process of its own, and took a step of every stage that
+it has batches of. Replicas of Keras share a process, and every batch.
 """
 
 from harness.checkers.case import Case
@@ -10,8 +10,8 @@ from harness.history.reader import Operation
 
 
 def check(case: Case) -> list[Finding]:
-    """One finding for each rank, where there are to be several processes."""
-    ranks = case.trial.processes
+    """One finding for each rank, where there are to be several."""
+    ranks, are_replicas = case.trial.ranks, case.trial.processes == 1
     if ranks == 1 or not case.completed:
         return []
     written: dict[int, list[Operation]] = {rank: [] for rank in range(ranks)}
@@ -23,17 +23,17 @@ def check(case: Case) -> list[Finding]:
     findings = []
     for rank in sorted(written):
         others = set().union(*(processes[other] for other in processes if other != rank))
-        wanted = case.workload.of_rank(rank, ranks) if rank < ranks else None
         problem = ""
-        if wanted is None:
+        if rank >= ranks:
             problem = f"ran, and {ranks} were asked for"
         elif not written[rank]:
             problem = f"never ran, and {ranks} were asked for"
-        elif processes[rank] & others:
+        elif processes[rank] & others and not are_replicas:
             problem = "ran in the process of another rank"
         else:
+            share = case.workload if are_replicas else case.workload.of_rank(rank, ranks)
             ran = {step.stage for step in steps[rank] if step.type == "ok"}
-            idle = [stage for stage in case.stages if wanted.batches(stage) and stage not in ran]
+            idle = [stage for stage in case.stages if share.batches(stage) and stage not in ran]
             if idle:
                 problem = f"took no step of {' and '.join(idle)}"
         findings.append(

@@ -16,7 +16,7 @@ from harness.faults.selection import EVERY_FAULT, Faults
 from harness.scenario import Scenario
 from harness.workloads import library
 
-RANKED = ("lightning",)  # frameworks that run on as many ranks as are asked for
+RANKED = ("lightning", "keras")  # frameworks that run on as many ranks as are asked for
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,11 @@ def _check_ranks(wanted: Sequence[Asked]) -> None:
     """Raises:
     UsageError: no workload can be shared by as many.
     """
-    too_many = [placing.too_many(each.workload, each.ranks) for each in wanted if each.scenario.framework in RANKED]
+    too_many = [
+        placing.too_many(each.workload, each.ranks, each.scenario.framework)
+        for each in wanted
+        if each.scenario.framework in RANKED
+    ]
     if too_many and all(too_many):
         raise UsageError(f"more ranks than batches: {too_many[0]}")
 

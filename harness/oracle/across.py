@@ -8,7 +8,7 @@ from typing import Literal
 
 from harness.oracle.measured import Measured, gamma, mean, total
 from harness.oracle.predictions import Batch, Epochs, Prediction, over_the_epoch, ranks_of
-from harness.oracle.quantities import Quantity
+from harness.oracle.quantities import Array, Quantity
 
 Reduction = Literal["mean", "sum", "min", "max"]
 
@@ -46,6 +46,30 @@ def of_ranks(prediction: Prediction, by: Reduction = "mean") -> Prediction:
         return Measured(min(values) if by == "min" else max(values), max(bounds))
 
     return reduced
+
+
+def share_of_a_replica(prediction: Prediction) -> Prediction:
+    """The same arithmetic on losses that are divided by the number of replicas, so that their sum over replicas is the
+    mean: what Keras's losses and `Model.compute_loss` give in a `tf.distribute` strategy
+    (`keras/src/losses/loss.py`, `scale_loss_for_distribution`: times 1 / replicas, both rounded). A replica that the
+    last batch leaves without samples has a loss of 0 (`reduce_values`: ``divide_no_nan``), which counts as any other.
+    """
+
+    def shared(quantity: Quantity, epochs: Epochs) -> Measured | None:
+        replicas = ranks_of(epochs[-1])
+        whole = prediction(_ZeroOfNothing(quantity.name, quantity.measure), epochs)
+        if whole is None or replicas == 1:
+            return whole
+        u = max((batch.unit_roundoff for batch in epochs[-1]), default=0.0)
+        value, carried = whole.value / replicas, whole.bound / replicas
+        return Measured(value, carried + gamma(2, u) * (abs(value) + carried))
+
+    return shared
+
+
+class _ZeroOfNothing(Quantity):
+    def __call__(self, outputs: Array, targets: Array, u: float) -> Measured:
+        return super().__call__(outputs, targets, u) if len(outputs) else Measured(0.0, 0.0)
 
 
 def over_each_sample_once(quantity: Quantity, epochs: Epochs) -> Measured:

@@ -85,7 +85,7 @@ def weighted_by_batch_size(quantity: Quantity, epochs: Epochs) -> Measured:
     batch's mean times its size (`keras/src/backend/tensorflow/trainer.py`, `train_step` and `test_step`): each part
     is rounded as `weighted_mean` says.
     """
-    batches = epochs[-1]
+    batches = [batch for batch in epochs[-1] if batch.ids]  # a replica may be left without samples
     return weighted_mean(_each(quantity, batches), [len(batch.ids) for batch in batches], _roundoff(batches))
 
 

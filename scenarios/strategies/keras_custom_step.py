@@ -1,9 +1,12 @@
 """A `train_step` of one's own around the metrics that `compile` made.
 
-The guide's first example hands the loss of a batch to the loss metric, and not how many samples it is the mean of.
+The guide's first example hands the loss of a batch to the loss metric, and not how many samples it is the mean of. It
+returns metrics under names that are not all those of metrics: where replicas share a batch, `fit` reports the mean over
+them of what each has, and the loss is that which `compute_loss` makes for a sum over replicas.
 """
 
 from harness import Aggregate, scenario
+from harness.oracle.across import share_of_a_replica
 from harness.oracle.predictions import mean_of_batch_means, weighted_by_batch_size
 from harness.oracle.quantities import accuracy, cross_entropy
 from scenarios.strategies.figures import OF_ANY_SAMPLES
@@ -44,15 +47,16 @@ def model(data, weighted):
 
 
 def declare(variant, weighted, arithmetic):
+    of_loss = {"predicts": share_of_a_replica(arithmetic), "across": "ranks"}
     scenario(
         pattern="strategies/keras_custom_step", variant=variant, framework="keras", workloads=OF_ANY_SAMPLES,
         source="Keras guide: Customizing what happens in fit() with TensorFlow, first example",
         module=lambda data: model(data, weighted),
         aggregates=[
-            Aggregate("loss", of=cross_entropy, stage="train", predicts=arithmetic),
-            Aggregate("accuracy", of=accuracy, stage="train"),
-            Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=arithmetic),
-            Aggregate("val_accuracy", of=accuracy, stage="validation"),
+            Aggregate("loss", of=cross_entropy, stage="train", **of_loss),
+            Aggregate("accuracy", of=accuracy, stage="train", across="ranks"),
+            Aggregate("val_loss", of=cross_entropy, stage="validation", **of_loss),
+            Aggregate("val_accuracy", of=accuracy, stage="validation", across="ranks"),
         ],
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ overrides the property, and then it is easy to forget one.
 """
 
 from harness import Aggregate, Expect, scenario
+from harness.oracle.across import share_of_a_replica
 from harness.oracle.predictions import all_epochs_so_far, mean_of_batch_means, over_the_epoch, weighted_by_batch_size
 from harness.oracle.quantities import accuracy, cross_entropy
 from scenarios.strategies.figures import OF_ANY_SAMPLES
@@ -49,15 +50,18 @@ def model(data, weighted=False, all_listed=True):
     return model
 
 
-def declare(variant, of_loss, of_accuracy=over_the_epoch, expects=(), **options):
+def declare(variant, arithmetic, of_accuracy=over_the_epoch, expects=(), **options):
+    # Where replicas share a batch: what `fit` reports of a step that does not return just what `metrics` lists.
+    of_loss = share_of_a_replica(arithmetic)
+    across = "samples" if options.get("all_listed", True) else "ranks"
     scenario(
         pattern="strategies/keras_own_metrics", variant=variant, framework="keras", workloads=OF_ANY_SAMPLES,
         source="Keras guide: Customizing what happens in fit() with TensorFlow, going lower-level",
         module=lambda data: model(data, **options), expects=expects,
         aggregates=[
-            Aggregate("loss", of=cross_entropy, stage="train", predicts=of_loss),
-            Aggregate("accuracy", of=accuracy, stage="train", predicts=of_accuracy),
-            Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=of_loss),
+            Aggregate("loss", of=cross_entropy, stage="train", predicts=of_loss, across=across),
+            Aggregate("accuracy", of=accuracy, stage="train", predicts=of_accuracy, across=across),
+            Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=of_loss, across="ranks"),
         ],
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ anything ever updated them or not. Under any other name it reports what the last
 """
 
 from harness import Aggregate, scenario
+from harness.oracle.across import share_of_a_replica
 from harness.oracle.predictions import last_batch, never_updated, weighted_by_batch_size
 from harness.oracle.quantities import cross_entropy
 from scenarios.strategies.figures import OF_ANY_SAMPLES
@@ -35,11 +36,11 @@ def declare(variant, name, arithmetic):
         pattern="strategies/keras_returned_loss", variant=variant, framework="keras", workloads=OF_ANY_SAMPLES,
         module=lambda data: model(data, name),
         aggregates=[
-            Aggregate(name, of=cross_entropy, stage="train", predicts=arithmetic),
+            Aggregate(name, of=cross_entropy, stage="train", predicts=arithmetic, across="ranks"),
             Aggregate("val_loss", of=cross_entropy, stage="validation", predicts=weighted_by_batch_size),
         ],
     )  # fmt: skip
 
 
 declare("migrated", "loss", never_updated)
-declare("control", "batch_loss", last_batch)
+declare("control", "batch_loss", share_of_a_replica(last_batch))

@@ -205,6 +205,15 @@ def always_by_mean(make):
     return lambda prediction, *_: make(prediction, "mean")
 
 
+def undefined_of_nothing(make):
+    """Where a replica has no samples, its mean is that of no samples."""
+
+    def mistaken(prediction):
+        return lambda quantity, epochs: make(lambda _, given: prediction(quantity, given))(quantity, epochs)
+
+    return mistaken
+
+
 def other_rank(make):
     """Batches of rank 0 are taken for those of rank 1."""
 
@@ -725,6 +734,7 @@ PARTS = {
             "across": (without_ranks,),
             "of_rank_zero": (*OF_MADE, without_ranks, other_rank, making(first_batch_left_out)),
             "of_ranks": (*OF_MADE, without_ranks, always_by_mean, making(last_batch_left_out)),
+            "share_of_a_replica": (*OF_MADE, without_ranks, undefined_of_nothing),
             "over_each_sample_once": (*OF_FIGURES, each_sample_as_often_as_given, last_batch_left_out),
         },
     ),

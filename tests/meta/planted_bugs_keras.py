@@ -11,6 +11,7 @@ COMPILED = "strategies/keras_compiled/as_documented@digits/ragged"
 FOUR_AT_ONCE = "strategies/keras_steps_per_execution/as_documented@digits/ragged"
 WEIGHTED_BY_HAND = "strategies/keras_custom_step/recommended@digits/ragged"
 HOOKS = "epoch_end_reliability/basic_callback/as_documented@short/diabetes"
+ON_REPLICAS = "ranks/keras_compiled/as_documented@ranks/ragged"
 SIDECAR = "parallel_validation/keras_sidecar/recommended@short/diabetes"
 IN_ORDER = ("order", "hooks and steps")
 CALLER = ("exception", "caller")
@@ -238,3 +239,23 @@ def figures_mixed_up():
         known.append(ticket.reply)
         ticket.reply = known[-2:][0]
         return inner(self, ticket)
+
+
+@plant(on=ON_REPLICAS, caught_by=("ranks", "rank 1"))
+def one_replica_in_place_of_two():
+    """A strategy that finds no further device makes do with one, in silence."""
+    import tensorflow as tf
+
+    @around(tf.distribute.MirroredStrategy, "__init__")
+    def init(inner, self, devices=None, **options):
+        inner(self, devices[:1], **options)
+
+
+@plant(on=ON_REPLICAS, caught_by=("aggregate", "val_loss"))
+def share_of_a_loss_taken_for_the_loss():
+    """What is a replica's share of a sum is added up as if it were a mean."""
+    import keras
+
+    @around(keras.src.losses.loss, "unscale_loss_for_distribution")
+    def unscale(inner, value):
+        return value

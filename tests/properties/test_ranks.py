@@ -10,6 +10,7 @@ from harness.workloads.schedule import Schedule
 from harness.workloads.written_out import write
 
 RECOMMENDED = "ranks/one_all_reduce/recommended"
+OF_KERAS = "ranks/keras_own_step/recommended"
 MOST_SAMPLES, MOST_RANKS = 33, 3
 
 counts, sizes, ranks = st.integers(1, MOST_SAMPLES), st.integers(1, 8), st.integers(1, MOST_RANKS)
@@ -21,8 +22,8 @@ def in_batches(samples: int, size: int) -> Cut:
     return Cut.into([size] * full + [rest] * (rest > 0))
 
 
-def exact(laboratory, workload, seed, number):
-    on = f"{RECOMMENDED}@digits/{workload}"
+def exact(laboratory, workload, seed, number, scenario=RECOMMENDED):
+    on = f"{scenario}@digits/{workload}"
     figures = holds(laboratory, on, seed, ranks=number)
     assert {figure.verdict for figure in figures} == {"exact"}, replay(laboratory, on, seed, number)
 
@@ -44,6 +45,21 @@ def test_on_batches_that_are_dealt(laboratory, size, steps, validation, number, 
     number = min(number, batches)
     partition = Partition(Cut.into([size] * steps * number), validation)
     exact(laboratory, write(partition, Schedule(epochs=2)), seed, number)
+
+
+@given(
+    parts=st.integers(1, 4),
+    train=st.lists(counts, max_size=3),
+    validation=st.lists(counts, max_size=3),
+    number=ranks,
+    seed=seeds,
+)
+@FEW
+def test_on_replicas_of_keras(laboratory, parts, train, validation, number, seed):
+    """Whose first batch has to be of as many samples on each; what follows may leave some of them without any."""
+    first = parts * number
+    partition = Partition(Cut.into([first, *train]), Cut.into([first, *validation]))
+    exact(laboratory, write(partition, Schedule(epochs=2)), seed, number, OF_KERAS)
 
 
 def test_it_takes_one_all_reduce_an_epoch(laboratory):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.oracle.across import across, of_rank_zero, of_ranks, over_each_sample_once
+from harness.oracle.across import across, of_rank_zero, of_ranks, over_each_sample_once, share_of_a_replica
 from harness.oracle.measured import Measured
 from harness.oracle.predictions import (
     Batch,
@@ -16,6 +16,7 @@ from harness.oracle.predictions import (
     over_the_epoch,
     smallest_batch_value,
     sum_of_batch_values,
+    weighted_by_batch_size,
     weighted_with_truncated_count,
 )
 from harness.oracle.quantities import Quantity, mean_of_outputs
@@ -30,6 +31,9 @@ def of(ids: tuple[int, ...], *outputs: float, **more: int) -> Batch:
 
 def shared(ranks: int = 2) -> list[Batch]:
     return [of(ids, *[float(i)] * len(ids), rank=i % 2, ranks=ranks) for i, ids in enumerate(IDS)]
+
+
+NOTHING = Batch((), np.empty((0, 1)), np.empty((0, 1)), rank=1, ranks=2)
 
 
 def value(prediction, *epochs: list[Batch]) -> float:
@@ -97,6 +101,30 @@ class TestAcross:
         """Batch means are 0 and 2 on rank 0, 1 and 3 on rank 1."""
         epochs = [shared()]
         assert across(how, mean_of_batch_means)(mean_of_outputs, epochs).value == figure
+
+    @pytest.mark.parametrize(("replicas", "figure"), [(1, 1.5), (2, 0.75), (3, 0.5)])
+    def test_a_replica_has_its_share_of_a_loss(self, replicas, figure):
+        batches = [replace(batch, rank=0, ranks=replicas) for batch in shared()]
+        assert value(share_of_a_replica(mean_of_batch_means), batches) == pytest.approx(figure, rel=1e-15)
+
+    @pytest.mark.parametrize(("replicas", "bound"), [(1, 0.25), (2, 0.125)])
+    def test_so_it_has_of_the_error(self, replicas, bound):
+        batches = [replace(batch, rank=0, ranks=replicas) for batch in shared()]
+        assert share_of_a_replica(over_the_epoch)(VAGUE, [batches]).bound == pytest.approx(bound, rel=1e-6)
+
+    def test_a_share_is_rounded(self):
+        whole, share = over_the_epoch(mean_of_outputs, [shared()]), share_of_a_replica(over_the_epoch)
+        assert share(mean_of_outputs, [shared()]).bound > whole.bound / 2 + 2.0**-24 * whole.value / 2
+
+    def test_a_replica_without_samples_has_a_loss_of_0(self):
+        """Three batches of 0, 1 and 2, and one that is empty, of two replicas: 3 / 4 / 2."""
+        assert value(share_of_a_replica(mean_of_batch_means), [*shared()[:3], NOTHING]) == 3 / 4 / 2
+
+    def test_a_share_of_nothing_is_none(self):
+        assert share_of_a_replica(lambda *_: None)(mean_of_outputs, [shared()]) is None
+
+    def test_a_replica_without_samples_weighs_nothing(self):
+        assert value(weighted_by_batch_size, [*shared(), NOTHING]) == value(weighted_by_batch_size)
 
 
 class TestReducedBatchValues:

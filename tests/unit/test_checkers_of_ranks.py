@@ -85,6 +85,12 @@ def case(
     return Case(trial, replace(SCENARIO, aggregates=(figure,)), workload, History(tuple(operations)), ENVIRONMENT)
 
 
+def replicas(**otherwise) -> Case:
+    """Two of Keras, each of which records its part of the batches."""
+    parts = case("dealt", 2, **otherwise)
+    return replace(parts, trial=replace(parts.trial, framework="keras"))
+
+
 def of_ranks(of: Case) -> list[tuple[str, str, str]]:
     """What is objected to of samples, ranks and figures: the rest is another file's."""
     return [each for each in objections(of) if each[0] in ("samples", "ranks", "aggregate")]
@@ -129,13 +135,24 @@ class TestRanks:
         assert WORKLOAD.of_rank(3, 4).batches("train") == ()
         assert found(case("dealt", 4), "ranks", "rank 3").verdict == "ok"
 
+    def test_replicas_of_keras_share_a_process(self):
+        assert found(replicas(process=lambda _: 7), "ranks", "rank 1").verdict == "ok"
+
+    def test_a_replica_that_never_ran_is_named(self):
+        """Keras fell back to one: the figures are right, and of no replica."""
+        finding = found(replicas(seen=1, given=lambda *_: ((0, 1),)), "ranks", "rank 1")
+        assert (finding.verdict, finding.message) == ("violated", "never ran, and 2 were asked for")
+
+    def test_a_replica_without_a_step_is_named(self):
+        """No other batch than the first may leave one without samples, and that has a step all the same."""
+        idle = replicas(given=lambda rank, stage: () if (rank, stage) == (1, "validation") else ((6, 7),))
+        assert found(idle, "ranks", "rank 1").message == "took no step of validation"
+
 
 class TestSamples:
     def test_replicas_of_keras_share_each_batch(self):
         """Each records its part; in the eyes of the schedule they are one process."""
-        parts = case("dealt", 2)
-        replicas = replace(parts, trial=replace(parts.trial, framework="keras"))
-        assert found(replicas, "samples", "train").verdict == "ok"
+        assert found(replicas(), "samples", "train").verdict == "ok"
 
     def test_what_a_rank_leaves_out_and_what_it_takes_of_another_is_named_with_the_rank(self):
         swapped = case("dealt", 2, given=lambda rank, stage: WORKLOAD.of_rank(1 - rank, 2).batches(stage))

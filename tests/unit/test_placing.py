@@ -45,8 +45,16 @@ def test_without_a_number_it_runs_on_as_many_as_it_declares():
 @pytest.mark.parametrize(
     ("different", "workload", "why"),
     [
-        ({"framework": "keras"}, DIVIDED, "only Lightning runs on other ranks than a scenario declares"),
-        ({"framework": "torch"}, DIVIDED, "only Lightning runs on other ranks than a scenario declares"),
+        ({"framework": "torch"}, DIVIDED, "only Lightning and Keras run on other ranks than a scenario declares"),
+        ({"framework": "keras"}, "digits/batch_of_one", "digits/batch_of_one has a first batch of 1, for 2 replicas"),
+        (
+            {"framework": "keras"},
+            "digits/train=2x9,validation=8",
+            "the first batch of digits/train=2x9,validation=8 has 9 samples; Keras needs as many on each of 2",
+        ),
+        ({"framework": "keras"}, "digits/train=8,validation=7", "has 7 samples; Keras needs as many on each of 2"),
+        ({"framework": "keras"}, "ranks/padded", "replicas of Keras share every batch, whatever a sampler does"),
+        ({"framework": "keras", "fit": print}, DIVIDED, "a script of its own runs on one rank"),
         ({"fit": print}, DIVIDED, "a script of its own runs on one rank"),
         ({"data": object}, DIVIDED, "data of a scenario's own are not shared by ranks, so far"),
         ({"record": Record("file", int)}, DIVIDED, "its record and checkpoints are those of the 1 ranks"),
@@ -61,6 +69,10 @@ def test_without_a_number_it_runs_on_as_many_as_it_declares():
 def test_what_cannot_run_on_two_is_said(different, workload, why):
     assert why in hindrance(replace(PLAIN, **different), workload, NONE, 2)
     assert hindrance(replace(PLAIN, **different), DIVIDED, NONE, 1) == ""
+
+
+def test_replicas_of_keras_share_batches_that_ranks_could_not():
+    assert hindrance(replace(PLAIN, framework="keras"), "digits/train=8+1,validation=8+3", NONE, 2) == ""
 
 
 def test_faults_are_those_of_the_ranks_that_are_declared():
