@@ -3,7 +3,9 @@
 import os
 import socket
 import sys
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -107,7 +109,8 @@ def test_refused_before_the_first_batch(how: Any, options: Any, message: str) ->
     assert validation.worker_pids == []
 
 
-def test_ranks_are_refused_in_each_of_them() -> None:
+def test_ranks_are_refused_in_each_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where torch leaves what each of them raised
     raises = pytest.raises(torch.multiprocessing.ProcessRaisedException, match=r"CannotValidateInParallel.*2 processes")
     with raises, mock.patch.dict(os.environ):  # to which Lightning adds its port
         train(callbacks=[ParallelValidation()], devices=2, strategy="ddp_fork")
