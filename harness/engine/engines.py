@@ -35,6 +35,10 @@ class Engine(Protocol):
     def retries(self) -> Sequence[Retry]:
         """Of all trials so far."""
 
+    @property
+    def in_a_row(self) -> int:
+        """How many trials of one environment are to follow one another before those of another on the same machines."""
+
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Yield outcomes in the order given, each with its history on disk. Closing early cancels the rest."""
 

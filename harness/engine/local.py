@@ -257,6 +257,7 @@ class Engines:
 
     by_framework: dict[str, LocalEngine]
     retries = ()  # a parent that is lost is the trial's own doing
+    in_a_row = 1  # as parents of all environments stay
 
     @cached_property
     def environments(self) -> dict[str, Environment]:

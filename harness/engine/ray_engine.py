@@ -69,13 +69,19 @@ class RayEngines:
         except RayTaskError as error:
             raise HarnessError(_first_line(error.cause or error)) from None
 
+    @property
+    def in_a_row(self) -> int:
+        """A cluster ends idle workers of one environment to start those of another, which takes as long as dozens of
+        trials."""
+        return WAITING * _processors()
+
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """As `Engines.run`, on all of the cluster. Closing the iterator early cancels the rest."""
         numbered = enumerate(jobs)
         handed: dict[Any, tuple[int, Job, int]] = {}  # by reference: which, and how often it was lost
         ended: dict[int, Outcome] = {}  # before it is their turn; their histories are on disk
         due = 0
-        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        processors = _processors()
         try:
             while True:
                 while due in ended:
@@ -127,6 +133,11 @@ class RayEngines:
             raise UndecidedError(f"{job.trial.id}: its worker or node was lost {lost} times: {why}")
         self.retries.append(Retry(job.trial.id, why))
         return self._hand_over(job)
+
+
+def _processors() -> int:
+    """Of the whole cluster, as it is now."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice
 from pathlib import Path
 
 from harness.catalog import Catalog
@@ -96,6 +96,18 @@ def execute(
     comparison = upgrade.comparison()
     comparison.write(out, "upgrade")
     return comparison
+
+
+def in_turns(running: Sequence[Iterator[Judged]], in_a_row: int) -> Iterator[tuple[int, Judged]]:
+    """So many of the first, so many of the next, and so on until all have ended; each with the number of its side."""
+    left = dict(enumerate(running))
+    while left:
+        for number, trials in [*left.items()]:
+            judged = None
+            for judged in islice(trials, in_a_row):
+                yield number, judged
+            if judged is None:
+                del left[number]
 
 
 class _Upgrade:
@@ -195,10 +207,8 @@ class _Upgrade:
             for run, engines, progress in zip(self.runs, warm, (self.progress, Quiet()), strict=True)
         ]
         waiting: list[dict[Key, Seen]] = [{}, {}]
-        for both in zip_longest(*running):
-            for side, judged in enumerate(both):
-                if judged is not None:
-                    self._seen(side, judged, waiting)
+        for side, judged in in_turns(running, max(engines.in_a_row for engines in warm)):
+            self._seen(side, judged, waiting)
         for name, left in zip(SIDES, waiting, strict=True):
             other = self.runs[1 - SIDES.index(name)]
             reasons = {

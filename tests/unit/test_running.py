@@ -62,6 +62,7 @@ class Engines:
     trial: Callable[[Job], None]
     environments: dict[str, Environment]
     retries: tuple[()] = ()
+    in_a_row: int = 1
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         for job in jobs:

@@ -30,7 +30,7 @@ from harness.run_directory import RunDirectory
 from harness.schemas import validator
 from harness.upgrade.confirming import MORE_RUNS
 from harness.upgrade.environments import Provided
-from harness.upgrade.upgrade import Request, execute
+from harness.upgrade.upgrade import Request, execute, in_turns
 
 SCENARIO = replace(WITH_A_FIGURE, aggregates=())
 Trains = Callable[[Job, int], Operations]  # a trial, and how often it was run before
@@ -53,6 +53,7 @@ class Engines:
     lightning: str = "2.5.6"
     ran: Counter[str] = field(default_factory=Counter)
     retries: tuple[()] = ()
+    in_a_row: int = 1
 
     @property
     def environments(self) -> dict[str, Environment]:
@@ -117,6 +118,20 @@ def test_two_sides_that_do_the_same(upgrade: Upgrade, tmp_path: Path) -> None:
     written = json.loads((tmp_path / "out" / "upgrade.json").read_text())
     validator("comparison").validate(written)
     assert written["a"]["python"] == "a/python"
+
+
+@pytest.mark.parametrize(
+    ("in_a_row", "order"),
+    [(1, "aAbBcCdDeE"), (2, "abABcdCDeE"), (9, "abcdeABCDE")],
+)
+def test_sides_take_turns(in_a_row: int, order: str) -> None:
+    told: list[Any] = [*in_turns([iter("abcde"), iter("ABCDE")], in_a_row)]  # type: ignore[list-item]
+    assert "".join(each for _, each in told) == order
+    assert [number for number, _ in told] == [int(each.isupper()) for each in order]
+
+
+def test_a_side_that_has_more_trials_goes_on_alone() -> None:
+    assert [*in_turns([iter("a"), iter("ABC")], 1)] == [(0, "a"), (1, "A"), (1, "B"), (1, "C")]  # type: ignore[list-item]
 
 
 def test_both_sides_are_runs_that_can_be_compared_again(upgrade: Upgrade, tmp_path: Path) -> None:
