@@ -8,15 +8,14 @@ import json
 import math
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 import harness
 from harness import catalog as catalogs
@@ -33,6 +32,7 @@ from harness.frameworks.overlap_load import KINDS, Kind
 from harness.listing import print_list
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
+from harness.terminal import printable, say, survive_any_text
 from harness.upgrade.profiles import DEFAULT_BUDGET_S, FULL, PROFILES
 
 FAILED = 4
@@ -155,6 +155,7 @@ def run_trials(
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
+    from harness.summary import print_run
 
     out = out or Path("reports/runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     console = Console()
@@ -176,45 +177,13 @@ def run_trials(
     )
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
-    click.echo(_summary(result))
+    print_run(result, console)
     sys.exit(result.exit_code)
 
 
 def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]:
     """The ids of scenarios that are given by path or module, which are added."""
     return tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
-
-
-def _summary(result: Any) -> str:
-    verdicts = result.verdicts
-    figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.figures.items())) or "none"
-    claims = Counter(decision.verdict for decision in result.decisions)
-    lines = [f"figures: {figures}"]
-    if verdicts.under_faults:
-        counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.cells.items()) or "none"
-        lines.append(f"faults:  {verdicts.under_faults} trials, {sum(verdicts.cells.values())} cells: {counted}")
-    if claims:
-        lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
-    for reason, count in Counter(item.reason for item in result.unavailable).items():
-        lines.append(f"unavailable: {count} trials: {reason}")
-    if result.retries:
-        trials = len({each.trial for each in result.retries})
-        lines.append(f"handed over again: {trials} trials, whose worker or node was lost: {result.retries[0].why}")
-    if not verdicts.findings:
-        lines.append("nothing ran, so nothing is decided")
-    elif verdicts.unexpected:
-        lines.append(f"{verdicts.unexpected} findings are not as expected")
-    else:
-        lines.append("every finding is as expected")
-    if result.interrupted:
-        lines.append("interrupted; what had run by then is kept")
-    lines += [
-        f"unexpected: claim {decision.claim.id}: {decision.verdict}, expected: {decision.expected_verdict}"
-        for decision in result.decisions
-        if not decision.as_expected
-    ]
-    lines.append(f"report:  {result.directory.path / 'report.html'}")
-    return "\n".join(lines)
 
 
 @cli.command("bench")
@@ -244,6 +213,7 @@ def bench_scenarios(
     """
     from harness.bench import overlap, overlap_table, strategies, table
     from harness.report.render import save
+    from harness.summary import print_bench, print_report
 
     catalog = catalogs.find()
     for_steps = {"--jobs": jobs, "--batches": batches}
@@ -260,8 +230,7 @@ def bench_scenarios(
     if not console.is_terminal:
         console.width = 240 if trainings else 200
 
-    def tell(line: str) -> None:
-        console.print(escape(line), soft_wrap=True, highlight=False)
+    tell = partial(say, console)
 
     common: dict[str, Any] = {"filters": filters, "device": device, "seed": seed, "limit_s": limit_s}
     result: Any
@@ -272,12 +241,14 @@ def bench_scenarios(
         overlap_table.print_overlap(result, console)
         if out is not None:
             overlap_table.write(result, out)
+            print_report(out / "overlap.md", console)
     else:
         given = {"rounds": rounds, "jobs": jobs, "batches": batches}
         result = strategies.execute(catalog, strategies.Request(**common, **_given(given)), tell)
         table.print_bench(result, console)
         if out is not None:
             table.write(result, out)
+        print_bench(result, out, console)
     sys.exit(result.exit_code)
 
 
@@ -317,12 +288,13 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
     """Say how RUN_B differs from RUN_A: what they found, and all that a user would notice; not how long they took."""
     from harness.comparison import accepted as accepting
     from harness.comparison.runs import compare as compare_runs
+    from harness.summary import print_comparison
 
     entries = accepting.read(accepted) if accepted else ()
     comparison = compare_runs(run_a, run_b, _classes(fail_on), entries)
     if out is not None:
         comparison.write(out, "compare")
-    click.echo(comparison.summary())
+    print_comparison(comparison, out / "compare.md" if out else None, Console())
     sys.exit(comparison.exit_code)
 
 
@@ -363,6 +335,7 @@ def upgrade(
     Exit code: 0 no regression, 1 a regression, 2 bad usage, 3 could not decide, 4 the harness itself failed.
     """
     from harness.comparison import accepted as accepting
+    from harness.summary import print_comparison
     from harness.upgrade import on_cluster, sides
     from harness.upgrade.environments import provide
     from harness.upgrade.upgrade import Request, execute
@@ -371,8 +344,7 @@ def upgrade(
     where = Where(engine, address)
     where.check()
 
-    def tell(line: str) -> None:
-        console.print(escape(line), soft_wrap=True, highlight=False)
+    tell = partial(say, console)
 
     out = out or Path("reports/runs") / f"upgrade-{datetime.now():%Y%m%d-%H%M%S}"
     named = (baseline, candidate)
@@ -405,8 +377,7 @@ def upgrade(
             for side, more in zip(parsed, additions, strict=True)
         ]
         result = execute(catalog, request, (provided[0], provided[1]), named, out, progress, tell)
-    click.echo(result.summary())
-    click.echo(f"report:  {out / 'upgrade.md'}")
+    print_comparison(result, out / "upgrade.md", console)
     sys.exit(result.exit_code)
 
 
@@ -427,6 +398,7 @@ def _classes(text: str | None) -> tuple[str, ...]:
 
 def main() -> NoReturn:
     """The console script. What goes wrong is told in one line on standard error, never by a traceback."""
+    survive_any_text()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -454,5 +426,5 @@ def main() -> NoReturn:
 
 
 def _complain(message: str, code: int) -> int:
-    click.echo(f"epoch-harness: {message}", err=True)
+    click.echo(f"epoch-harness: {printable(message)}", err=True)
     return code

@@ -13,7 +13,7 @@ ROOT = Path(harness.__file__).parents[1]
 
 # From upstream to downstream: a module may import its own layer and those above it.
 LAYERS = (
-    ("harness.errors", "harness.oracle", "harness.history"),
+    ("harness.errors", "harness.terminal", "harness.oracle", "harness.history"),
     ("harness.faults",),
     (
         "harness",
@@ -46,7 +46,7 @@ LAYERS = (
     ("harness.comparison",),
     ("harness.run",),
     ("harness.progress", "harness.listing", "harness.bench"),
-    ("harness.upgrade",),
+    ("harness.upgrade", "harness.summary"),
     ("harness.cli", "harness.__main__"),
     ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_trials"),
 )
