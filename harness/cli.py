@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import get_completion_class
 from rich.console import Console
 
 import harness
 from harness import catalog as catalogs
+from harness import completion
 from harness.comparison.differences import CLASSES, REGRESSIONS
 from harness.engine import placing, plan
 from harness.engine.engines import ENGINES, LOCAL, Where
@@ -29,6 +31,7 @@ from harness.errors import HarnessError, UsageError
 from harness.faults.fault import NONE
 from harness.faults.selection import select
 from harness.frameworks.overlap_load import KINDS, Kind
+from harness.help import COMMAND, Overview
 from harness.listing import print_list
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
@@ -51,7 +54,7 @@ ENGINE = click.option(
 ADDRESS = click.option(
     "--address", default="", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one is started here]"
 )
-FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
+FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=completion.filters)
 
 
 class Seconds(click.FloatRange):
@@ -78,7 +81,7 @@ class Ranks(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
             self.fail(str(error), param, ctx)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Overview, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(harness.__version__, prog_name="epoch-harness")
 def cli() -> None:
     """Run the documented ways of aggregating metrics over an epoch, and judge them against ground truth.
@@ -97,7 +100,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
 
     --json names every workload, fault and claim.
     """
-    catalog = catalogs.find()
+    catalog = _find()
     with engines(catalog.frameworks(filters)) as warm:
         environments = warm.environments
     planned = plan.make(catalog, filters, device, 0, environments)
@@ -138,7 +141,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     help="Seconds that one trial may take.",
 )  # fmt: skip
 @click.option(
-    "--fault", "faults", multiple=True, metavar="GLOB|FILE",
+    "--fault", "faults", multiple=True, metavar="GLOB|FILE", shell_complete=completion.faults,
     help="Only under faults called so; or under those in a .json file, which also names the scenario.",
 )  # fmt: skip
 @click.option(
@@ -161,7 +164,7 @@ def run_trials(
     console = Console()
     where = Where(engine, address)
     where.check(python)
-    catalog = catalogs.find()
+    catalog = _find()
     gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(
@@ -179,6 +182,12 @@ def run_trials(
         result = execute(catalog, request, out, progress)
     print_run(result, console)
     sys.exit(result.exit_code)
+
+
+def _find() -> catalogs.Catalog:
+    catalog = catalogs.find()
+    completion.remember(catalog.scenarios)
+    return catalog
 
 
 def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]:
@@ -215,7 +224,7 @@ def bench_scenarios(
     from harness.report.render import save
     from harness.summary import print_bench, print_report
 
-    catalog = catalogs.find()
+    catalog = _find()
     for_steps = {"--jobs": jobs, "--batches": batches}
     for_trainings = {"--load": loads, "--train-seconds": train_s, "--short": short}
     if trainings := overlap.asked_for(catalog, filters):
@@ -299,8 +308,8 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
 
 
 @cli.command()
-@click.argument("baseline")
-@click.argument("candidate")
+@click.argument("baseline", shell_complete=completion.versions)
+@click.argument("candidate", shell_complete=completion.versions)
 @FILTERS
 @click.option("--with", "with_", multiple=True, metavar="REQUIREMENT", help="Also on both sides, as torchmetrics==1.8.")
 @click.option("--baseline-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
@@ -311,7 +320,9 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
     "--budget", "budget_s", type=Seconds(min=0), default=DEFAULT_BUDGET_S, show_default=True,
     help="Seconds that timing may take; 0 for none.",
 )  # fmt: skip
-@click.option("--fault", "faults", multiple=True, metavar="GLOB|FILE", help="As of `run`.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="GLOB|FILE", shell_complete=completion.faults, help="As of `run`."
+)
 @FAIL_ON
 @ACCEPTED
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
@@ -330,10 +341,7 @@ def upgrade(
     limit_s: float, engine: str, address: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Say whether CANDIDATE is a safe upgrade of BASELINE: each a version of Lightning (2.5.6), a wheel, a source
-    checkout, or the path of a Python interpreter.
-
-    Exit code: 0 no regression, 1 a regression, 2 bad usage, 3 could not decide, 4 the harness itself failed.
-    """
+    checkout, or the path of a Python interpreter."""
     from harness.comparison import accepted as accepting
     from harness.summary import print_comparison
     from harness.upgrade import on_cluster, sides
@@ -357,7 +365,7 @@ def upgrade(
             tell(f"--with {' '.join(with_)} is not for {label}, which is used as it is")
     asked = [(*each, *alone) for each, alone in zip(built, (baseline_with, candidate_with), strict=True)]
     additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
-    catalog = catalogs.find()
+    catalog = _find()
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(
         filters=selected.filters,
@@ -381,6 +389,18 @@ def upgrade(
     sys.exit(result.exit_code)
 
 
+@cli.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: str) -> None:
+    """Print what makes a shell complete commands, options, scenarios, workloads behind an @, faults and versions.
+
+    Scenarios are completed once `list` or any command that runs some has found them.
+    """
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(cli, {}, COMMAND, f"_{COMMAND}_COMPLETE".replace("-", "_").upper()).source())
+
+
 def _classes(text: str | None) -> tuple[str, ...]:
     """Raises UsageError: one is no class of differences."""
     if text is None:
@@ -400,7 +420,7 @@ def main() -> NoReturn:
     """The console script. What goes wrong is told in one line on standard error, never by a traceback."""
     survive_any_text()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name=COMMAND, standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from harness import catalog as catalogs
 from harness.catalog import Catalog
-from harness.cli import cli
+from harness.cli import cli, main
 from harness.environment import Environment
 from harness.errors import UsageError
 from harness.findings import Finding
+from harness.help import HELP
 from harness.listing import in_short
 from harness.run_directory import RunDirectory
 from harness.scenario import Scenario
@@ -23,6 +24,13 @@ from harness.verdicts import Verdicts
 from harness.workloads.library import NAMES
 
 DIGITS = [name for name in NAMES if name.startswith("digits/")]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In which scenarios are remembered."""
+    monkeypatch.setenv("EPOCH_HARNESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -121,3 +129,50 @@ def test_what_fails_names_a_class(runs: tuple[Path, Path], classes: str) -> None
     told = call("compare", *runs, "--fail-on", classes)
     assert isinstance(told, UsageError)
     assert "breaks" in str(told)
+
+
+@pytest.mark.parametrize("command", cli.commands)
+def test_the_help_of_each_command_has_examples_that_are_calls_and_exit_codes(command: str) -> None:
+    text = CliRunner().invoke(cli, [command, "--help"], terminal_width=80).output
+    calls = [line.split()[1:] for line in text.splitlines() if line.startswith("    epoch-harness ")]
+    assert calls
+    for call_ in calls:
+        assert call_[0] == command
+        options = {option for parameter in cli.commands[command].params for option in parameter.opts}
+        assert {word for word in call_ if word.startswith("--")} <= options
+    assert "\n  Exit codes:\n    0  " in text
+    assert "\n    4  " in text
+
+
+def test_the_overview_begins_with_what_comes_first_and_names_every_command() -> None:
+    text = CliRunner().invoke(cli, ["--help"]).output
+    assert {*cli.commands} == {*HELP}
+    assert text.index("\n  list ") < text.index("\n  run ") < text.index("\n  upgrade ") < text.index("Begin with:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["upgrad"], "'upgrade'"),
+        (["run", "--sed", "1"], "'--seed'"),
+        (["run", "epoch_avergaing/*"], "'epoch_averaging"),
+    ],
+)
+def test_a_wrong_name_suggests_what_was_meant(
+    arguments: list[str], meant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["epoch-harness", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err.lower()
+    assert f"did you mean {meant}" in told or ("did you mean one of" in told and meant in told)
+
+
+def test_an_error_says_what_a_terminal_would_obey(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["epoch-harness", "run", "\x1b[2Jmissing.py"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "epoch-harness: there is no scenario file \\x1b[2Jmissing.py\n"
