@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from errno import EDQUOT, ENOSPC
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -431,10 +432,7 @@ def main() -> NoReturn:
     except HarnessError as error:
         code = _complain(str(error), error.exit_code)
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        code = _complain(
-            f"cannot write or read{where}: {error.strerror or error}; what was written before is kept", FAILED
-        )
+        code = _complain(_in_words(error), FAILED)
     except Exception as error:
         if os.environ.get("EPOCH_HARNESS_TRACEBACK"):
             raise
@@ -443,6 +441,14 @@ def main() -> NoReturn:
             FAILED,
         )
     sys.exit(code or 0)
+
+
+def _in_words(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    what = f"cannot write or read{where}: {error.strerror or error}; what was written before is kept"
+    if error.errno not in (ENOSPC, EDQUOT):
+        return what
+    return f"{what}; the disk is full: make room, or name a folder on another with --out (TMPDIR for temporary files)"
 
 
 def _complain(message: str, code: int) -> int:

@@ -49,7 +49,7 @@ LAYERS = (
     ("harness.upgrade", "harness.summary"),
     ("harness.completion",),
     ("harness.cli", "harness.__main__"),
-    ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_trials"),
+    ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_summary", "harness.pytest_trials"),
 )
 INSIDE_A_TRIAL = (
     "harness",
