@@ -197,7 +197,7 @@ def _outcome(result: Result) -> str:
         return "nothing ran, so nothing is decided"
     if result.verdicts.unexpected:
         return f"{result.verdicts.unexpected} findings are not as expected"
-    return "every finding is as expected"
+    return f"every finding {'until then ' if result.interrupted else ''}is as expected"
 
 
 def _part(scenario: str, depth: int) -> str:

@@ -1,8 +1,11 @@
 """What the command line makes of its arguments by itself."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from errno import EACCES, ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -176,3 +179,44 @@ def test_an_error_says_what_a_terminal_would_obey(
     with pytest.raises(SystemExit):
         main()
     assert capsys.readouterr().err == "epoch-harness: there is no scenario file \\x1b[2Jmissing.py\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "code"),
+    [
+        (OSError(ENOSPC, "No space left on device", "out/findings.jsonl"), "out/findings.jsonl: No space left", 4),
+        (OSError(ENOSPC, "No space left on device"), "the disk is full: make room, or name a folder on another", 4),
+        (OSError(EACCES, "Permission denied", "out/findings.jsonl"), "what was written before is kept\n", 4),
+        (KeyboardInterrupt(), "epoch-harness: interrupted\n", 3),
+        (ValueError("what\x1b[2J"), r"the harness itself failed: ValueError: what\x1b[2J (EPOCH_HARNESS", 4),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_ends_a_command_is_told_without_a_traceback(
+    error: BaseException, told: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.delenv("EPOCH_HARNESS_TRACEBACK", raising=False)
+    monkeypatch.setattr("sys.argv", ["epoch-harness", "run"])
+    monkeypatch.setattr(catalogs, "find", Catalog)
+    monkeypatch.setattr("harness.run.execute", fail)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    err = capsys.readouterr().err
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code() -> None:
+    code = (
+        "from harness import catalog, cli\n"
+        "def interrupted(): exec('raise KeyboardInterrupt')\n"
+        "catalog.find = interrupted\n"
+        "import sys; sys.argv = ['epoch-harness', 'list']\n"
+        "cli.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.strip()) == (3, "epoch-harness: interrupted")
