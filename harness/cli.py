@@ -428,8 +428,8 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        # Interrupted in the `exec` of a string, as of dataclasses, Python ends itself by SIGINT, whatever its exit code;
-        # not so after another `exec`.
+        # Interrupted in the `exec` of a string, as of dataclasses, `python -m` ends itself by SIGINT whatever its exit
+        # code; not so after another `exec`.
         exec("")
         code = _complain("interrupted", 3)
     except HarnessError as error:

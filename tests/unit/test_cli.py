@@ -13,6 +13,7 @@ import pytest
 from click import BadParameter
 from click.testing import CliRunner
 
+import harness
 from harness import catalog as catalogs
 from harness.catalog import Catalog
 from harness.cli import cli, main
@@ -210,13 +211,17 @@ def test_whatever_ends_a_command_is_told_without_a_traceback(
     assert "Traceback" not in err
 
 
-def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code() -> None:
-    code = (
+def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(harness.__file__).parents[1]))
+    (tmp_path / "interrupted.py").write_text(
         "from harness import catalog, cli\n"
         "def interrupted(): exec('raise KeyboardInterrupt')\n"
         "catalog.find = interrupted\n"
         "import sys; sys.argv = ['epoch-harness', 'list']\n"
         "cli.main()\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    call = [sys.executable, "-m", "interrupted"]
+    ended = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (ended.returncode, ended.stderr.strip()) == (3, "epoch-harness: interrupted")
