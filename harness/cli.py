@@ -8,18 +8,20 @@ import json
 import math
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from errno import EDQUOT, ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import get_completion_class
 from rich.console import Console
-from rich.markup import escape
 
 import harness
 from harness import catalog as catalogs
+from harness import completion
 from harness.comparison.differences import CLASSES, REGRESSIONS
 from harness.engine import placing, plan
 from harness.engine.engines import ENGINES, LOCAL, Where
@@ -30,9 +32,11 @@ from harness.errors import HarnessError, UsageError
 from harness.faults.fault import NONE
 from harness.faults.selection import select
 from harness.frameworks.overlap_load import KINDS, Kind
+from harness.help import COMMAND, Overview
 from harness.listing import print_list
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
+from harness.terminal import printable, say, survive_any_text
 from harness.upgrade.profiles import DEFAULT_BUDGET_S, FULL, PROFILES
 
 FAILED = 4
@@ -51,7 +55,7 @@ ENGINE = click.option(
 ADDRESS = click.option(
     "--address", default="", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one is started here]"
 )
-FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...")
+FILTERS = click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=completion.filters)
 
 
 class Seconds(click.FloatRange):
@@ -78,7 +82,7 @@ class Ranks(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
             self.fail(str(error), param, ctx)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Overview, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(harness.__version__, prog_name="epoch-harness")
 def cli() -> None:
     """Run the documented ways of aggregating metrics over an epoch, and judge them against ground truth.
@@ -97,7 +101,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
 
     --json names every workload, fault and claim.
     """
-    catalog = catalogs.find()
+    catalog = _find()
     with engines(catalog.frameworks(filters)) as warm:
         environments = warm.environments
     planned = plan.make(catalog, filters, device, 0, environments)
@@ -138,7 +142,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     help="Seconds that one trial may take.",
 )  # fmt: skip
 @click.option(
-    "--fault", "faults", multiple=True, metavar="GLOB|FILE",
+    "--fault", "faults", multiple=True, metavar="GLOB|FILE", shell_complete=completion.faults,
     help="Only under faults called so; or under those in a .json file, which also names the scenario.",
 )  # fmt: skip
 @click.option(
@@ -155,12 +159,13 @@ def run_trials(
 ) -> None:  # fmt: skip
     """Run scenarios, judge them, and write a run directory with a report."""
     from harness.run import Request, execute
+    from harness.summary import print_run
 
     out = out or Path("reports/runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     console = Console()
     where = Where(engine, address)
     where.check(python)
-    catalog = catalogs.find()
+    catalog = _find()
     gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(
@@ -176,45 +181,19 @@ def run_trials(
     )
     with ConsoleProgress(console) as progress:
         result = execute(catalog, request, out, progress)
-    click.echo(_summary(result))
+    print_run(result, console)
     sys.exit(result.exit_code)
+
+
+def _find() -> catalogs.Catalog:
+    catalog = catalogs.find()
+    completion.remember(catalog.scenarios)
+    return catalog
 
 
 def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]:
     """The ids of scenarios that are given by path or module, which are added."""
     return tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
-
-
-def _summary(result: Any) -> str:
-    verdicts = result.verdicts
-    figures = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.figures.items())) or "none"
-    claims = Counter(decision.verdict for decision in result.decisions)
-    lines = [f"figures: {figures}"]
-    if verdicts.under_faults:
-        counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.cells.items()) or "none"
-        lines.append(f"faults:  {verdicts.under_faults} trials, {sum(verdicts.cells.values())} cells: {counted}")
-    if claims:
-        lines.append("claims:  " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(claims.items())))
-    for reason, count in Counter(item.reason for item in result.unavailable).items():
-        lines.append(f"unavailable: {count} trials: {reason}")
-    if result.retries:
-        trials = len({each.trial for each in result.retries})
-        lines.append(f"handed over again: {trials} trials, whose worker or node was lost: {result.retries[0].why}")
-    if not verdicts.findings:
-        lines.append("nothing ran, so nothing is decided")
-    elif verdicts.unexpected:
-        lines.append(f"{verdicts.unexpected} findings are not as expected")
-    else:
-        lines.append("every finding is as expected")
-    if result.interrupted:
-        lines.append("interrupted; what had run by then is kept")
-    lines += [
-        f"unexpected: claim {decision.claim.id}: {decision.verdict}, expected: {decision.expected_verdict}"
-        for decision in result.decisions
-        if not decision.as_expected
-    ]
-    lines.append(f"report:  {result.directory.path / 'report.html'}")
-    return "\n".join(lines)
 
 
 @cli.command("bench")
@@ -244,8 +223,9 @@ def bench_scenarios(
     """
     from harness.bench import overlap, overlap_table, strategies, table
     from harness.report.render import save
+    from harness.summary import print_bench, print_report
 
-    catalog = catalogs.find()
+    catalog = _find()
     for_steps = {"--jobs": jobs, "--batches": batches}
     for_trainings = {"--load": loads, "--train-seconds": train_s, "--short": short}
     if trainings := overlap.asked_for(catalog, filters):
@@ -260,8 +240,7 @@ def bench_scenarios(
     if not console.is_terminal:
         console.width = 240 if trainings else 200
 
-    def tell(line: str) -> None:
-        console.print(escape(line), soft_wrap=True, highlight=False)
+    tell = partial(say, console)
 
     common: dict[str, Any] = {"filters": filters, "device": device, "seed": seed, "limit_s": limit_s}
     result: Any
@@ -272,12 +251,14 @@ def bench_scenarios(
         overlap_table.print_overlap(result, console)
         if out is not None:
             overlap_table.write(result, out)
+            print_report(out / "overlap.md", console)
     else:
         given = {"rounds": rounds, "jobs": jobs, "batches": batches}
         result = strategies.execute(catalog, strategies.Request(**common, **_given(given)), tell)
         table.print_bench(result, console)
         if out is not None:
             table.write(result, out)
+        print_bench(result, out, console)
     sys.exit(result.exit_code)
 
 
@@ -317,18 +298,19 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
     """Say how RUN_B differs from RUN_A: what they found, and all that a user would notice; not how long they took."""
     from harness.comparison import accepted as accepting
     from harness.comparison.runs import compare as compare_runs
+    from harness.summary import print_comparison
 
     entries = accepting.read(accepted) if accepted else ()
     comparison = compare_runs(run_a, run_b, _classes(fail_on), entries)
     if out is not None:
         comparison.write(out, "compare")
-    click.echo(comparison.summary())
+    print_comparison(comparison, out / "compare.md" if out else None, Console())
     sys.exit(comparison.exit_code)
 
 
 @cli.command()
-@click.argument("baseline")
-@click.argument("candidate")
+@click.argument("baseline", shell_complete=completion.versions)
+@click.argument("candidate", shell_complete=completion.versions)
 @FILTERS
 @click.option("--with", "with_", multiple=True, metavar="REQUIREMENT", help="Also on both sides, as torchmetrics==1.8.")
 @click.option("--baseline-with", multiple=True, metavar="REQUIREMENT", help="Only there.")
@@ -339,7 +321,9 @@ def compare(run_a: Path, run_b: Path, fail_on: str | None, accepted: Path | None
     "--budget", "budget_s", type=Seconds(min=0), default=DEFAULT_BUDGET_S, show_default=True,
     help="Seconds that timing may take; 0 for none.",
 )  # fmt: skip
-@click.option("--fault", "faults", multiple=True, metavar="GLOB|FILE", help="As of `run`.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="GLOB|FILE", shell_complete=completion.faults, help="As of `run`."
+)
 @FAIL_ON
 @ACCEPTED
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: that of --fault FILE, or 0]")
@@ -358,11 +342,9 @@ def upgrade(
     limit_s: float, engine: str, address: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Say whether CANDIDATE is a safe upgrade of BASELINE: each a version of Lightning (2.5.6), a wheel, a source
-    checkout, or the path of a Python interpreter.
-
-    Exit code: 0 no regression, 1 a regression, 2 bad usage, 3 could not decide, 4 the harness itself failed.
-    """
+    checkout, or the path of a Python interpreter."""
     from harness.comparison import accepted as accepting
+    from harness.summary import print_comparison
     from harness.upgrade import on_cluster, sides
     from harness.upgrade.environments import provide
     from harness.upgrade.upgrade import Request, execute
@@ -371,8 +353,7 @@ def upgrade(
     where = Where(engine, address)
     where.check()
 
-    def tell(line: str) -> None:
-        console.print(escape(line), soft_wrap=True, highlight=False)
+    tell = partial(say, console)
 
     out = out or Path("reports/runs") / f"upgrade-{datetime.now():%Y%m%d-%H%M%S}"
     named = (baseline, candidate)
@@ -385,7 +366,7 @@ def upgrade(
             tell(f"--with {' '.join(with_)} is not for {label}, which is used as it is")
     asked = [(*each, *alone) for each, alone in zip(built, (baseline_with, candidate_with), strict=True)]
     additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
-    catalog = catalogs.find()
+    catalog = _find()
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(
         filters=selected.filters,
@@ -405,9 +386,20 @@ def upgrade(
             for side, more in zip(parsed, additions, strict=True)
         ]
         result = execute(catalog, request, (provided[0], provided[1]), named, out, progress, tell)
-    click.echo(result.summary())
-    click.echo(f"report:  {out / 'upgrade.md'}")
+    print_comparison(result, out / "upgrade.md", console)
     sys.exit(result.exit_code)
+
+
+@cli.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: str) -> None:
+    """Print what makes a shell complete commands, options, scenarios, workloads behind an @, faults and versions.
+
+    Scenarios are completed once `list` or any command that runs some has found them.
+    """
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(cli, {}, COMMAND, f"_{COMMAND}_COMPLETE".replace("-", "_").upper()).source())
 
 
 def _classes(text: str | None) -> tuple[str, ...]:
@@ -427,22 +419,23 @@ def _classes(text: str | None) -> tuple[str, ...]:
 
 def main() -> NoReturn:
     """The console script. What goes wrong is told in one line on standard error, never by a traceback."""
+    survive_any_text()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name=COMMAND, standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        # Interrupted in the `exec` of a string, as of dataclasses, `python -m` ends itself by SIGINT whatever its exit
+        # code; not so after another `exec`.
+        exec("")
         code = _complain("interrupted", 3)
     except HarnessError as error:
         code = _complain(str(error), error.exit_code)
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        code = _complain(
-            f"cannot write or read{where}: {error.strerror or error}; what was written before is kept", FAILED
-        )
+        code = _complain(_in_words(error), FAILED)
     except Exception as error:
         if os.environ.get("EPOCH_HARNESS_TRACEBACK"):
             raise
@@ -453,6 +446,14 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
+def _in_words(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    what = f"cannot write or read{where}: {error.strerror or error}; what was written before is kept"
+    if error.errno not in (ENOSPC, EDQUOT):
+        return what
+    return f"{what}; the disk is full: make room, or name a folder on another with --out (TMPDIR for temporary files)"
+
+
 def _complain(message: str, code: int) -> int:
-    click.echo(f"epoch-harness: {message}", err=True)
+    click.echo(f"epoch-harness: {printable(message)}", err=True)
     return code

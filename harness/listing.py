@@ -1,12 +1,14 @@
 """Scenarios in a table, for a terminal."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from harness.terminal import one_line, say
 from harness.workloads import library
 
 FEW = 3
@@ -21,11 +23,11 @@ def print_list(rows: Sequence[dict[str, Any]], environment: str) -> None:
         available = "yes" if row["available"] else f"no: {row['reason']}"
         workloads = ", ".join(in_short(row["workloads"]))
         cells = [row["scenario"], row["source"], workloads, str(len(row["faults"])), str(len(row["claims"])), available]
-        table.add_row(*map(escape, cells))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     console.print(table)
     for dataset, names in _by_dataset(name for row in rows for name in row["workloads"]).items():
-        console.print(escape(f"{dataset}/: {', '.join(names)}"), soft_wrap=True, highlight=False)
-    console.print(escape(f"{len(rows)} scenarios; {environment}"), soft_wrap=True, highlight=False)
+        say(console, f"{dataset}/: {', '.join(names)}", most=sys.maxsize)
+    say(console, f"{len(rows)} scenarios; {environment}")
 
 
 def in_short(workloads: list[str]) -> list[str]:

@@ -1,14 +1,22 @@
-"""Tells how a run goes: a bar on a terminal, plain lines elsewhere."""
+"""Tells how a run goes: a bar with the time left on a terminal, plain lines elsewhere."""
 
 from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from harness.findings import Finding
+from harness.terminal import live, say
+
+
+def in_a_line(finding: Finding) -> str:
+    """One that is not as expected."""
+    return (
+        f"{finding.scenario}@{finding.on}: {finding.aggregate} is {finding.verdict}, "
+        f"expected {finding.expected_verdict}" + (f" ({finding.message})" if finding.message else "")
+    )
 
 
 class ConsoleProgress:
@@ -17,14 +25,20 @@ class ConsoleProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._live = live(console)
         self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
             console=console,
-            disable=not console.is_terminal,
+            disable=not self._live,
             transient=True,
+            expand=True,
+            # Trials come in bursts, long ones at times alone.
+            speed_estimate_period=300,
         )
         self._task: TaskID | None = None
         self._total = 0
@@ -50,16 +64,13 @@ class ConsoleProgress:
         if self._task is not None:
             self._bar.advance(self._task)
         for finding in unexpected:
-            self._say(
-                f"unexpected: {finding.scenario}@{finding.on}: {finding.aggregate} is {finding.verdict}, "
-                f"expected {finding.expected_verdict}" + (f" ({finding.message})" if finding.message else "")
-            )
+            self._say(f"unexpected: {in_a_line(finding)}")
         tenth = max(1, self._total // 10)
-        if not self._console.is_terminal and (self._done % tenth == 0 or self._done == self._total):
+        if not self._live and (self._done % tenth == 0 or self._done == self._total):
             self._say(f"{self._done} of {self._total} trials")
 
     def _say(self, line: str) -> None:
-        self._console.print(escape(line), soft_wrap=True, highlight=False)
+        say(self._console, line)
 
 
 class Quiet:

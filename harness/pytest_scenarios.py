@@ -52,6 +52,7 @@ DEVICE = pytest.StashKey[str]()
 ALONE = pytest.StashKey[bool]()
 SELECTION = pytest.StashKey[Selection]()
 NAMES = pytest.StashKey[list[tuple[str, str]]]()
+TRIALS = pytest.StashKey["Trials"]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -83,12 +84,24 @@ def pytest_make_collect_report(
 
 
 @pytest.fixture(scope="session")
-def epoch_harness_trials(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Trials"]:
+def epoch_harness_trials(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Trials"]:
     """Starts with the first item that runs; ends with the session, interrupted or not."""
     with warnings_aside():
         from harness import pytest_trials
-    with pytest_trials.started(pytestconfig.stash[SELECTION], tmp_path_factory.mktemp("epoch-harness")) as trials:
+    with pytest_trials.started(request.config.stash[SELECTION], tmp_path_factory.mktemp("epoch-harness")) as trials:
+        items = [item for item in request.session.items if isinstance(item, TrialItem)]
+        trials.asked = sum(not trials.unavailable(item.scenario, item.workload) for item in items)
+        request.config.stash[TRIALS] = trials
         yield trials
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if trials := config.stash.get(TRIALS, None):
+        from harness import pytest_summary
+
+        pytest_summary.write(terminalreporter, trials.ended, trials.report)
 
 
 class ScenarioCollector(pytest.Collector):
@@ -148,6 +161,7 @@ def judge_and_time(request: pytest.FixtureRequest, benchmark: Any, epoch_harness
         rate = rounds[0].batches / median(trial.seconds for trial in rounds)
         benchmark.extra_info.update(rounds[0].facts, batches_per_second=rate)
     last = rounds[-1]
+    trials.keep(rounds)
     # Not through `record_property`, which warns about the schema that pytest writes junit.xml in by default.
     item.user_properties.extend(last.properties)
     if last.unexpected:

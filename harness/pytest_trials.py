@@ -1,22 +1,27 @@
 """Runs the trials of a pytest session, and says in words what was unexpected. Heavy; imported with the first item."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from harness.engine import plan
 from harness.engine.local import Engines, Job, Outcome, engines
 from harness.engine.trial import Trial
-from harness.environment import Environment
+from harness.environment import Environment, together
+from harness.errors import HarnessError
 from harness.faults.selection import NO_FAULT
 from harness.findings import FIGURES, Finding
 from harness.history import reader
 from harness.history.reader import History
 from harness.judging import References, judge_outcome
-from harness.pytest_scenarios import Selection
+from harness.pytest_scenarios import ROUNDS, Selection, warnings_aside
+from harness.pytest_summary import Ended
+from harness.run import Request, Run
 from harness.run_directory import RunDirectory
 from harness.workloads import library
 from harness.workloads.workload import Workload
@@ -106,12 +111,21 @@ class Judged:
 
 @dataclass
 class Trials:
-    """What can run here, and how; made by :func:`started`."""
+    """What can run here, and how; made by :func:`started`.
+
+    Attributes:
+        record: what is kept of it.
+        asked: how many items can run here.
+        ended: those that ran, in order.
+    """
 
     selection: Selection
     directory: RunDirectory
     engines: Engines
     planned: plan.Plan
+    record: Run
+    asked: int = 0
+    ended: list[Ended] = field(default_factory=list)
     _workloads: dict[str, Workload] = field(default_factory=dict)
     _rounds: Counter[str] = field(default_factory=Counter)
     _references: References = field(default_factory=dict)
@@ -141,6 +155,32 @@ class Trials:
         declared_at = self.selection.catalog.scenarios[scenario].declared_at
         return Judged(outcome, judged.findings, judged.history, job, environment, declared_at)
 
+    def keep(self, rounds: Sequence[Judged]) -> None:
+        """Of an item that ran, the verdicts of its last round and all times."""
+        last = rounds[-1]
+        trial, timed = last.outcome.trial, len(rounds) == ROUNDS and last.completed and not last.unexpected
+        batch_s = median(each.seconds for each in rounds) / last.batches if timed and last.batches else None
+        self.ended.append(Ended(trial.scenario, trial.workload, trial.framework, last.findings, batch_s))
+        name = last.job.history.stem
+        findings = [replace(finding, trial=name) for finding in last.findings]
+        self.record.verdicts.add(findings)
+        self.directory.append(self.directory.findings, *(finding.to_json() for finding in findings))
+        timing: dict[str, Any] = {
+            "scenario": trial.scenario,
+            "trial": name,
+            "environment": last.environment.title,
+            "samples": [each.seconds for each in rounds],
+            "counters": {},
+            "peak_rss_bytes": last.outcome.peak_rss_bytes,
+        }
+        self.directory.append(self.directory.timings, timing)
+
+    @property
+    def report(self) -> Path | None:
+        """None if it could not be written, or was removed."""
+        path = self.directory.path / "report.html"
+        return path if path.exists() else None
+
     def _trial(self, scenario: str, workload: str) -> Trial:
         return next(trial for trial in self.planned.trials if (trial.scenario, trial.workload) == (scenario, workload))
 
@@ -161,4 +201,12 @@ def started(selection: Selection, folder: Path) -> Iterator[Trials]:
     directory = RunDirectory.create(folder)
     with (directory.path / "output" / "engine.txt").open("wb") as log, engines(selection.frameworks, log=log) as warm:
         planned = plan.make(selection.catalog, selection.filters, selection.device, SEED, warm.environments, NO_FAULT)
-        yield Trials(selection, directory, warm, planned)
+        request = Request(selection.filters, NO_FAULT, selection.device, SEED)
+        record = Run(directory, request, planned=planned, environment=together(warm.environments).found)
+        trials = Trials(selection, directory, warm, planned, record)
+        try:
+            yield trials
+        finally:
+            with warnings_aside(), suppress(OSError, HarnessError):  # what was judged was told before
+                record.end("complete" if len(trials.ended) == trials.asked else "interrupted")
+                record.report()

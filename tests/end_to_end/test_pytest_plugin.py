@@ -134,6 +134,8 @@ def test_each_trial_is_judged_and_then_timed(project, scenario_file):
     )  # fmt: skip
     result.assert_outcomes(passed=4, skipped=1)
     result.stdout.fnmatch_lines(["*SKIPPED*needs pytorch_lightning>=99, and * is installed"])
+    result.stdout.fnmatch_lines(["=* scenarios =*", "slower: not known; *", "report:  */report.html"])
+    result.stdout.no_fnmatch_line("not as expected: *")
 
     timed = {
         benchmark["name"]: benchmark
@@ -176,6 +178,13 @@ def test_an_unexpected_verdict_fails_readably_and_is_not_timed(project):
             "FAILED scenarios::mine/false/control@digits/ragged - *aggregate*",
         ]
     )
+    result.stdout.fnmatch_lines(
+        ["not as expected: 2", "  exact  train_loss of mine/false/control@digits/ragged, expected biased"]
+    )
+    [report] = [line.removeprefix("report:  ") for line in result.outlines if line.startswith("report:  ")]
+    assert "mine/false/control" in Path(report).read_text()
+    manifest = json.loads(Path(report).with_name("manifest.json").read_text())
+    assert (manifest["status"], manifest["counts"]["unexpected"]) == ("complete", 2)
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*pytest_scenarios.py*")
     assert json.loads((project.path / "times.json").read_text())["benchmarks"] == []
@@ -190,6 +199,7 @@ def test_without_a_gpu_trials_on_one_are_skipped(project, scenario_file):
     result = project.runpytest_subprocess("--benchmark", "--device", "cuda", f"--scenario={scenario_file}", "-rs")
     result.assert_outcomes(skipped=3)
     result.stdout.fnmatch_lines(["*SKIPPED*no CUDA device: *"])
+    result.stdout.no_fnmatch_line("=* scenarios =*")
 
 
 def test_only_scenarios_are_collected_if_no_path_is_named(project):

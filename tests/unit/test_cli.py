@@ -1,8 +1,11 @@
 """What the command line makes of its arguments by itself."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from errno import EACCES, ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +13,14 @@ import pytest
 from click import BadParameter
 from click.testing import CliRunner
 
+import harness
 from harness import catalog as catalogs
 from harness.catalog import Catalog
-from harness.cli import cli
+from harness.cli import cli, main
 from harness.environment import Environment
 from harness.errors import UsageError
 from harness.findings import Finding
+from harness.help import HELP
 from harness.listing import in_short
 from harness.run_directory import RunDirectory
 from harness.scenario import Scenario
@@ -23,6 +28,13 @@ from harness.verdicts import Verdicts
 from harness.workloads.library import NAMES
 
 DIGITS = [name for name in NAMES if name.startswith("digits/")]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In which scenarios are remembered."""
+    monkeypatch.setenv("EPOCH_HARNESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -121,3 +133,95 @@ def test_what_fails_names_a_class(runs: tuple[Path, Path], classes: str) -> None
     told = call("compare", *runs, "--fail-on", classes)
     assert isinstance(told, UsageError)
     assert "breaks" in str(told)
+
+
+@pytest.mark.parametrize("command", cli.commands)
+def test_the_help_of_each_command_has_examples_that_are_calls_and_exit_codes(command: str) -> None:
+    text = CliRunner().invoke(cli, [command, "--help"], terminal_width=80).output
+    calls = [line.split()[1:] for line in text.splitlines() if line.startswith("    epoch-harness ")]
+    assert calls
+    for call_ in calls:
+        assert call_[0] == command
+        options = {option for parameter in cli.commands[command].params for option in parameter.opts}
+        assert {word for word in call_ if word.startswith("--")} <= options
+    assert "\n  Exit codes:\n    0  " in text
+    assert "\n    4  " in text
+
+
+def test_the_overview_begins_with_what_comes_first_and_names_every_command() -> None:
+    text = CliRunner().invoke(cli, ["--help"]).output
+    assert {*cli.commands} == {*HELP}
+    assert text.index("\n  list ") < text.index("\n  run ") < text.index("\n  upgrade ") < text.index("Begin with:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["upgrad"], "'upgrade'"),
+        (["run", "--sed", "1"], "'--seed'"),
+        (["run", "epoch_avergaing/*"], "'epoch_averaging"),
+    ],
+)
+def test_a_wrong_name_suggests_what_was_meant(
+    arguments: list[str], meant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["epoch-harness", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err.lower()
+    assert f"did you mean {meant}" in told or ("did you mean one of" in told and meant in told)
+
+
+def test_an_error_says_what_a_terminal_would_obey(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["epoch-harness", "run", "\x1b[2Jmissing.py"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "epoch-harness: there is no scenario file \\x1b[2Jmissing.py\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "code"),
+    [
+        (OSError(ENOSPC, "No space left on device", "out/findings.jsonl"), "out/findings.jsonl: No space left", 4),
+        (OSError(ENOSPC, "No space left on device"), "the disk is full: make room, or name a folder on another", 4),
+        (OSError(EACCES, "Permission denied", "out/findings.jsonl"), "what was written before is kept\n", 4),
+        (KeyboardInterrupt(), "epoch-harness: interrupted\n", 3),
+        (ValueError("what\x1b[2J"), r"the harness itself failed: ValueError: what\x1b[2J (EPOCH_HARNESS", 4),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_ends_a_command_is_told_without_a_traceback(
+    error: BaseException, told: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.delenv("EPOCH_HARNESS_TRACEBACK", raising=False)
+    monkeypatch.setattr("sys.argv", ["epoch-harness", "run"])
+    monkeypatch.setattr(catalogs, "find", Catalog)
+    monkeypatch.setattr("harness.run.execute", fail)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    err = capsys.readouterr().err
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(harness.__file__).parents[1]))
+    (tmp_path / "interrupted.py").write_text(
+        "from harness import catalog, cli\n"
+        "def interrupted(): exec('raise KeyboardInterrupt')\n"
+        "catalog.find = interrupted\n"
+        "import sys; sys.argv = ['epoch-harness', 'list']\n"
+        "cli.main()\n"
+    )
+    call = [sys.executable, "-m", "interrupted"]
+    ended = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.strip()) == (3, "epoch-harness: interrupted")

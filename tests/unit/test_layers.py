@@ -13,7 +13,7 @@ ROOT = Path(harness.__file__).parents[1]
 
 # From upstream to downstream: a module may import its own layer and those above it.
 LAYERS = (
-    ("harness.errors", "harness.oracle", "harness.history"),
+    ("harness.errors", "harness.terminal", "harness.help", "harness.oracle", "harness.history"),
     ("harness.faults",),
     (
         "harness",
@@ -46,9 +46,10 @@ LAYERS = (
     ("harness.comparison",),
     ("harness.run",),
     ("harness.progress", "harness.listing", "harness.bench"),
-    ("harness.upgrade",),
+    ("harness.upgrade", "harness.summary"),
+    ("harness.completion",),
     ("harness.cli", "harness.__main__"),
-    ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_trials"),
+    ("harness.pytest_plugin", "harness.pytest_scenarios", "harness.pytest_summary", "harness.pytest_trials"),
 )
 INSIDE_A_TRIAL = (
     "harness",
