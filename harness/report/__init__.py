@@ -1,9 +1,9 @@
-"""What runs say to people and to other programs: report.html, report.md with its drawings, and junit.xml."""
+"""What runs say to people and to other programs: report.html, report.md and comment.md with drawings, and junit.xml."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report import junit
+from harness.report import github, junit
 from harness.report.context import context
 from harness.report.render import render, save
 from harness.report.runs import read
@@ -20,11 +20,13 @@ def write_reports(directories: Sequence[RunDirectory], out: Path) -> None:
     """
     runs = read(directories)
     shown = context(runs)
+    markdown = render("report.md.jinja", **shown)
     save(
         out,
         {
             "report.html": render("report.html.jinja", **shown),
-            "report.md": render("report.md.jinja", **shown),
+            "report.md": github.fit(markdown, github.SUMMARY_BYTES, "report.html"),
+            "comment.md": github.fit(markdown, github.COMMENT_BYTES, "report.html"),
             "junit.xml": junit.document(runs),
             **{
                 each.drawing: render("timeline.svg.jinja", timeline=each.timeline)

@@ -77,6 +77,7 @@ class Document(HTMLParser):
 def reports(out: Path, *runs: RunDirectory) -> tuple[str, str, ElementTree.Element]:
     write_reports(runs, out)
     assert sorted(path.name for path in out.iterdir() if path.suffix in (".html", ".md", ".xml")) == [
+        "comment.md",
         "junit.xml",
         "report.html",
         "report.md",
