@@ -295,16 +295,30 @@ def _refuse(options: dict[str, Any], why: str) -> None:
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: RUN, if it is one]")
-def report(runs: tuple[Path, ...], out: Path | None) -> None:
-    """Write report.html, report.md and junit.xml of one run, or, with --out, of several side by side."""
-    from harness.report import write_reports
+@click.option("--github", "on_github", is_flag=True, help="Also the summary of a workflow's step, and annotations.")
+def report(runs: tuple[Path, ...], out: Path | None, on_github: bool) -> None:
+    """Write report.html, report.md, comment.md (for a pull request) and junit.xml of one run, or, with --out, of
+    several side by side. Of the folder of an upgrade or a comparison, write comment.md.
+    """
+    from harness.report import github, write_comment, write_reports
 
-    directories = [RunDirectory.open(path) for path in runs]
+    summary = github.summary_file(os.environ) if on_github else None
     if out is None and len(runs) > 1:
         raise UsageError(f"{runs[0]} has a report of its own; name a folder for that of {len(runs)} runs with --out")
     out = out or runs[0]
-    write_reports(directories, out)
-    click.echo(f"report: {out / 'report.html'}")
+    compared = github.stored_comparison(runs[0]) if len(runs) == 1 else ""
+    if compared:
+        shown, whole = runs[0] / f"{compared}.md", f"{compared}.md"
+        write_comment(shown, out)
+        annotations = github.of_comparison(runs[0], compared)
+    else:
+        shown, whole = out / "report.md", "report.html"
+        annotations = github.of_runs(write_reports([RunDirectory.open(path) for path in runs], out))
+    if summary:
+        github.summarise(shown.read_text(encoding="utf-8"), summary, whole)
+        for line in github.commands(annotations, Path(os.environ.get("GITHUB_WORKSPACE", "."))):
+            click.echo(line)
+    click.echo(f"report: {shown if compared else out / 'report.html'}")
 
 
 @cli.command()

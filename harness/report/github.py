@@ -1,100 +1,188 @@
-"""What a pull request on GitHub shows of a run: Markdown of a size that it takes."""
+"""What a step of a workflow on GitHub shows: its summary, and annotations beside the source."""
 
-import re
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from harness.report.text import shortened
+from harness.errors import UsageError
+from harness.findings import DECIDED, Finding, in_words
+from harness.report.cut import SUMMARY_BYTES, fit
+from harness.report.declared import declared_at
+from harness.report.runs import Run
+from harness.report.text import printable, shortened
+from harness.run_directory import RunDirectory
+from harness.schemas import validator
 
-COMMENT_BYTES = 65_536  # GitHub counts characters, of which there are never more
-SUMMARY_BYTES = 1024 * 1024
+SUMMARY = "GITHUB_STEP_SUMMARY"
+ERROR, WARNING = "error", "warning"
 
-_FOR_THE_LAST_WORD = 1_500
-_MOST_NAMED = 8
-_FENCE = re.compile("(`{3,})[^`\n]*$")
-_FIRST = "## Unexpected"
+_MOST_SHOWN = 10  # of errors, and of warnings: GitHub leaves out what a step says beyond
+_MOST_TOLD = 5
 
 
-def fit(text: str, most: int, whole: str) -> str:
-    """Markdown cut to `most` bytes of UTF-8, with a last sentence that says what was left out.
+@dataclass(frozen=True)
+class Annotation:
+    """Something that GitHub shows beside the source.
 
-    What comes first is kept first, section by section (`##`). Unexpected findings are left out only where nothing else
-    is left; of any other section that does not fit, there is as much as half of the room that is left, so that the
-    next one shows something, too. Cuts are between lines: tables, fenced blocks and `<details>` stay well formed.
+    Attributes:
+        place: a file and a line of it, counted from 1; None if that is not known.
+    """
+
+    level: str
+    title: str
+    message: str
+    place: tuple[Path, int] | None = None
+
+
+def summary_file(environ: Mapping[str, str]) -> Path:
+    """Raises:
+    UsageError: this is no step of a workflow.
+    """
+    if not environ.get(SUMMARY):
+        raise UsageError(
+            f"{SUMMARY} is not set: --github is for a step of a GitHub workflow; "
+            f"to see what it would show, set {SUMMARY} to the name of a file"
+        )
+    return Path(environ[SUMMARY])
+
+
+def summarise(markdown: str, file: Path, whole: str) -> None:
+    """Append to the summary of a step, as much as there is room for: one that is too long is not shown at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        room = SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
+        text = fit(f"{markdown.rstrip()}\n\n", room, whole).encode("utf-8")
+        with file.open("ab") as summary:
+            summary.write(text if len(text) <= room else b"")
+    except OSError as error:
+        raise UsageError(f"cannot write {file}, which {SUMMARY} names: {error.strerror}") from error
+
+
+def of_runs(runs: Iterable[Run]) -> list[Annotation]:
+    """What is not as expected: an annotation per scenario, at its declaration, and one per claim."""
+    found = []
+    for run in runs:
+        scenarios: dict[str, list[Finding]] = {}
+        for finding in run.unexpected:
+            scenarios.setdefault(finding.scenario, []).append(finding)
+        for scenario, findings in scenarios.items():
+            told = [
+                f"{each.checker}: {each.aggregate} on {each.on} is {each.verdict}, expected {each.expected_verdict}"
+                f"{': ' if each.message else ''}{each.message}"
+                for each in findings
+            ]
+            level = ERROR if any(each.verdict in DECIDED for each in findings) else WARNING
+            place = declared_at(run.directory.history(findings[0].trial))
+            found.append(Annotation(level, f"{run.label}: {scenario} is not as expected", _listed(told), place))
+        found += [
+            Annotation(
+                ERROR,
+                f"{run.label}: claim {claim['claim']} is not as expected",
+                f"{claim['verdict']}, expected {claim['expected_verdict']}: {claim['statement']}",
+            )
+            for claim in run.claims
+            if not claim["as_expected"]
+        ]
+    return found
+
+
+def stored_comparison(folder: Path) -> str:
+    """`upgrade` or `compare`, if that is what left its files in the folder; else empty."""
+    named = (name for name in ("upgrade", "compare") if (folder / f"{name}.json").is_file())
+    return "" if (folder / "manifest.json").exists() else next(named, "")
+
+
+def of_comparison(folder: Path, name: str) -> list[Annotation]:
+    """An annotation per regression, at the declaration of a scenario that shows it, if the candidate's run is there.
+
+    Raises:
+        UsageError: NAME.json cannot be read, or does not follow its schema.
+    """
+    path = folder / f"{name}.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    problem = next(validator("comparison").iter_errors(told), None)
+    if problem is not None:
+        raise UsageError(f"{path}, at {problem.json_path}: {problem.message}")
+    changes: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in told["differences"]:
+        if each["kind"] in told["fail_on"] and not each["accepted"]:
+            changes.setdefault((each["kind"], each["what"]), []).append(each)
+    trials = _trials(folder / "candidate") if changes else {}
+    found = []
+    for (kind, what), differences in changes.items():
+        first = differences[0]["key"]
+        lines = [
+            f"{each['key']['scenario']} on {in_words(each['key']['workload'], each['key']['fault'])}: "
+            f"{each['a']} in {told['a']['label']}, {each['b']} in {told['b']['label']}"
+            for each in differences
+        ]
+        history = trials.get(first["scenario"])
+        place = declared_at(history) if history else None
+        found.append(Annotation(ERROR, f"{kind}: {what}", _listed(lines), place))
+    if told["exit_code"] == 3:
+        found.append(Annotation(WARNING, "epoch-harness", told["title"]))
+    return found
+
+
+def _trials(folder: Path) -> dict[str, Path]:
+    """Scenario → the history of one of its trials."""
+    try:
+        run = RunDirectory.open(folder)
+        return {finding.scenario: run.history(finding.trial) for finding in run.read_findings()}
+    except UsageError:  # gone: then nothing can be placed
+        return {}
+
+
+def _listed(told: Sequence[str]) -> str:
+    more = [f"… and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+    return "\n".join([*(shortened(each, 500) for each in told[:_MOST_TOLD]), *more])
+
+
+def commands(annotations: Sequence[Annotation], workspace: Path) -> list[str]:
+    """The lines that tell GitHub, on standard output, at most ten errors and ten warnings.
 
     Args:
-        whole: where all of it is: the name of a file.
+        workspace: the folder of the checkout; what is declared elsewhere has no place in it.
     """
-    if _size(text) <= most:
-        return text
-    sections = list(_sections(text))
-    room = most - _FOR_THE_LAST_WORD
     kept, left_out = [], []
-    for place, section in enumerate(sections):
-        if _size("".join(sections[place:])) <= room:
-            kept += sections[place:]
-            break
-        all_of_it = place == 0 or section.startswith(_FIRST)
-        part, lines = _cut(section, room if all_of_it else room // 2)
-        kept.append(part)
-        room -= _size(part)
-        if lines:
-            left_out.append(f"{lines} of {len(_lines(section))} lines of “{_title(section)}”")
-    named = "; ".join(left_out[:_MOST_NAMED])
-    further = f"; and of {len(left_out) - _MOST_NAMED} more sections" if len(left_out) > _MOST_NAMED else ""
-    return (
-        f"{''.join(kept).rstrip()}\n\n**Left out here, for want of room:** {named}{further}. All of it is in {whole}.\n"
-    )
+    for level in (ERROR, WARNING):
+        of_level = [each for each in annotations if each.level == level]
+        kept += of_level[:_MOST_SHOWN]
+        if more := len(of_level) - _MOST_SHOWN:
+            left_out += [f"{more} more {level}{'' if more == 1 else 's'}"] if more > 0 else []
+    lines = [_command(each.level, each.title, each.message, _located(each.place, workspace)) for each in kept]
+    if left_out:
+        lines.append(_command("notice", "epoch-harness", f"{' and '.join(left_out)}: see the summary of this step", {}))
+    return lines
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+def _located(place: tuple[Path, int] | None, workspace: Path) -> dict[str, str]:
+    if place is None:
+        return {}
+    path, line = place
+    try:
+        return {"file": path.resolve().relative_to(workspace.resolve()).as_posix(), "line": str(line)}
+    except ValueError:
+        return {}
 
 
-def _title(section: str) -> str:
-    return shortened(section.partition("\n")[0].lstrip("# "), 80)
+def _command(level: str, title: str, message: str, place: Mapping[str, str]) -> str:
+    properties = {**place, "title": shortened(title, 200)}
+    named = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{level} {named}::{_data(message)}"
 
 
-def _sections(text: str) -> Iterator[str]:
-    """What comes before the first heading of the second level, then what is below each."""
-    lines: list[str] = []
-    for line, fence in _with_fences(text):
-        if line.startswith("## ") and not fence:
-            yield "".join(lines)
-            lines = []
-        lines.append(line)
-    yield "".join(lines)
+def _data(text: str) -> str:
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _with_fences(text: str) -> Iterator[tuple[str, str]]:
-    """Every line, and the fence of the block that is still open after it; empty outside of one."""
-    fence = ""
-    for line in _lines(text):
-        opens = _FENCE.match(line)
-        if fence:
-            fence = "" if line.rstrip() == fence else fence
-        elif opens:
-            fence = opens[1]
-        yield line, fence
-
-
-def _lines(text: str) -> list[str]:
-    """With their ends; what else Unicode calls the end of a line is none in Markdown."""
-    return [line for line in re.split(r"(?<=\n)", text) if line]
-
-
-def _cut(section: str, most: int) -> tuple[str, int]:
-    """As many of its lines as fit, and how many do not; none if not even its heading and one line do."""
-    if _size(section) <= most:
-        return section, 0
-    best, size, opened, closing = 0, 0, 0, ""
-    lines = _lines(section)
-    for number, (line, fence) in enumerate(_with_fences(section), 1):
-        opened += line.startswith("<details>") - line.startswith("</details>")
-        size += _size(line)
-        end = "\n</details>\n" * opened
-        if size + _size(end) > most:
-            break
-        following = lines[number] if number < len(lines) else ""
-        if not fence and not following.startswith("| ---") and not following.startswith("|---"):
-            best, closing = number, end
-    return ("".join(lines[:best]) + closing, len(lines) - best) if best > 1 else ("", len(lines))
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -9,7 +9,7 @@ import pytest
 
 from harness.findings import Finding
 from harness.report import write_reports
-from harness.report.github import COMMENT_BYTES, SUMMARY_BYTES, fit
+from harness.report.cut import COMMENT_BYTES, SUMMARY_BYTES, fit
 from harness.report.text import markdown, markdown_code, shortened
 from harness.run_directory import RunDirectory
 
