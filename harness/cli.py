@@ -296,24 +296,31 @@ def _refuse(options: dict[str, Any], why: str) -> None:
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: RUN, if it is one]")
 @click.option("--github", "on_github", is_flag=True, help="Also the summary of a workflow's step, and annotations.")
-def report(runs: tuple[Path, ...], out: Path | None, on_github: bool) -> None:
+@click.option("--tables", type=click.Path(path_type=Path), help="Also findings and timings, as files in this folder.")
+@click.option("--format", "format_", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Path | None, format_: str) -> None:
     """Write report.html, report.md, comment.md (for a pull request) and junit.xml of one run, or, with --out, of
     several side by side. Of the folder of an upgrade or a comparison, write comment.md.
     """
-    from harness.report import github, write_comment, write_reports
+    from harness.report import export, github, write_comment, write_reports
 
     summary = github.summary_file(os.environ) if on_github else None
     if out is None and len(runs) > 1:
         raise UsageError(f"{runs[0]} has a report of its own; name a folder for that of {len(runs)} runs with --out")
     out = out or runs[0]
     compared = github.stored_comparison(runs[0]) if len(runs) == 1 else ""
+    if compared and tables:
+        raise UsageError(f"--tables is of runs: name those that were compared, in {runs[0]} or elsewhere")
     if compared:
         shown, whole = runs[0] / f"{compared}.md", f"{compared}.md"
         write_comment(shown, out)
         annotations = github.of_comparison(runs[0], compared)
     else:
         shown, whole = out / "report.md", "report.html"
-        annotations = github.of_runs(write_reports([RunDirectory.open(path) for path in runs], out))
+        reported = write_reports([RunDirectory.open(path) for path in runs], out)
+        annotations = github.of_runs(reported)
+        for path in export.write(reported, tables, format_) if tables else ():
+            click.echo(f"table:  {path}")
     if summary:
         github.summarise(shown.read_text(encoding="utf-8"), summary, whole)
         for line in github.commands(annotations, Path(os.environ.get("GITHUB_WORKSPACE", "."))):
