@@ -301,6 +301,8 @@ def _refuse(options: dict[str, Any], why: str) -> None:
 def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Path | None, format_: str) -> None:
     """Write report.html, report.md, comment.md (for a pull request) and junit.xml of one run, or, with --out, of
     several side by side. Of the folder of an upgrade or a comparison, write comment.md.
+
+    Exit code: 0 all is there, 2 bad usage, 3 something is missing of a run: it was interrupted, or is damaged.
     """
     from harness.report import export, github, write_comment, write_reports
 
@@ -312,6 +314,7 @@ def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Pa
     if compared and tables:
         raise UsageError(f"--tables is of runs: name those that were compared, in {runs[0]} or elsewhere")
     if compared:
+        reported = []
         shown, whole = runs[0] / f"{compared}.md", f"{compared}.md"
         write_comment(shown, out)
         annotations = github.of_comparison(runs[0], compared)
@@ -326,6 +329,10 @@ def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Pa
         for line in github.commands(annotations, Path(os.environ.get("GITHUB_WORKSPACE", "."))):
             click.echo(line)
     click.echo(f"report: {shown if compared else out / 'report.html'}")
+    lacking = [f"{run.label} is not whole: {each}" for run in reported for each in run.lacks]
+    for line in lacking:
+        click.echo(line, err=True)
+    sys.exit(3 if lacking else 0)
 
 
 @cli.command()

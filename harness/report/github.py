@@ -64,7 +64,7 @@ def summarise(markdown: str, file: Path, whole: str) -> None:
 
 
 def of_runs(runs: Iterable[Run]) -> list[Annotation]:
-    """What is not as expected: an annotation per scenario, at its declaration, and one per claim."""
+    """What is not as expected: an annotation per scenario, at its declaration, and per claim; and what is missing."""
     found = []
     for run in runs:
         scenarios: dict[str, list[Finding]] = {}
@@ -88,6 +88,7 @@ def of_runs(runs: Iterable[Run]) -> list[Annotation]:
             for claim in run.claims
             if not claim["as_expected"]
         ]
+        found += [Annotation(WARNING, f"{run.label} is not whole", each) for each in run.lacks]
     return found
 
 

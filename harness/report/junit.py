@@ -15,8 +15,8 @@ from harness.report.text import figure, printable
 def document(runs: Sequence[Run]) -> str:
     """One test suite per run. Findings that are not as expected are failures, or errors if all are `unknown`.
 
-    A run that did not end, and claims that are not as expected, get test cases of their own, lest the file
-    pass for a success. Where it ran, and the versions there, are properties of the suite; workload, fault and
+    A run that did not end or is not whole, and claims that are not as expected, get test cases of their own, lest
+    the file pass for a success. Where it ran, and the versions there, are properties of the suite; workload, fault and
     placement, and every verdict, of the case.
     """
     xml = JUnitXml("epoch-harness")
@@ -37,6 +37,8 @@ def _suite(run: Run) -> Any:
     cases += [_claim(claim) for claim in run.claims if not claim["as_expected"]]
     if not run.complete:
         cases.append(_case("run", "ended", Error(unfinished(run), "unfinished")))
+    if run.missing:
+        cases.append(_case("run", "whole", Error(printable("; ".join(run.missing)), "missing")))
     suite.add_testcases(cases)
     return suite
 
