@@ -276,16 +276,44 @@ def _refuse(options: dict[str, Any], why: str) -> None:
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: RUN, if it is one]")
-def report(runs: tuple[Path, ...], out: Path | None) -> None:
-    """Write report.html, report.md and junit.xml of one run, or, with --out, of several side by side."""
-    from harness.report import write_reports
+@click.option("--github", "on_github", is_flag=True, help="Also the summary of a workflow's step, and annotations.")
+@click.option("--tables", type=click.Path(path_type=Path), help="Also findings and timings, as files in this folder.")
+@click.option("--format", "format_", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Path | None, format_: str) -> None:
+    """Write report.html, report.md, comment.md (for a pull request) and junit.xml of one run, or, with --out, of
+    several side by side. Of the folder of an upgrade or a comparison, write comment.md.
 
-    directories = [RunDirectory.open(path) for path in runs]
+    Exit code: 0 all is there, 2 bad usage, 3 something is missing of a run: it was interrupted, or is damaged.
+    """
+    from harness.report import export, github, write_comment, write_reports
+
+    summary = github.summary_file(os.environ) if on_github else None
     if out is None and len(runs) > 1:
         raise UsageError(f"{runs[0]} has a report of its own; name a folder for that of {len(runs)} runs with --out")
     out = out or runs[0]
-    write_reports(directories, out)
-    click.echo(f"report: {out / 'report.html'}")
+    compared = github.stored_comparison(runs[0]) if len(runs) == 1 else ""
+    if compared and tables:
+        raise UsageError(f"--tables is of runs: name those that were compared, in {runs[0]} or elsewhere")
+    if compared:
+        reported = []
+        shown, whole = runs[0] / f"{compared}.md", f"{compared}.md"
+        write_comment(shown, out)
+        annotations = github.of_comparison(runs[0], compared)
+    else:
+        shown, whole = out / "report.md", "report.html"
+        reported = write_reports([RunDirectory.open(path) for path in runs], out)
+        annotations = github.of_runs(reported)
+        for path in export.write(reported, tables, format_) if tables else ():
+            click.echo(f"table:  {path}")
+    if summary:
+        github.summarise(shown.read_text(encoding="utf-8"), summary, whole)
+        for line in github.commands(annotations, Path(os.environ.get("GITHUB_WORKSPACE", "."))):
+            click.echo(line)
+    click.echo(f"report: {shown if compared else out / 'report.html'}")
+    lacking = [f"{run.label} is not whole: {each}" for run in reported for each in run.lacks]
+    for line in lacking:
+        click.echo(line, err=True)
+    sys.exit(3 if lacking else 0)
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -90,6 +90,12 @@ class RunDirectory:
         if not directory.manifest.is_file():
             raise UsageError(f"{path} is not a run directory: it holds no manifest.json")
         version = directory.read_manifest().get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            by = directory.read_manifest().get("harness_version", "a newer version")
+            raise UsageError(
+                f"{path} has schema version {version}; this harness reads {SCHEMA_VERSION}: "
+                f"report it with the harness that wrote it, {by}"
+            )
         if version != SCHEMA_VERSION:
             raise UsageError(f"{path} has schema version {version}; this harness reads {SCHEMA_VERSION}: run it again")
         directory._validate([directory.read_manifest()], "manifest", directory.manifest)
@@ -101,44 +107,78 @@ class RunDirectory:
             raise UsageError(f"{self.manifest} is not the manifest of a run")
         return manifest
 
-    def read_findings(self) -> list[Finding]:
-        return [Finding.from_json(record) for record in self._read_lines(self.findings, "finding")]
+    def read_findings(self, damage: list[str] | None = None) -> list[Finding]:
+        """Raises:
+        UsageError: a line cannot be read; unless `damage` is given, to which that is added in words.
+        """
+        return [Finding.from_json(record) for record in self._read_lines(self.findings, "finding", damage)]
 
-    def read_timings(self) -> list[dict[str, Any]]:
-        return self._read_lines(self.timings, "timing")
+    def read_timings(self, damage: list[str] | None = None) -> list[dict[str, Any]]:
+        """As `read_findings`."""
+        return self._read_lines(self.timings, "timing", damage)
 
-    def read_claims(self) -> list[dict[str, Any]]:
-        """Empty if the run was interrupted before claims were decided."""
-        if not self.claims.exists():
-            return []
-        claims = _parse(self.claims, _read(self.claims))
-        self._validate([claims], "claims", self.claims)
-        return cast("list[dict[str, Any]]", claims)
+    def read_claims(self, damage: list[str] | None = None) -> list[dict[str, Any]]:
+        """As `read_findings`; empty if the run was interrupted before claims were decided."""
+        return cast("list[dict[str, Any]]", self._read_whole(self.claims, "claims", damage) or [])
 
-    def read_overlap(self) -> dict[str, Any] | None:
-        """None if it was not measured."""
-        if not self.overlap.exists():
+    def read_overlap(self, damage: list[str] | None = None) -> dict[str, Any] | None:
+        """As `read_findings`; None if it was not measured."""
+        return cast("dict[str, Any] | None", self._read_whole(self.overlap, "overlap", damage))
+
+    def _read_whole(self, path: Path, kind: str, damage: list[str] | None) -> Any:
+        if not path.exists():
             return None
-        overlap = _parse(self.overlap, _read(self.overlap))
-        self._validate([overlap], "overlap", self.overlap)
-        return cast("dict[str, Any]", overlap)
+        try:
+            found = _parse(path, _read(path))
+            self._validate([found], kind, path)
+        except UsageError as error:
+            if damage is None:
+                raise
+            damage.append(str(error))
+            return None
+        return found
 
-    def _read_lines(self, path: Path, kind: str) -> list[dict[str, Any]]:
+    def _read_lines(self, path: Path, kind: str, damage: list[str] | None) -> list[dict[str, Any]]:
         if not path.exists():
             return []
-        lines = _read(path).split("\n")
-        records = [_parse(path, line) for line in lines[:-1]]
-        self._validate(records, kind, path)
+        *lines, rest = _read(path).split(b"\n")
+        check = self._checks(kind)
+        records, broken = [], []
+        for number, line in enumerate(lines, 1):
+            try:
+                record = _parse(f"{path}, record {number}", line)
+                check(record, number, path)
+            except UsageError as error:
+                if damage is None:
+                    raise
+                broken.append(error)
+            else:
+                records.append(record)
+        if damage is not None:
+            if broken:
+                left_out = "1 line is" if len(broken) == 1 else f"{len(broken)} lines are"
+                damage.append(f"{broken[0]}; {left_out} left out")
+            if rest:
+                damage.append(f"{path} ends in a line that was cut off")
         return records
 
     def _validate(self, records: Iterable[Any], kind: str, path: Path) -> None:
-        if self.written_here:
-            return
-        validator = jsonschema.Draft202012Validator(schema(kind))
+        check = self._checks(kind)
         for number, record in enumerate(records, 1):
+            check(record, number, path)
+
+    def _checks(self, kind: str) -> Callable[[Any, int, Path], None]:
+        """Of a record, with its number and file. Raises UsageError: it does not follow the schema."""
+        if self.written_here:
+            return lambda *_: None
+        validator = jsonschema.Draft202012Validator(schema(kind))
+
+        def check(record: Any, number: int, path: Path) -> None:
             problem = jsonschema.exceptions.best_match(validator.iter_errors(record))
             if problem is not None:
                 raise UsageError(f"{path}, record {number}, at {problem.json_path}: {problem.message}")
+
+        return check
 
     def append(self, path: Path, *records: dict[str, Any]) -> None:
         """Add a line for each, whole."""
@@ -162,15 +202,17 @@ class RunDirectory:
         self.replace(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise UsageError(f"cannot read {path}: {error}") from error
 
 
-def _parse(path: Path, text: str) -> Any:
+def _parse(what: Path | str, text: bytes) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}") from error
+        return json.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {what}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{what} is not JSON: {error}") from error

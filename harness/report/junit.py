@@ -15,8 +15,9 @@ from harness.report.text import figure, printable
 def document(runs: Sequence[Run]) -> str:
     """One test suite per run. Findings that are not as expected are failures, or errors if all are `unknown`.
 
-    A run that did not end, and claims that are not as expected, get test cases of their own, lest the file
-    pass for a success.
+    A run that did not end or is not whole, and claims that are not as expected, get test cases of their own, lest
+    the file pass for a success. Where it ran, and the versions there, are properties of the suite; workload, fault and
+    placement, and every verdict, of the case.
     """
     xml = JUnitXml("epoch-harness")
     for run in runs:
@@ -28,15 +29,32 @@ def document(runs: Sequence[Run]) -> str:
 def _suite(run: Run) -> Any:
     suite = TestSuite(printable(run.label))
     suite.timestamp = run.manifest["started_at"]
-    suite.add_property("environment", printable(run.environment))
+    for name, value in _where(run).items():
+        suite.add_property(printable(name), printable(value))
     seconds = {timing["trial"]: sum(timing["samples"]) for timing in run.timings}
     cases = [_trial(findings, seconds.get(trial, 0.0)) for trial, findings in run.by_trial.items()]
     cases += [_unavailable(trial) for trial in run.manifest["unavailable"]]
     cases += [_claim(claim) for claim in run.claims if not claim["as_expected"]]
     if not run.complete:
         cases.append(_case("run", "ended", Error(unfinished(run), "unfinished")))
+    if run.missing:
+        cases.append(_case("run", "whole", Error(printable("; ".join(run.missing)), "missing")))
     suite.add_testcases(cases)
     return suite
+
+
+def _where(run: Run) -> dict[str, str]:
+    manifest, found = run.manifest, run.manifest["environment"]
+    versions = {"python": found["python"], **found["packages"]} if found else {}
+    return {
+        "environment": run.environment,
+        **{f"version: {name}": version for name, version in versions.items()},
+        "version: epoch-harness": manifest["harness_version"],
+        "platform": manifest["machine"]["platform"],
+        "cuda": (found["cuda"]["device"] or found["cuda"]["reason"] or "available") if found else "",
+        "seed": str(manifest["seed"]),
+        "status": manifest["status"],
+    }
 
 
 def _trial(findings: Sequence[Finding], seconds: float) -> Any:
@@ -46,9 +64,11 @@ def _trial(findings: Sequence[Finding], seconds: float) -> Any:
     unexpected = [finding for finding in findings if not finding.as_expected]
     case = _case(pattern, f"{variant}[{first.workload}{fault}, {first.placement}]", _result(unexpected), seconds)
     # Properties must be named apart for readers that keep them in a dictionary.
+    told = [(name, getattr(first, name)) for name in ("scenario", "workload", "fault", "placement")]
+    told += [(f"{finding.checker}: {finding.aggregate}", finding.verdict) for finding in findings]
     properties = Properties()
-    for finding in findings:
-        properties.add_property(Property(printable(f"{finding.checker}: {finding.aggregate}"), finding.verdict))
+    for name, value in told:
+        properties.add_property(Property(printable(name), printable(value)))
     case.append(properties)
     return case
 

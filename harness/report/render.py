@@ -1,6 +1,7 @@
 """Templates to text, and text to files."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def _templates() -> Environment:
         "md": text.markdown,
         "code": text.markdown_code,
         "block": text.markdown_block,
+        "brief": partial(text.shortened, most=200),
         "plural": _plural,
     }
     return templates

@@ -1,8 +1,9 @@
 """Run directories as the reports see them, and the headline of each."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Run:
     Attributes:
         label: tells it from the others in the same report.
         overlap: what was measured of validation beside training; None if nothing was.
+        missing: what was there once and is not, or cannot be read, in words; empty if the directory is whole.
     """
 
     label: str
@@ -33,6 +35,7 @@ class Run:
     claims: tuple[Mapping[str, Any], ...]
     timings: tuple[Mapping[str, Any], ...]
     overlap: Mapping[str, Any] | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def environment(self) -> str:
@@ -65,6 +68,11 @@ class Run:
     def complete(self) -> bool:
         return bool(self.manifest["status"] == "complete")
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Why the report does not show all that was asked for, in words; empty if it does."""
+        return (*filter(None, [unfinished(self)]), *self.missing)
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -91,21 +99,48 @@ class Headline:
 
 
 def read(directories: Sequence[RunDirectory]) -> list[Run]:
-    """Raises:
-    UsageError: a part of a run directory does not follow its schema.
+    """What there is of them; what of it is damaged or gone is told by `Run.missing`.
+
+    Raises:
+        UsageError: a manifest, or a file that is there, cannot be read at all.
     """
-    return [
-        Run(
-            label=label,
-            directory=directory,
-            manifest=directory.read_manifest(),
-            findings=tuple(directory.read_findings()),
-            claims=tuple(directory.read_claims()),
-            timings=tuple(directory.read_timings()),
-            overlap=directory.read_overlap(),
-        )
-        for label, directory in zip(labels([directory.path for directory in directories]), directories, strict=True)
-    ]
+    labelled = zip(labels([directory.path for directory in directories]), directories, strict=True)
+    return [_read(label, directory) for label, directory in labelled]
+
+
+def _read(label: str, directory: RunDirectory) -> Run:
+    damage: list[str] = []
+    run = Run(
+        label=label,
+        directory=directory,
+        manifest=directory.read_manifest(),
+        findings=tuple(directory.read_findings(damage)),
+        claims=tuple(directory.read_claims(damage)),
+        timings=tuple(directory.read_timings(damage)),
+        overlap=directory.read_overlap(damage),
+    )
+    return replace(run, missing=(*damage, *_gone(run)))
+
+
+def _gone(run: Run) -> Iterator[str]:
+    """What was written, as far as that can be told from the rest, and is no longer there."""
+    directory, counted = run.directory, run.manifest["counts"].get("findings", 0)
+    if len(run.findings) < counted:
+        yield f"{directory.findings} holds {len(run.findings)} of {counted} findings"
+    timed = {timing["trial"] for timing in run.timings}
+    untimed = [trial for trial in run.by_trial if trial not in timed]
+    if untimed and (timed or not directory.timings.exists()):
+        yield f"{directory.timings} says nothing of {_so_many(untimed)}"
+    if run.complete and not directory.claims.exists():
+        yield f"{directory.claims} is gone"
+    # not by Path, which raises for names that no file can have
+    gone = [trial for trial in run.by_trial if not os.path.exists(directory.history(trial))]
+    if gone:
+        yield f"the history is gone of {_so_many(gone)}"
+
+
+def _so_many(trials: Sequence[str]) -> str:
+    return f"{len(trials)} trials, first of all {trials[0]}" if len(trials) > 1 else f"trial {trials[0]}"
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
@@ -140,7 +175,7 @@ def headline(run: Run) -> Headline:
     elif not verdicts.findings:
         tone, title = "open", "Nothing ran"
     else:
-        tone, title = ("good" if run.complete else "open"), "Everything found is as expected"
+        tone, title = ("open" if run.lacks else "good"), "Everything found is as expected"
     figures = [finding for finding in run.findings if finding.checker == FIGURES and finding.fault == NONE]
     return Headline(
         tone=tone,

@@ -10,7 +10,7 @@ import pandas as pd
 from harness.faults.fault import NONE
 from harness.findings import GRAVITY, Finding, in_words
 from harness.report.runs import FINE, Run
-from harness.report.text import figure, percent, relative_bias
+from harness.report.text import figure, percent, printable, relative_bias
 from harness.verdicts import CELLS, FIGURES
 
 
@@ -93,15 +93,21 @@ def frame(runs: Sequence[Run]) -> pd.DataFrame:
     columns += ["as_expected", "finding"]
     lines = [
         (
-            run.label,
-            finding.scenario,
-            finding.scenario.split("/")[0],
-            finding.placement,
-            finding.fault,
-            finding.checker,
-            finding.aggregate,
-            finding.workload,
-            finding.verdict,
+            # pandas with pyarrow has no place for the lone surrogates that a foreign text may hold
+            *map(
+                printable,
+                (
+                    run.label,
+                    finding.scenario,
+                    finding.scenario.split("/")[0],
+                    finding.placement,
+                    finding.fault,
+                    finding.checker,
+                    finding.aggregate,
+                    finding.workload,
+                    finding.verdict,
+                ),
+            ),
             finding.as_expected,
             finding,
         )
@@ -141,6 +147,12 @@ def _matrix(document: str, findings: pd.DataFrame, several_placements: bool) -> 
         order = {name: place for place, name in enumerate(dict.fromkeys(row.aggregate for row in rows))}
         ways.append(Way(pattern, variant, tuple(sorted(rows, key=lambda row: (order[row.aggregate], row.placement)))))
     return Matrix(document, tuple(workloads), tuple(ways))
+
+
+def changed(findings: pd.DataFrame) -> int:
+    """How many findings have not the same verdict in all runs that have them."""
+    keys = ["scenario", "workload", "fault", "placement", "checker", "aggregate"]
+    return int((findings.groupby(keys, sort=False)["verdict"].nunique() > 1).sum())
 
 
 def deviations(findings: pd.DataFrame) -> list[Deviation]:

@@ -7,7 +7,10 @@ from harness.findings import Finding
 
 # What XML 1.0 cannot hold, in any form; it is of no use in HTML and Markdown either.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MARKDOWN = re.compile(r"[\\`*\[\]<>|~]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+# GitHub makes links of these, and tells whoever is named.
+_REFERENCE = re.compile(r"(?<![0-9A-Za-z])@(?=[0-9A-Za-z])|#(?=[0-9])")
+_MOST_CHARACTERS = 1_000
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 
 
 def printable(text: str) -> str:
@@ -44,14 +47,21 @@ def _signed(value: float) -> str:
     return shown.replace("-", "−", 1) if shown.startswith("-") else shown
 
 
+def shortened(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """On one line, and cut to `most` characters, with how many more there are."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}… ({len(line) - most:,} more characters)"
+
+
 def markdown(text: str) -> str:
-    """Fit for one line of Markdown, inside a table or not."""
-    return _MARKDOWN.sub(lambda found: "\\" + found[0], " ".join(text.split()))
+    """Fit for one line of Markdown, inside a table or not; it mentions nobody, and is cut where it is very long."""
+    escaped = _MARKDOWN.sub(lambda found: "\\" + found[0], shortened(text))
+    return _REFERENCE.sub(lambda found: f"{found[0]}\N{ZERO WIDTH SPACE}", escaped)
 
 
 def markdown_code(text: str) -> str:
-    """As a code span, which keeps underscores as they are; fit for a table."""
-    shown = " ".join(text.split()).replace("|", "\\|")
+    """As a code span, which keeps underscores as they are; fit for a table, and cut where it is very long."""
+    shown = shortened(text).replace("|", "\\|")
     fence = _fence(shown, 1)
     return f"{fence} {shown} {fence}" if "`" in shown or not shown else f"{fence}{shown}{fence}"
 

@@ -128,7 +128,7 @@ def test_no_space_left_keeps_what_was_written(epoch_harness, tmp_path):
     assert RunDirectory.open(out).read_manifest()["status"] == "failed"
     kept = RunDirectory.open(out).read_findings()
     assert 0 < len(kept) < len(RunDirectory.open(tmp_path / "whole").read_findings())
-    assert epoch_harness("report", out).code == 0
+    assert epoch_harness("report", out).code == 3
 
 
 @pytest.mark.parametrize("ranks", ["0", "-1", "x", "1,0", "", "65"])

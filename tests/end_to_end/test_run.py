@@ -97,7 +97,9 @@ def test_ctrl_c_leaves_a_readable_run_marked_as_interrupted(epoch_harness, tmp_p
     assert "Traceback" not in errors
     assert RunDirectory.open(out).read_manifest()["status"] == "interrupted"
     assert findings(out)
-    assert epoch_harness("report", out).code == 0
+    reported = epoch_harness("report", out)
+    assert reported.code == 3
+    assert "The run was interrupted" in reported.err
 
 
 def test_compare_sees_no_difference_between_a_run_and_itself(epoch_harness, small_run):

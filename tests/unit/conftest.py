@@ -1,6 +1,7 @@
 """Small run directories, made by hand."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,16 +84,20 @@ def manifest() -> dict[str, Any]:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., RunDirectory]:
-    """A run directory below `tmp_path`, with whatever was found; keywords change its manifest."""
+    """A run directory below `tmp_path`, with whatever was found, and empty histories; keywords change its manifest."""
 
     def make(
         findings: Sequence[Finding], *, name: str = "run", claims: Sequence[dict[str, Any]] = (), **changes: Any
     ) -> RunDirectory:
         directory = RunDirectory.create(tmp_path / name)
-        directory.replace_json(directory.manifest, MANIFEST | changes)
+        counts = MANIFEST["counts"] | {"findings": len(findings)}
+        directory.replace_json(directory.manifest, MANIFEST | {"counts": counts} | changes)
+        directory.timings.touch()
         directory.replace_json(directory.claims, list(claims))
         for found in findings:
             directory.append(directory.findings, found.to_json())
+            with suppress(OSError, ValueError):  # a hostile name is no file's
+                directory.history(found.trial).touch()
         return directory
 
     return make

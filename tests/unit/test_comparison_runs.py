@@ -83,7 +83,9 @@ def test_a_verdict_that_got_better_is_fixed(stored, finding):
 
 
 def test_a_history_that_is_missing_is_bad_usage(stored, make_run, finding):
-    a, bare = stored("a", [finding()]), make_run([finding()], name="bare").path
+    kept = make_run([finding()], name="bare")
+    kept.history(finding().trial).unlink()
+    a, bare = stored("a", [finding()]), kept.path
     for pair in ((a, bare), (bare, a)):
         with pytest.raises(UsageError, match="not its history: it was not kept whole"):
             compare(*pair)

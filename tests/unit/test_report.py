@@ -6,6 +6,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from junitparser import JUnitXml, Properties
 
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
@@ -77,6 +78,7 @@ class Document(HTMLParser):
 def reports(out: Path, *runs: RunDirectory) -> tuple[str, str, ElementTree.Element]:
     write_reports(runs, out)
     assert sorted(path.name for path in out.iterdir() if path.suffix in (".html", ".md", ".xml")) == [
+        "comment.md",
         "junit.xml",
         "report.html",
         "report.md",
@@ -258,22 +260,52 @@ def test_a_test_case_per_trial(make_run: MakeRun, finding: MakeFinding, tmp_path
         ],
         unavailable=[],
     )
-    trial = finding().trial
-    run.append(
-        run.timings,
-        {"scenario": "averaging/manual/migrated", "trial": trial, "environment": "", "samples": [0.25, 0.5],
-         "counters": {}, "peak_rss_bytes": None},
-    )  # fmt: skip
+    for trial in dict.fromkeys(found.trial for found in run.read_findings()):
+        run.append(
+            run.timings,
+            {"scenario": "averaging/manual/migrated", "trial": trial, "environment": "", "samples": [0.25, 0.5],
+             "counters": {}, "peak_rss_bytes": None},
+        )  # fmt: skip
     _, _, junit = reports(tmp_path / "out", run)
     fine, undecided, wrong = junit.iter("testcase")
     assert (fine.get("classname"), fine.get("time")) == ("averaging/manual", "0.75")
     assert fine.get("name") == "migrated[digits/even, cpu,ranks=1,float32]"
     properties = {item.get("name"): item.get("value") for item in fine.iter("property")}
-    assert properties == {"aggregate: val_loss": "exact", "hook: on_fit_end": "ok"}
+    assert properties == {
+        "scenario": "averaging/manual/migrated",
+        "workload": "digits/even",
+        "fault": "none",
+        "placement": "cpu,ranks=1,float32",
+        "aggregate: val_loss": "exact",
+        "hook: on_fit_end": "ok",
+    }
     assert undecided.find("error") is not None
     assert undecided.find("failure") is None
     assert wrong.find("failure") is not None
     assert (junit.find("testsuite").get("tests"), junit.find("testsuite").get("failures")) == ("3", "1")
+
+
+def test_what_is_written_for_junit_is_read_back(
+    make_run: MakeRun, finding: MakeFinding, manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    killed = {"status": "running", "environment": {}, "counts": {}}
+    runs = [make_run([finding(fault=HOSTILE, verdict="wrong", trial="t")]), make_run([], name="killed", **killed)]
+    write_reports(runs, tmp_path / "out")
+    whole, broken = JUnitXml.fromfile(tmp_path / "out" / "junit.xml")
+    told = {each.name: each.value for each in whole.properties()}
+    assert told == {
+        "environment": read(runs)[0].environment,
+        "version: python": "3.11.7",
+        "version: torch": "2.6.0",
+        "version: epoch-harness": manifest["harness_version"],
+        "platform": "Linux",
+        "cuda": "torch is built without CUDA",
+        "seed": "0",
+        "status": "complete",
+    }
+    case = next(each for each in whole if each.is_failure)
+    assert {each.name: each.value for each in case.child(Properties)}["fault"] == printable(HOSTILE)
+    assert {each.name: each.value for each in broken.properties()}["status"] == "running"
 
 
 def test_several_runs_stand_side_by_side(
