@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.report import junit
 from harness.report.context import context
-from harness.report.render import render, save
+from harness.report.render import render, save, script
 from harness.report.runs import read
 from harness.run_directory import RunDirectory
 
@@ -23,7 +23,7 @@ def write_reports(directories: Sequence[RunDirectory], out: Path) -> None:
     save(
         out,
         {
-            "report.html": render("report.html.jinja", **shown),
+            "report.html": render("report.html.jinja", **shown, **script()),
             "report.md": render("report.md.jinja", **shown),
             "junit.xml": junit.document(runs),
             **{

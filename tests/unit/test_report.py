@@ -10,7 +10,7 @@ import pytest
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
 from harness.history.recorder import Recorder
-from harness.report import faults, write_reports
+from harness.report import anchors, evidence, faults, write_reports
 from harness.report.runs import headline, labels, read
 from harness.report.tables import absences, checked, deviations, facts, frame, matrices
 from harness.report.text import bias, figure, markdown, markdown_block, markdown_code, printable
@@ -52,7 +52,7 @@ def biased(finding: MakeFinding, **changes: Any) -> Finding:
 class Document(HTMLParser):
     """Which elements there are, that all are closed, and what refers outside."""
 
-    VOID = ("meta", "br")
+    VOID = ("meta", "br", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def reports(out: Path, *runs: RunDirectory) -> tuple[str, str, ElementTree.Eleme
     html, markdown_text = (out / "report.html").read_text("utf-8"), (out / "report.md").read_text("utf-8")
     document = Document(html)
     assert document.open == []
-    assert "script" not in document.seen
+    assert document.seen.count("script") == 1
     assert all(reference.removeprefix("#") in document.ids for reference in document.references)
     assert len(document.ids) == len(set(document.ids))
     assert "url(" not in html
@@ -200,7 +200,7 @@ def test_an_unexpected_finding_comes_with_its_history(make_run: MakeRun, finding
         assert "equals neither" in shown
         assert "−50 %" in shown
         assert "max_epochs" not in shown
-    assert "2{&#34;i&#34;: 1" in words(html).replace("2 {", "2{")
+    assert "2 epoch 1 logger ok {&#34;step&#34;: 7" in words(html)
     assert '    2  {"i": 1, "rank": 0, "f": "logger"' in text
     assert "⚠ expected exact" in words(html)
     failure = junit.find(".//failure")
@@ -211,8 +211,64 @@ def test_an_unexpected_finding_comes_with_its_history(make_run: MakeRun, finding
 
 def test_evidence_without_its_history(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
     html, text, _ = reports(tmp_path / "out", make_run([finding(verdict="wrong", evidence=range(1, 40))]))
-    assert "is no longer there" in words(html)
+    assert "it is no longer there, or damaged" in words(html)
     assert "is no longer there" in text
+
+
+def test_a_cell_leads_to_the_same_place_whenever_a_report_is_made(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    found = finding()
+    place = anchors.of_finding(1, found.trial, "aggregate", "val_loss")
+    first, _, _ = reports(tmp_path / "out", make_run([found], name="one"))
+    later, _, _ = reports(tmp_path / "out", make_run([finding(aggregate="f1"), found], name="two"))
+    for html in (first, later):
+        assert f'<a class="badge exact" href="#{place}">' in html
+        assert f'<tr id="{place}">' in html
+        assert "val_loss ✓ exact exact 0 0.5 0.5 0.5 0.01 1" in words(html)
+
+
+def test_where_there_is_no_room_the_unexpected_is_told_first(
+    make_run: MakeRun, finding: MakeFinding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine, wrong = finding(workload="a"), finding(workload="b", verdict="wrong")
+    (run,) = read([make_run([fine, wrong])])
+    monkeypatch.setattr(evidence, "ROOM_FOR_FINDINGS", evidence.TRIAL + 2 * evidence.FINDING)
+    monkeypatch.setattr(evidence, "ROOM_FOR_HISTORIES", 0)
+    gathered = evidence.gathered([run], [])
+    assert gathered.anchor("run", wrong)
+    assert gathered.anchor("run", fine) == ""
+    assert (gathered.findings_left_out, gathered.histories_left_out) == (1, 2)
+
+
+def test_a_report_on_5000_unexpected_findings_stays_below_5_mb(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    found = [
+        finding(
+            scenario=f"document/pattern_{place // 50}/migrated",
+            workload=f"digits/workload_{place // 10 % 5}",
+            aggregate=f"figure_{place % 10}",
+            verdict="wrong",
+            message="equals neither the truth nor what the pattern's arithmetic gives",
+            per_epoch=tuple(EpochVerdict(epoch, "wrong", 1 / 3, 2 / 3, 2 / 3, 1e-6, (1, 2)) for epoch in range(3)),
+        )
+        for place in range(5000)
+    ]
+    run = make_run(found)
+    for trial in {each.trial for each in found}:
+        a_history(run, trial, "none", lines=50)
+    html, _, _ = reports(tmp_path / "out", run)
+    assert len(html.encode()) < 5_000_000
+    assert "The first 300 of 5000 are listed" in words(html)
+
+
+def test_what_is_told_at_length_is_cut(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    html, _, _ = reports(
+        tmp_path / "out", make_run([finding(verdict="raised", message="x" * 1_000_000, aggregate="y" * 1_000_000)])
+    )
+    assert "… and 998000 more characters" in html
+    assert len(html) < 100_000
 
 
 def test_foreign_text_harms_no_format(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
@@ -466,8 +522,10 @@ def test_a_cell_leads_to_the_history_that_proves_it(make_run: MakeRun, finding: 
     assert [(line.number, line.is_evidence, line.after_a_gap) for line in trial.lines] == [
         (1, True, False), (6, False, True), *((number, number == 12, False) for number in range(7, 15)),
     ]  # fmt: skip
-    assert f'<tr class="proof" id="{trial.anchor}">' in html
-    assert f'<a href="#{trial.anchor}" title="stale: told val_loss (lines 1, 12)">≈</a>' in html
+    stale = anchors.of_finding(1, found[2].trial, "cell", "on_train_epoch_end")
+    assert f'<a href="#{stale}" title="stale">≈</a>' in html
+    assert f'<a href="#{trial.anchor}">' in html
+    assert "on_train_epoch_end ≈ stale stale 0 as above 1, 12" in words(html)
     assert f"histories/{found[0].trial}.jsonl" in words(html)
     assert "| `step.raise` | – | ✓ | ≈ |" in text
     assert f"Behind each row stands its history: `{trial.history.replace('step.raise', 'FAULT')}`" in text
@@ -490,7 +548,7 @@ def test_without_its_history_a_trial_under_a_fault_is_told_all_the_same(
     make_run: MakeRun, finding: MakeFinding, tmp_path: Path
 ) -> None:
     html, text, _ = reports(tmp_path / "out", make_run(cells(finding, "step.raise", "silent", "fired")))
-    assert "is no longer there" in words(html)
+    assert "it is no longer there, or damaged" in words(html)
     assert "| `step.raise` | – | ✓ |" in text
 
 
@@ -594,8 +652,10 @@ def test_what_differs_between_versions_is_listed(make_run: MakeRun, finding: Mak
     assert "| `Log.on_exception` | silent | fired | `a.raise`, `b.raise` |" in text
     assert "| `a.raise` | – | – ≠ | · |" in text
     assert "| `a.raise` | – | ✓ ≠ | ✓ |" in text
-    places = faults.anchors([matrix])
-    links = "".join(f' <a href="#{places[name, new[0].trial]}">{name}</a>' for name in ("old", "new"))
+    links = "".join(
+        f' <a href="#{anchors.of_trial(number, new[0].trial)}">{name}</a>'
+        for number, name in enumerate(("old", "new"), 1)
+    )
     assert f"<div><code>a.raise</code>{links}</div>" in html
 
 
