@@ -6,12 +6,12 @@ from typing import Any
 
 from harness.findings import Finding
 from harness.history.reader import abridged
-from harness.report import evidence, faults, overlap, tables
+from harness.report import changes, costs, evidence, faults, overlap, plots, tables
 from harness.report.runs import Headline, Run, headline
 from harness.report.text import cut, figure, printable
 
 MOST_LINES = 12
-MOST_LISTED = 300
+MOST_LISTED, MOST_DRAWN, MOST_CHANGES = 300, 40, 200
 # Nothing else keeps these short. In characters.
 MOST = dict.fromkeys(("scenario", "workload", "fault", "checker", "aggregate"), 300) | {"message": 2000}
 
@@ -64,6 +64,8 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     findings = tables.frame(runs)
     claims = [_claim(run, claim) for run in runs for claim in run.claims]
     under_faults = faults.matrices(runs)
+    changed = changes.changes(runs)
+    off = tables.furthest_off(findings)
     heads: list[tuple[Run, Headline]] = [(run, headline(run)) for run in runs]
     return {
         "heads": heads,
@@ -74,6 +76,13 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
         "under_faults": under_faults,
         "unexpected": [each for run in runs for each in _unexpected(run)],
         "words": _words(runs),
+        "changed": changed,
+        "changes_counted": changes.counted(changed),
+        "most_changes": MOST_CHANGES,
+        "costs": costs.shown(runs),
+        "off": off,
+        "most_drawn": MOST_DRAWN,
+        "biases": plots.biases("biases", off[:MOST_DRAWN]) if off else "",
         "most_listed": MOST_LISTED,
         "evidence": evidence.gathered(runs, under_faults),
         "overlaps": overlap.shown(runs),

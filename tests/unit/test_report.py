@@ -11,8 +11,9 @@ from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
 from harness.history.recorder import Recorder
 from harness.report import anchors, evidence, faults, write_reports
+from harness.report.changes import changes
 from harness.report.runs import headline, labels, read
-from harness.report.tables import absences, checked, deviations, facts, frame, matrices
+from harness.report.tables import absences, checked, deviations, facts, frame, furthest_off, matrices
 from harness.report.text import bias, figure, markdown, markdown_block, markdown_code, printable
 from harness.run_directory import RunDirectory
 
@@ -688,3 +689,45 @@ def test_a_figure_that_a_fault_keeps_from_coming_does_not_count_against_a_way(
 ) -> None:
     run = make_run([finding(), finding(fault="step.exception", verdict="missing")])
     assert headline(read([run])[0]).ways == {"exact": 1}
+
+
+def test_what_changed_between_runs_is_told_first(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    same, changed = finding(aggregate="f1"), finding()
+    only_old = finding(workload="digits/ragged")
+    other = finding(verdict="wrong", expected_verdict="wrong", observed=0.25)
+    runs = make_run([same, changed, only_old], name="old"), make_run([same, other], name="new")
+    html, _, _ = reports(tmp_path / "out", *runs)
+    (change,) = changes(read(runs))
+    assert (change.verdicts, change.findings) == (("exact", "wrong"), (changed,))
+    assert "1 finding changed between runs 1 exact → wrong" in words(html)
+    assert html.index("changed between runs") < html.index("Everything found")
+    again, _, _ = reports(tmp_path / "same", runs[0], make_run([same, changed], name="again"))
+    assert "Nothing changed between runs" in words(again)
+
+
+def test_the_first_screen_says_what_failed_and_where(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    wrong = [finding(workload=f"digits/{number}", verdict="wrong") for number in range(5)]
+    html, _, _ = reports(tmp_path / "out", make_run(wrong))
+    first = words(html).split("Filter")[0]
+    assert "on digits/2: aggregate val_loss is ✗ wrong , expected ✓ exact" in first
+    assert "digits/3" not in first
+    assert "and 2 more" in first
+    assert "Linux, 2 processors" in first
+
+
+def test_ways_are_drawn_by_how_far_they_are_off(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run(
+        [
+            finding(),
+            biased(finding, scenario="a/near/migrated", observed=0.49),
+            biased(finding, scenario="a/far/migrated", observed=0.375),
+            biased(finding, scenario="a/far/migrated", workload="digits/ragged", observed=0.75, verdict="wrong"),
+        ]
+    )
+    far, near = furthest_off(frame(read([run])))
+    assert (far.label, far.shares, far.furthest) == (
+        "a/far/migrated", ((-0.25, True), (0.5, False)), "+50 %: val_loss, digits/ragged",
+    )  # fmt: skip
+    assert near.label == "a/near/migrated"
+    html, _, _ = reports(tmp_path / "out", run)
+    assert "How far each way is off" in words(html)
