@@ -13,7 +13,7 @@ from harness.verdicts import CELLS, FIGURES
 
 # A report is to stay below 5 MB. In characters: what is told of findings, and their histories; what else a report says
 # of two runs of all trials fits beside it.
-ROOM_FOR_FINDINGS, ROOM_FOR_HISTORIES = 2_400_000, 600_000
+ROOM_FOR_FINDINGS, ROOM_FOR_HISTORIES = 2_150_000, 600_000
 # What one trial, one finding, one pass of an epoch and one line of a history take, besides what they say.
 TRIAL, FINDING, EPOCH, LINE = 520, 170, 40, 12
 MOST_EPOCHS, MOST_LINES = 4, 24

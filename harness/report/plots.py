@@ -94,8 +94,9 @@ def biases(name: str, rows: Sequence[Bias]) -> str:
             )  # fmt: skip
         axes.axvline(0, color=SOFT, linewidth=1, clip_on=False)
         axes.set_xscale("symlog", linthresh=0.1)
+        axes.xaxis.set_major_formatter(lambda percent, _: f"{percent:+g}" if percent else "0")
         axes.set_yticks(range(len(rows)), [_label(row.label) for row in rows])
-        axes.set_xlabel("reported over true, in percent (linear within ±0.1); ● biased, ✖ wrong")
+        axes.set_xlabel("reported minus true, in percent of the true (linear within ±0.1); ● biased, ✖ wrong")
     return written.getvalue()
 
 

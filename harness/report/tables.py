@@ -199,7 +199,7 @@ def furthest_off(findings: pd.DataFrame) -> list[Bias]:
         if biased:
             share, finding = max(biased, key=lambda each: abs(each[0]))
             shares = tuple(dict.fromkeys((share, finding.verdict == "biased") for share, finding in biased))
-            what = f"{percent(share)}: {finding.aggregate}, {finding.workload}"
+            what = f"{percent(share)} on {finding.workload}"
             found.append((abs(share), Bias(str(scenario), shares, what)))
     return [bias for _, bias in sorted(found, key=lambda each: each[0], reverse=True)]
 

@@ -726,7 +726,7 @@ def test_ways_are_drawn_by_how_far_they_are_off(make_run: MakeRun, finding: Make
     )
     far, near = furthest_off(frame(read([run])))
     assert (far.label, far.shares, far.furthest) == (
-        "a/far/migrated", ((-0.25, True), (0.5, False)), "+50 %: val_loss, digits/ragged",
+        "a/far/migrated", ((-0.25, True), (0.5, False)), "+50 % on digits/ragged",
     )  # fmt: skip
     assert near.label == "a/near/migrated"
     html, _, _ = reports(tmp_path / "out", run)
