@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test kills strikes baselines candidates detection lint types clean
+.PHONY: install report test browser kills strikes baselines candidates detection lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt constraints/all_but_lightning.txt
@@ -22,6 +22,12 @@ report: install
 
 test: lint types
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# The HTML report, read by a browser without a network.
+browser: install
+	@command -v chromium || { echo 'The report is read in Chromium: apt-get install chromium' >&2; exit 1; }
+	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/pytest -rs tests/browser
 
 # Trainings killed 200 times for each callback in each framework: some ten minutes.
 kills: install

@@ -7,7 +7,7 @@ from harness.errors import UsageError
 from harness.report import junit
 from harness.report.context import context
 from harness.report.cut import COMMENT_BYTES, SUMMARY_BYTES, fit
-from harness.report.render import render, save
+from harness.report.render import render, save, script
 from harness.report.runs import Run, read
 from harness.run_directory import RunDirectory
 
@@ -29,7 +29,7 @@ def write_reports(directories: Sequence[RunDirectory], out: Path) -> list[Run]:
     save(
         out,
         {
-            "report.html": render("report.html.jinja", **shown),
+            "report.html": render("report.html.jinja", **shown, **script()),
             "report.md": fit(markdown, SUMMARY_BYTES, "report.html"),
             "comment.md": fit(markdown, COMMENT_BYTES, "report.html"),
             "junit.xml": junit.document(runs),

@@ -1,16 +1,19 @@
 """What the templates of the report are filled with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.findings import Finding
 from harness.history.reader import abridged
-from harness.report import faults, overlap, tables
+from harness.report import changes, costs, evidence, faults, overlap, plots, tables
 from harness.report.runs import Headline, Run, headline
-from harness.report.text import figure
+from harness.report.text import cut, figure, printable
 
 MOST_LINES = 12
+MOST_LISTED, MOST_DRAWN, MOST_CHANGES = 300, 40, 200
+# Nothing else keeps these short. In characters.
+MOST = dict.fromkeys(("scenario", "workload", "fault", "checker", "aggregate"), 300) | {"message": 2000}
 
 # (verdict, sign that tells it without colour, meaning)
 VERDICTS = {
@@ -30,18 +33,13 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Unexpected:
-    """A finding that is not what its scenario states, with the history behind it.
-
-    Attributes:
-        anchor: where more of the history is shown; empty without a fault.
-    """
+    """A finding that is not what its scenario states, with the history behind it."""
 
     run: str
     finding: Finding
     history: str
     lines: tuple[tuple[int, str], ...]
     more: int
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,31 @@ class DecidedClaim:
 
 def context(runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that `report.html.jinja` and `report.md.jinja` show."""
+    runs = [replace(run, findings=tuple(map(_cut, run.findings))) for run in runs]
     findings = tables.frame(runs)
     claims = [_claim(run, claim) for run in runs for claim in run.claims]
     under_faults = faults.matrices(runs)
-    anchors = faults.anchors(under_faults)
+    changed = changes.changes(runs)
+    off = tables.furthest_off(findings)
     heads: list[tuple[Run, Headline]] = [(run, headline(run)) for run in runs]
     return {
         "heads": heads,
         "several": len(runs) > 1,
-        "changed": tables.changed(findings),
+        "several_placements": findings["placement"].nunique() > 1,
         "verdicts": VERDICTS,
         "matrices": tables.matrices(findings),
         "under_faults": under_faults,
-        "unexpected": [_unexpected(run, finding, anchors) for run in runs for finding in run.unexpected],
+        "unexpected": [each for run in runs for each in _unexpected(run)],
+        "words": _words(runs),
+        "changed": changed,
+        "changes_counted": changes.counted(changed),
+        "most_changes": MOST_CHANGES,
+        "costs": costs.shown(runs),
+        "off": off,
+        "most_drawn": MOST_DRAWN,
+        "biases": plots.biases("biases", off[:MOST_DRAWN]) if off else "",
+        "most_listed": MOST_LISTED,
+        "evidence": evidence.gathered(runs, under_faults),
         "overlaps": overlap.shown(runs),
         "claims": [claim for claim in claims if claim.claim["verdict"] != "undecided"],
         "undecided": [claim for claim in claims if claim.claim["verdict"] == "undecided"],
@@ -85,17 +95,41 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _unexpected(run: Run, finding: Finding, anchors: Mapping[tuple[str, str], str]) -> Unexpected:
-    path = run.directory.history(finding.trial)
-    wanted = sorted(set(finding.evidence))
-    return Unexpected(
-        run=run.label,
-        finding=finding,
-        history=f"{path.parent.name}/{path.name}",
-        lines=tuple(abridged(path, wanted[:MOST_LINES])),
-        more=max(0, len(wanted) - MOST_LINES),
-        anchor=anchors.get((run.label, finding.trial), ""),
-    )
+def _words(runs: Sequence[Run]) -> list[str]:
+    """What one may wish to filter by."""
+    findings = [finding for run in runs for finding in run.findings]
+    names = {finding.scenario.rpartition("/")[0] for finding in findings}
+    names |= {name for finding in findings for name in (finding.workload, finding.fault, finding.verdict)}
+    return ["unexpected", *sorted(names)]
+
+
+def _cut(finding: Finding) -> Finding:
+    """The same finding, with names and a message that are of some use."""
+    said: dict[str, Any] = {name: printable(cut(getattr(finding, name), most)) for name, most in MOST.items()}
+    return finding if all(getattr(finding, name) == text for name, text in said.items()) else replace(finding, **said)
+
+
+def _unexpected(run: Run) -> list[Unexpected]:
+    """Each history is read once."""
+    wanted: dict[str, set[int]] = {}
+    for finding in run.unexpected:
+        wanted.setdefault(finding.trial, set()).update(sorted(set(finding.evidence))[:MOST_LINES])
+    shown = {trial: dict(abridged(run.directory.history(trial), [*lines])) for trial, lines in wanted.items()}
+    found = []
+    for finding in run.unexpected:
+        path = run.directory.history(finding.trial)
+        lines = sorted(set(finding.evidence))
+        texts = shown[finding.trial]
+        found.append(
+            Unexpected(
+                run=run.label,
+                finding=finding,
+                history=f"{path.parent.name}/{path.name}",
+                lines=tuple((line, texts[line]) for line in lines[:MOST_LINES] if line in texts),
+                more=max(0, len(lines) - MOST_LINES),
+            )
+        )
+    return found
 
 
 def _claim(run: Run, claim: Mapping[str, Any]) -> DecidedClaim:

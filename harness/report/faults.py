@@ -10,12 +10,16 @@ from harness.faults.fault import NONE
 from harness.findings import GRAVITY, Finding
 from harness.history import reader
 from harness.history.reader import Operation
+from harness.report import anchors
+from harness.report.history import Line, lines
 from harness.report.runs import FINE, Run
 from harness.report.tables import count
+from harness.report.text import cut
 from harness.scenario import CELL_VERDICTS
 from harness.verdicts import CELLS, FIGURES
 
 BEFORE, MOST_LINES, AT_THE_EDGES = 5, 60, 8
+MOST_NAME = 300
 NO_SUCH_HOOK, NOT_JUDGED, NOT_RUN, NOT_SEEN = "no such hook", "not judged", "not run", "not so"
 ENDED, TOLD, RECORD = "how the process ended", "what the caller was told", "the record file"
 FIGURES_FOUND = "figures"
@@ -24,21 +28,11 @@ Subject = tuple[str, str, str]  # scenario, workload, placement
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of a history; `after_a_gap` if lines before it were left out, `is_evidence` if a cell rests on it."""
-
-    number: int
-    text: str
-    after_a_gap: bool
-    is_evidence: bool
-
-
-@dataclass(frozen=True)
 class Trial:
     """One trial under a fault.
 
     Attributes:
-        anchor: where the report shows its history.
+        anchor: where the report tells what it showed.
         cells: one for each hook of the matrix; None where it was not judged.
         ended: how its process did; empty if nobody saw it.
         told: what the caller of `fit` got; empty if the process was gone by then, or that is not known.
@@ -118,22 +112,10 @@ def matrices(runs: Sequence[Run]) -> list[Matrix]:
                 subject = (finding.scenario, finding.workload, finding.placement)
                 faults = subjects.setdefault(subject, {}).setdefault(number, {})
                 faults.setdefault(finding.fault, []).append(finding)
-    return [_matrix(runs, f"fault-{place}", subject, found) for place, (subject, found) in enumerate(subjects.items())]
+    return [_matrix(runs, subject, found) for subject, found in subjects.items()]
 
 
-def anchors(shown: Iterable[Matrix]) -> dict[tuple[str, str], str]:
-    """Where the report shows the history of a run's trial."""
-    return {
-        (table.run.label, trial.name): trial.anchor
-        for matrix in shown
-        for table in matrix.tables
-        for trial in table.trials
-    }
-
-
-def _matrix(
-    runs: Sequence[Run], anchor: str, subject: Subject, found: Mapping[int, Mapping[str, Sequence[Finding]]]
-) -> Matrix:
+def _matrix(runs: Sequence[Run], subject: Subject, found: Mapping[int, Mapping[str, Sequence[Finding]]]) -> Matrix:
     cells = [each for faults in found.values() for findings in faults.values() for each in findings if _is_cell(each)]
     names = list(dict.fromkeys(cell.aggregate for cell in cells))
     owners = [*dict.fromkeys(owner for name in names if (owner := _owner(name))), ""]
@@ -143,8 +125,8 @@ def _matrix(
         Table(
             runs[number],
             tuple(
-                _trial(runs[number], f"{anchor}-{number}-{place}", hooks, findings)
-                for place, findings in enumerate(faults.values())
+                _trial(runs[number], anchors.of_trial(number + 1, findings[0].trial), hooks, findings)
+                for findings in faults.values()
             ),
         )
         for number, faults in found.items()
@@ -227,7 +209,7 @@ def _told(operations: Iterable[Operation]) -> str:
     last = [each for each in operations if each.f == "trial" and each.type in ("ok", "fail") and each.rank == 0][-1:]
     if not last:
         return ""
-    return "fit returned" if last[0].type == "ok" else str(last[0].value["exception"])
+    return "fit returned" if last[0].type == "ok" else cut(str(last[0].value["exception"]), MOST_NAME)
 
 
 def _lines(run: Run, trial: str, operations: Sequence[Operation], evidence: set[int]) -> tuple[Line, ...]:
@@ -241,12 +223,7 @@ def _lines(run: Run, trial: str, operations: Sequence[Operation], evidence: set[
     edges = [*range(first, first + BEFORE + AT_THE_EDGES), *range(last - AT_THE_EDGES + 1, last + 1)]
     ranked = dict.fromkeys([*sorted(evidence), *edges, *range(first, last + 1)])
     wanted = [number for number in ranked if 1 <= number <= last][:MOST_LINES]
-    shown = reader.abridged(run.directory.history(trial), wanted, width=160)
-    befores = [0, *(number for number, _ in shown)]
-    return tuple(
-        Line(number, text, after_a_gap=number > before + 1, is_evidence=number in evidence)
-        for before, (number, text) in zip(befores, shown, strict=False)
-    )
+    return lines(run.directory.history(trial), wanted, evidence)
 
 
 def _differences(

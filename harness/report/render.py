@@ -1,11 +1,14 @@
 """Templates to text, and text to files."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from harness.errors import UsageError
 from harness.report import text
@@ -40,6 +43,13 @@ def _templates() -> Environment:
 def render(template: str, **context: Any) -> str:
     """A template of `harness/report/templates`, filled in; HTML and SVG are escaped by the template's name."""
     return text.printable(_templates().get_template(template).render(**context))
+
+
+def script() -> dict[str, str]:
+    """The script of a page, and by what a browser knows it from any other: none but this one runs."""
+    written = _templates().get_template("report.js").render()
+    known_by = base64.b64encode(hashlib.sha256(written.encode()).digest()).decode()
+    return {"script": Markup(written), "script_hash": f"sha256-{known_by}"}
 
 
 def save(out: Path, files: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.faults.fault import NONE
 from harness.findings import GRAVITY, Finding, in_words
+from harness.report.plots import Bias
 from harness.report.runs import FINE, Run
 from harness.report.text import figure, percent, printable, relative_bias
 from harness.verdicts import CELLS, FIGURES
@@ -149,12 +150,6 @@ def _matrix(document: str, findings: pd.DataFrame, several_placements: bool) -> 
     return Matrix(document, tuple(workloads), tuple(ways))
 
 
-def changed(findings: pd.DataFrame) -> int:
-    """How many findings have not the same verdict in all runs that have them."""
-    keys = ["scenario", "workload", "fault", "placement", "checker", "aggregate"]
-    return int((findings.groupby(keys, sort=False)["verdict"].nunique() > 1).sum())
-
-
 def deviations(findings: pd.DataFrame) -> list[Deviation]:
     """What is not exact or ok without a fault, as expected; one entry per run, scenario and verdict."""
     known = findings[
@@ -193,6 +188,26 @@ def _example(findings: Sequence[Finding]) -> str:
         f"Furthest off: {finding.aggregate} on {finding.on} in epoch {epoch.epoch}, "
         f"reported {figure(epoch.observed)}, the truth is {figure(epoch.truth)} ({percent(bias)})"
     )
+
+
+def furthest_off(findings: pd.DataFrame) -> list[Bias]:
+    """Ways whose figures are not the truth, without a fault, the furthest off first."""
+    off = findings[
+        (findings["checker"] == FIGURES) & (findings["fault"] == NONE) & findings["verdict"].isin(("biased", "wrong"))
+    ]
+    found = []
+    for scenario, group in off.groupby("scenario", sort=False):
+        biased = [
+            (share, finding)
+            for finding in group["finding"]
+            if (share := relative_bias(finding.observed, finding.truth))
+        ]
+        if biased:
+            share, finding = max(biased, key=lambda each: abs(each[0]))
+            shares = tuple(dict.fromkeys((share, finding.verdict == "biased") for share, finding in biased))
+            what = f"{percent(share)} on {finding.workload}"
+            found.append((abs(share), Bias(str(scenario), shares, what)))
+    return [bias for _, bias in sorted(found, key=lambda each: each[0], reverse=True)]
 
 
 def checked(findings: pd.DataFrame) -> list[Checked]:

@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def cut(text: str, most: int) -> str:
+    """At most so many characters, and how many more there were."""
+    return text if len(text) <= most else f"{text[:most]}… and {len(text) - most} more characters"
+
+
 def figure(value: float | None) -> str:
     """Six significant digits; a dash for none."""
     return "–" if value is None else "NaN" if math.isnan(value) else f"{value:.6g}"

@@ -11,9 +11,10 @@ from junitparser import JUnitXml, Properties
 from harness.errors import UsageError
 from harness.findings import EpochVerdict, Finding
 from harness.history.recorder import Recorder
-from harness.report import faults, write_reports
+from harness.report import anchors, evidence, faults, write_reports
+from harness.report.changes import changes
 from harness.report.runs import headline, labels, read
-from harness.report.tables import absences, checked, deviations, facts, frame, matrices
+from harness.report.tables import absences, checked, deviations, facts, frame, furthest_off, matrices
 from harness.report.text import bias, figure, markdown, markdown_block, markdown_code, printable
 from harness.run_directory import RunDirectory
 
@@ -53,7 +54,7 @@ def biased(finding: MakeFinding, **changes: Any) -> Finding:
 class Document(HTMLParser):
     """Which elements there are, that all are closed, and what refers outside."""
 
-    VOID = ("meta", "br")
+    VOID = ("meta", "br", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ def reports(out: Path, *runs: RunDirectory) -> tuple[str, str, ElementTree.Eleme
     html, markdown_text = (out / "report.html").read_text("utf-8"), (out / "report.md").read_text("utf-8")
     document = Document(html)
     assert document.open == []
-    assert "script" not in document.seen
+    assert document.seen.count("script") == 1
     assert all(reference.removeprefix("#") in document.ids for reference in document.references)
     assert len(document.ids) == len(set(document.ids))
     assert "url(" not in html
@@ -202,7 +203,7 @@ def test_an_unexpected_finding_comes_with_its_history(make_run: MakeRun, finding
         assert "equals neither" in shown
         assert "−50 %" in shown
         assert "max_epochs" not in shown
-    assert "2{&#34;i&#34;: 1" in words(html).replace("2 {", "2{")
+    assert "2 epoch 1 logger ok {&#34;step&#34;: 7" in words(html)
     assert '    2  {"i": 1, "rank": 0, "f": "logger"' in text
     assert "⚠ expected exact" in words(html)
     failure = junit.find(".//failure")
@@ -213,8 +214,64 @@ def test_an_unexpected_finding_comes_with_its_history(make_run: MakeRun, finding
 
 def test_evidence_without_its_history(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
     html, text, _ = reports(tmp_path / "out", make_run([finding(verdict="wrong", evidence=range(1, 40))]))
-    assert "is no longer there" in words(html)
+    assert "it is no longer there, or damaged" in words(html)
     assert "is no longer there" in text
+
+
+def test_a_cell_leads_to_the_same_place_whenever_a_report_is_made(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    found = finding()
+    place = anchors.of_finding(1, found.trial, "aggregate", "val_loss")
+    first, _, _ = reports(tmp_path / "out", make_run([found], name="one"))
+    later, _, _ = reports(tmp_path / "out", make_run([finding(aggregate="f1"), found], name="two"))
+    for html in (first, later):
+        assert f'<a class="badge exact" href="#{place}">' in html
+        assert f'<tr id="{place}">' in html
+        assert "val_loss ✓ exact exact 0 0.5 0.5 0.5 0.01 1" in words(html)
+
+
+def test_where_there_is_no_room_the_unexpected_is_told_first(
+    make_run: MakeRun, finding: MakeFinding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine, wrong = finding(workload="a"), finding(workload="b", verdict="wrong")
+    (run,) = read([make_run([fine, wrong])])
+    monkeypatch.setattr(evidence, "ROOM_FOR_FINDINGS", evidence.TRIAL + 2 * evidence.FINDING)
+    monkeypatch.setattr(evidence, "ROOM_FOR_HISTORIES", 0)
+    gathered = evidence.gathered([run], [])
+    assert gathered.anchor("run", wrong)
+    assert gathered.anchor("run", fine) == ""
+    assert (gathered.findings_left_out, gathered.histories_left_out) == (1, 2)
+
+
+def test_a_report_on_5000_unexpected_findings_stays_below_5_mb(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
+    found = [
+        finding(
+            scenario=f"document/pattern_{place // 50}/migrated",
+            workload=f"digits/workload_{place // 10 % 5}",
+            aggregate=f"figure_{place % 10}",
+            verdict="wrong",
+            message="equals neither the truth nor what the pattern's arithmetic gives",
+            per_epoch=tuple(EpochVerdict(epoch, "wrong", 1 / 3, 2 / 3, 2 / 3, 1e-6, (1, 2)) for epoch in range(3)),
+        )
+        for place in range(5000)
+    ]
+    run = make_run(found)
+    for trial in {each.trial for each in found}:
+        a_history(run, trial, "none", lines=50)
+    html, _, _ = reports(tmp_path / "out", run)
+    assert len(html.encode()) < 5_000_000
+    assert "The first 300 of 5000 are listed" in words(html)
+
+
+def test_what_is_told_at_length_is_cut(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    html, _, _ = reports(
+        tmp_path / "out", make_run([finding(verdict="raised", message="x" * 1_000_000, aggregate="y" * 1_000_000)])
+    )
+    assert "… and 998000 more characters" in html
+    assert len(html) < 100_000
 
 
 def test_foreign_text_harms_no_format(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
@@ -498,8 +555,10 @@ def test_a_cell_leads_to_the_history_that_proves_it(make_run: MakeRun, finding: 
     assert [(line.number, line.is_evidence, line.after_a_gap) for line in trial.lines] == [
         (1, True, False), (6, False, True), *((number, number == 12, False) for number in range(7, 15)),
     ]  # fmt: skip
-    assert f'<tr class="proof" id="{trial.anchor}">' in html
-    assert f'<a href="#{trial.anchor}" title="stale: told val_loss (lines 1, 12)">≈</a>' in html
+    stale = anchors.of_finding(1, found[2].trial, "cell", "on_train_epoch_end")
+    assert f'<a href="#{stale}" title="stale">≈</a>' in html
+    assert f'<a href="#{trial.anchor}">' in html
+    assert "on_train_epoch_end ≈ stale stale 0 as above 1, 12" in words(html)
     assert f"histories/{found[0].trial}.jsonl" in words(html)
     assert "| `step.raise` | – | ✓ | ≈ |" in text
     assert f"Behind each row stands its history: `{trial.history.replace('step.raise', 'FAULT')}`" in text
@@ -522,7 +581,7 @@ def test_without_its_history_a_trial_under_a_fault_is_told_all_the_same(
     make_run: MakeRun, finding: MakeFinding, tmp_path: Path
 ) -> None:
     html, text, _ = reports(tmp_path / "out", make_run(cells(finding, "step.raise", "silent", "fired")))
-    assert "is no longer there" in words(html)
+    assert "it is no longer there, or damaged" in words(html)
     assert "| `step.raise` | – | ✓ |" in text
 
 
@@ -626,8 +685,10 @@ def test_what_differs_between_versions_is_listed(make_run: MakeRun, finding: Mak
     assert "| `Log.on_exception` | silent | fired | `a.raise`, `b.raise` |" in text
     assert "| `a.raise` | – | – ≠ | · |" in text
     assert "| `a.raise` | – | ✓ ≠ | ✓ |" in text
-    places = faults.anchors([matrix])
-    links = "".join(f' <a href="#{places[name, new[0].trial]}">{name}</a>' for name in ("old", "new"))
+    links = "".join(
+        f' <a href="#{anchors.of_trial(number, new[0].trial)}">{name}</a>'
+        for number, name in enumerate(("old", "new"), 1)
+    )
     assert f"<div><code>a.raise</code>{links}</div>" in html
 
 
@@ -660,3 +721,45 @@ def test_a_figure_that_a_fault_keeps_from_coming_does_not_count_against_a_way(
 ) -> None:
     run = make_run([finding(), finding(fault="step.exception", verdict="missing")])
     assert headline(read([run])[0]).ways == {"exact": 1}
+
+
+def test_what_changed_between_runs_is_told_first(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    same, changed = finding(aggregate="f1"), finding()
+    only_old = finding(workload="digits/ragged")
+    other = finding(verdict="wrong", expected_verdict="wrong", observed=0.25)
+    runs = make_run([same, changed, only_old], name="old"), make_run([same, other], name="new")
+    html, _, _ = reports(tmp_path / "out", *runs)
+    (change,) = changes(read(runs))
+    assert (change.verdicts, change.findings) == (("exact", "wrong"), (changed,))
+    assert "1 finding changed between runs 1 exact → wrong" in words(html)
+    assert html.index("changed between runs") < html.index("Everything found")
+    again, _, _ = reports(tmp_path / "same", runs[0], make_run([same, changed], name="again"))
+    assert "Nothing changed between runs" in words(again)
+
+
+def test_the_first_screen_says_what_failed_and_where(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    wrong = [finding(workload=f"digits/{number}", verdict="wrong") for number in range(5)]
+    html, _, _ = reports(tmp_path / "out", make_run(wrong))
+    first = words(html).split("Filter")[0]
+    assert "on digits/2: aggregate val_loss is ✗ wrong , expected ✓ exact" in first
+    assert "digits/3" not in first
+    assert "and 2 more" in first
+    assert "Linux, 2 processors" in first
+
+
+def test_ways_are_drawn_by_how_far_they_are_off(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+    run = make_run(
+        [
+            finding(),
+            biased(finding, scenario="a/near/migrated", observed=0.49),
+            biased(finding, scenario="a/far/migrated", observed=0.375),
+            biased(finding, scenario="a/far/migrated", workload="digits/ragged", observed=0.75, verdict="wrong"),
+        ]
+    )
+    far, near = furthest_off(frame(read([run])))
+    assert (far.label, far.shares, far.furthest) == (
+        "a/far/migrated", ((-0.25, True), (0.5, False)), "+50 % on digits/ragged",
+    )  # fmt: skip
+    assert near.label == "a/near/migrated"
+    html, _, _ = reports(tmp_path / "out", run)
+    assert "How far each way is off" in words(html)
