@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test kills strikes baselines candidates detection lint types clean
+.PHONY: install report test docs kills strikes baselines candidates detection lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt constraints/all_but_lightning.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[keras,ray,test]'
+	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[docs,keras,ray,test]'
 	touch $@
 
 install: $(VENV)/.installed
@@ -22,6 +22,11 @@ report: install
 
 test: lint types
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Everything is read afresh, so that no page's warnings are of an earlier build: each fails it.
+docs: install
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
+	@echo "docs: build/docs/docs/index.html"
 
 # Trainings killed 200 times for each callback in each framework: some ten minutes.
 kills: install
@@ -53,4 +58,4 @@ types: install
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/runs
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build reports/runs
