@@ -27,9 +27,12 @@ exclude_patterns = [".*", "build", "reports/runs"]  # which are large, and not l
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 myst_heading_anchors = 4
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
 default_role = "code"  # as docstrings use single backticks
 highlight_language = "none"
+smartquotes = False  # which would make a dash of the hyphens of --options
 html_theme = "furo"
 html_title = f"epoch-harness {version}"
 html_copy_source = False
@@ -42,5 +45,5 @@ def escape_globs(app: Sphinx, context: click.Context, lines: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     """What is known only when the site is built is written before Sphinx looks for pages."""
-    app.connect("builder-inited", lambda app: reference_pages.write(Path(app.confdir) / "reference"))
+    app.connect("builder-inited", lambda app: reference_pages.write(Path(app.confdir) / "reference" / "generated"))
     app.connect("sphinx-click-process-description", escape_globs)

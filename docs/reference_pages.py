@@ -1,10 +1,10 @@
-"""Writes the pages of the reference that are made of data: the catalogue of scenarios, and the schemas.
+"""Writes the pages of the reference that are made of data: the catalogue of scenarios, quantities, and schemas.
 
 They are not kept in the repository: each build makes them of what is there, so that they cannot be out of date.
 """
 
+import inspect
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from itertools import groupby
@@ -12,26 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog as catalogs
-from harness import schemas
+from harness import quantities, schemas
 from harness.catalog import Catalog, declared_workloads
 from harness.faults.fault import NONE
 from harness.listing import in_short
 from harness.scenario import Claim, Expect, Scenario
 
-GENERATED = "generated"  # a folder that git ignores
-
 
 def write(folder: Path) -> None:
-    """Write all pages below a folder, in place of those of an earlier build."""
-    pages = folder / GENERATED
-    shutil.rmtree(pages, ignore_errors=True)
-    (pages / "catalogue").mkdir(parents=True)
-    catalog = catalogs.find()
+    """Leave these pages, and no other, in a folder. What is right already stays: another build may be reading it."""
+    pages = {folder / name: text for name, text in generated(catalogs.find())}
+    for path, text in pages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in set(folder.rglob("*.md")) - set(pages):
+        path.unlink()
+
+
+def generated(catalog: Catalog) -> Iterable[tuple[str, str]]:
+    """The path of each page, and what it says."""
     ordered = sorted(catalog.scenarios.values(), key=lambda scenario: scenario.id)
     for document, scenarios in groupby(ordered, key=lambda scenario: scenario.document):
-        text = document_page(document, list(scenarios), catalog)
-        (pages / "catalogue" / f"{document}.md").write_text(text, encoding="utf-8")
-    (pages / "schemas.md").write_text(schemas_page(), encoding="utf-8")
+        yield f"catalogue/{document}.md", document_page(document, list(scenarios), catalog)
+    yield "quantities.md", quantities_page()
+    yield "schemas.md", schemas_page()
 
 
 def document_page(document: str, scenarios: Sequence[Scenario], catalog: Catalog) -> str:
@@ -74,6 +79,15 @@ def claim_row(claim: Claim) -> tuple[str, ...]:
 
 def expected(expect: Expect) -> str:
     return f"{expect.verdict}, where {code(expect.needs)}" if expect.needs else expect.verdict
+
+
+def quantities_page() -> str:
+    """What there is to measure: each name in `harness.quantities`, with its definition and how its bound is derived."""
+    parts = ["# Quantities", "", "What `Aggregate(of=…)` can be, from `harness.quantities`."]
+    for name, quantity in vars(quantities).items():
+        if isinstance(quantity, quantities.Quantity):
+            parts += ["", f"## {name}", "", f"**{quantity.name}.** {inspect.getdoc(quantity.measure) or ''}"]
+    return "\n".join([*parts, ""])
 
 
 def schemas_page() -> str:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [ROOT / "README.md", *(path for path in (ROOT / "docs").rglob("*.md") if "generated" not in path.parts)],
 )
-FILE = re.compile(r"\bthis (?:as|is)\s`([\w.]+)`")
+FILE = re.compile(r"\b[Tt]his\s(?:as|is)\s`([\w.]+)`")
 EXITS = re.compile(r"#.*\bexits with (\d)")
 
 
@@ -46,7 +46,10 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def commands(block: Block) -> list[Command]:
-    found = []
+    """None, if it is no shell block."""
+    found: list[Command] = []
+    if block.language != "sh":
+        return found
     for line in block.text.splitlines():
         program, *arguments = shlex.split(line, comments=True) or [""]
         if program == "epoch-harness":

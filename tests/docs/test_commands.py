@@ -10,7 +10,6 @@ COMMANDS = [
     pytest.param(command.arguments, id=f"{page.relative_to(ROOT)}:{block.line}: {' '.join(command.arguments)}")
     for page in PAGES
     for block in blocks(page)
-    if block.language == "sh"
     for command in commands(block)
 ]
 

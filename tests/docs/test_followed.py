@@ -5,16 +5,21 @@ import subprocess
 import sys
 
 import pytest
-from markdown_pages import ROOT, blocks, commands
+from markdown_pages import PAGES, ROOT, blocks, commands
+
+# Those of a line go on with the files and runs of the pages before them.
+FOLLOWED = (
+    ("tutorial.md", "how_to/notebook.md", "how_to/ci.md"),
+    ("how_to/own_metric.md", "how_to/own_fault.md"),
+)
 
 
 class Reader:
-    """Does what pages say, one after the other, in one folder."""
+    """Does what pages say, one after the other, in one folder. Commands are run whose exit code the page states."""
 
     def __init__(self, folder):
         self.folder = folder
         self.output = ""  # of the last block of commands
-        self.ran = 0
         self.names = {}  # of a notebook
 
     def follow(self, page):
@@ -25,9 +30,7 @@ class Reader:
                 getattr(self, block.language)(block)
 
     def sh(self, block):
-        stated = [command for command in commands(block) if command.exits_with is not None]
-        ran = [self.run(command) for command in stated]
-        self.output = "\n".join(ran)
+        self.output = "".join(self.run(command) for command in commands(block) if command.exits_with is not None)
 
     def run(self, command):
         ran = subprocess.run(
@@ -35,7 +38,6 @@ class Reader:
             cwd=self.folder, capture_output=True, text=True, check=False,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         )  # fmt: skip
-        self.ran += 1
         if "pip could not reach" in ran.stderr:
             pytest.skip(f"no environment of another version can be built here: {ran.stderr}")
         assert ran.returncode == command.exits_with, ran.stdout + ran.stderr
@@ -63,14 +65,31 @@ def reader(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_tutorial_does_what_it_says(reader):
-    reader.follow("tutorial.md")
-    assert reader.ran == 5
-    assert "f1" not in reader.output
+@pytest.mark.parametrize("pages", FOLLOWED, ids=lambda pages: pages[0])
+def test_pages_do_what_they_say(pages, reader):
+    for page in pages:
+        reader.follow(page)
 
 
-@pytest.mark.slow
-def test_the_pages_on_metrics_and_faults_do_what_they_say(reader):
-    reader.follow("how_to/own_metric.md")
-    reader.follow("how_to/own_fault.md")
-    assert reader.ran == 2
+def test_every_page_that_states_an_exit_code_is_followed():
+    stating = {
+        str(page.relative_to(ROOT / "docs"))
+        for page in PAGES
+        for block in blocks(page)
+        if any(command.exits_with is not None for command in commands(block))
+    }
+    assert stating <= {page for pages in FOLLOWED for page in pages}
+
+
+@pytest.mark.parametrize(
+    "untrue",
+    [
+        "```sh\nepoch-harness --version  # exits with 1\n```",
+        "```sh\nepoch-harness --version  # exits with 0\n```\n\n```text\nno such output\n```",
+    ],
+    ids=["exit code", "output"],
+)
+def test_a_page_that_is_not_true_is_found_out(untrue, reader, tmp_path):
+    (tmp_path / "page.md").write_text(untrue)
+    with pytest.raises(AssertionError):
+        reader.follow(tmp_path / "page.md")

@@ -11,7 +11,7 @@ import click
 import pytest
 from markdown_pages import ROOT
 
-from harness import catalog, schemas
+from harness import catalog, quantities, schemas
 from harness.cli import cli
 
 MISSING = [name for name in ("sphinx", "myst_parser", "furo", "sphinx_click") if find_spec(name) is None]
@@ -69,6 +69,13 @@ def test_every_schema_is_in_the_reference(site):
     names = {path.name for path in (ROOT / "harness" / "schemas").glob("*.json")}
     assert {name for name in names if name not in text} == set()
     assert schemas.schema("finding")["description"] in text
+
+
+def test_every_quantity_is_in_the_reference(site):
+    text = words(site / "reference" / "generated" / "quantities.html")
+    there_are = [name for name, value in vars(quantities).items() if isinstance(value, quantities.Quantity)]
+    assert there_are
+    assert [name for name in there_are if name not in text] == []
 
 
 def test_what_a_scenario_file_imports_is_in_the_reference(site):
