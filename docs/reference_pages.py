@@ -66,7 +66,7 @@ def scenario_row(scenario: Scenario) -> tuple[str, ...]:
     return (
         code(scenario.id.removeprefix(f"{scenario.document}/")),
         scenario.framework + (f", {scenario.ranks} ranks" if scenario.ranks > 1 else ""),
-        ", ".join(f"{code(each.label)} ({each.of.name}, {each.stage})" for each in scenario.aggregates),
+        ", ".join(dict.fromkeys(code(each.label) for each in scenario.aggregates)),
         ", ".join(map(code, in_short(declared_workloads(scenario)))),
         ", ".join(code(glob) for glob in scenario.faults if glob != NONE),
         scenario.source,
