@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := reports/runs/latest
 
-.PHONY: install report test browser kills strikes baselines candidates detection lint types clean
+.PHONY: install report test browser docs kills strikes baselines candidates detection lint types clean
 
 # Installed again only when what is installed changes.
 $(VENV)/.installed: pyproject.toml constraints.txt constraints/all_but_lightning.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[keras,ray,test]'
+	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[docs,keras,ray,test]'
 	touch $@
 
 install: $(VENV)/.installed
@@ -28,6 +28,11 @@ browser: install
 	@command -v chromium || { echo 'The report is read in Chromium: apt-get install chromium' >&2; exit 1; }
 	$(BIN)/pip install -qq --constraint constraints.txt --editable '.[browser]'
 	$(BIN)/pytest -rs tests/browser
+
+# Everything is read afresh, so that no page's warnings are of an earlier build: each fails it.
+docs: install
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
+	@echo "docs: build/docs/docs/index.html"
 
 # Trainings killed 200 times for each callback in each framework: some ten minutes.
 kills: install
@@ -59,4 +64,4 @@ types: install
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/runs
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build reports/runs
