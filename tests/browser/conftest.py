@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benches import BARE, bench, cost
+from overlaps import overlap
 
 from harness.findings import Finding
 from harness.history.recorder import Recorder
@@ -67,10 +69,12 @@ def cell(fault: str, hook: str, verdict: str, **changes: Any) -> Finding:
 
 
 def write_run(path: Path, findings: Sequence[Finding], **changes: Any) -> RunDirectory:
-    """A run directory in which every trial has a history of three lines."""
+    """A run directory in which every trial has a history of three lines, and costs were measured."""
     run = RunDirectory.create(path)
     run.replace_json(run.manifest, BY_HAND["MANIFEST"] | changes)
     run.replace_json(run.claims, [])
+    run.replace_json(run.overlap, overlap().to_json())
+    run.replace_json(path / "bench.json", bench(cost(BARE, 1.0, 0.98, 1.02), cost("strategies/a/b", 1.2, 1.1, 1.3)))
     run.append(run.findings, *(finding.to_json() for finding in findings))
     for trial, fault in {finding.trial: finding.fault for finding in findings}.items():
         recorder = Recorder(run.history(trial))

@@ -1,13 +1,16 @@
 """How long a report takes, and how large it gets: `python tests/browser/table.py`."""
 
+import runpy
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from conftest import figure, write_run
-
 from harness.report import write_reports
 
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "unit"))
+BY_HAND = runpy.run_path(str(HERE / "conftest.py"))
 COUNTS = (50, 500, 5000)
 
 
@@ -16,7 +19,7 @@ def main() -> None:
     for count in COUNTS:
         with tempfile.TemporaryDirectory() as folder:
             findings = [
-                figure(
+                BY_HAND["figure"](
                     scenario=f"document/pattern_{place // 50}/migrated",
                     workload=f"digits/workload_{place // 10 % 5}",
                     aggregate=f"figure_{place % 10}",
@@ -25,7 +28,7 @@ def main() -> None:
                 )
                 for place in range(count)
             ]
-            run = write_run(Path(folder, "run"), findings)
+            run = BY_HAND["write_run"](Path(folder, "run"), findings)
             began = time.perf_counter()
             write_reports([run], Path(folder, "out"))
             took = time.perf_counter() - began

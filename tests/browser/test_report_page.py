@@ -113,6 +113,14 @@ def test_only_tables_scroll_sideways(report: MakeReport, opened: Open, findings:
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_drawings_are_in_the_page(report: MakeReport, opened: Open, findings: list[Finding], scheme: str) -> None:
+    page = opened(report(findings), color_scheme=scheme)
+    drawn = page.locator("figure > svg")
+    assert [drawn.nth(number).is_visible() for number in range(drawn.count())] == [True] * 3
+    ink = page.evaluate("getComputedStyle(document.querySelector('.plot text:last-of-type')).fill")
+    assert (sum(map(int, re.findall(r"\d+", ink)[:3])) > 3 * 128) == (scheme == "dark")
+
+
 def test_it_prints(report: MakeReport, opened: Open, findings: list[Finding]) -> None:
     page = opened(report(findings), color_scheme="dark")
     printed = page.pdf()
