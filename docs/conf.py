@@ -46,4 +46,5 @@ def escape_globs(app: Sphinx, context: click.Context, lines: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """What is known only when the site is built is written before Sphinx looks for pages."""
     app.connect("builder-inited", lambda app: reference_pages.write(Path(app.confdir) / "reference" / "generated"))
-    app.connect("sphinx-click-process-description", escape_globs)
+    for part in ("description", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", escape_globs)

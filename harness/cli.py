@@ -281,10 +281,7 @@ def _refuse(options: dict[str, Any], why: str) -> None:
 @click.option("--format", "format_", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Path | None, format_: str) -> None:
     """Write report.html, report.md, comment.md (for a pull request) and junit.xml of one run, or, with --out, of
-    several side by side. Of the folder of an upgrade or a comparison, write comment.md.
-
-    Exit code: 0 all is there, 2 bad usage, 3 something is missing of a run: it was interrupted, or is damaged.
-    """
+    several side by side. Of the folder of an upgrade or a comparison, write comment.md."""
     from harness.report import export, github, write_comment, write_reports
 
     summary = github.summary_file(os.environ) if on_github else None

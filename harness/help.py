@@ -55,8 +55,10 @@ HELP = {
         (
             ("of one run, in its folder", "report reports/runs/A"),
             ("of two, side by side", "report reports/runs/A reports/runs/B --out both/"),
+            ("as tables", "report reports/runs/A --tables tables/ --format parquet"),
+            ("of a step of a GitHub workflow", "report reports/runs/A --github"),
         ),
-        {0: "it is written"},
+        {0: "all is there", 3: "something is missing of a run: it was interrupted, or is damaged"},
     ),
     "compare": Help(
         "What differs between two runs.",

@@ -1,4 +1,4 @@
-"""What runs found and took as data frames, as CSV and as Parquet. `docs/analysing.md` says what is in them."""
+"""What runs found and took as data frames, as CSV and as Parquet. `docs/how_to/analysing.md` says what is in them."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence

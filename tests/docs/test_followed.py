@@ -9,7 +9,7 @@ from markdown_pages import PAGES, ROOT, blocks, commands
 
 # Those of a line go on with the files and runs of the pages before them.
 FOLLOWED = (
-    ("tutorial.md", "how_to/notebook.md", "how_to/ci.md"),
+    ("tutorial.md", "how_to/ci.md"),
     ("how_to/own_metric.md", "how_to/own_fault.md"),
 )
 
@@ -20,13 +20,12 @@ class Reader:
     def __init__(self, folder):
         self.folder = folder
         self.output = ""  # of the last block of commands
-        self.names = {}  # of a notebook
 
     def follow(self, page):
         for block in blocks(ROOT / "docs" / page):
             if block.file:
                 (self.folder / block.file).write_text(block.text, encoding="utf-8")
-            elif block.language in ("sh", "diff", "text", "python"):
+            elif block.language in ("sh", "diff", "text"):
                 getattr(self, block.language)(block)
 
     def sh(self, block):
@@ -53,9 +52,6 @@ class Reader:
         old, new = ("".join(line[1:] for line in lines if line[0] == sign) for sign in "-+")
         (changed,) = (path for path in self.folder.glob("*.py") if old in path.read_text(encoding="utf-8"))
         changed.write_text(changed.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
-
-    def python(self, block):
-        exec(compile(block.text, f"line {block.line}", "exec"), self.names)
 
 
 @pytest.fixture

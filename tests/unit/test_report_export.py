@@ -22,7 +22,7 @@ from harness.run_directory import RunDirectory
 MakeRun = Callable[..., RunDirectory]
 MakeFinding = Callable[..., Finding]
 
-PAGE = Path(__file__).parents[2] / "docs" / "analysing.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how_to" / "analysing.md"
 INFINITY = float("inf")
 
 
