@@ -70,7 +70,7 @@ def context(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "heads": heads,
         "several": len(runs) > 1,
-        "changed": tables.changed(findings),
+        "differing": tables.differing(findings),
         "verdicts": VERDICTS,
         "matrices": tables.matrices(findings),
         "under_faults": under_faults,

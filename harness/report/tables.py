@@ -149,7 +149,7 @@ def _matrix(document: str, findings: pd.DataFrame, several_placements: bool) -> 
     return Matrix(document, tuple(workloads), tuple(ways))
 
 
-def changed(findings: pd.DataFrame) -> int:
+def differing(findings: pd.DataFrame) -> int:
     """How many findings have not the same verdict in all runs that have them."""
     keys = ["scenario", "workload", "fault", "placement", "checker", "aggregate"]
     return int((findings.groupby(keys, sort=False)["verdict"].nunique() > 1).sum())
