@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 
 def cut(text: str, most: int) -> str:
     """At most so many characters, and how many more there were."""
-    return text if len(text) <= most else f"{text[:most]}… and {len(text) - most} more characters"
+    return text if len(text) <= most else f"{text[:most]}… and {len(text) - most:,} more characters"
 
 
 def figure(value: float | None) -> str:
@@ -54,8 +54,7 @@ def _signed(value: float) -> str:
 
 def shortened(text: str, most: int = _MOST_CHARACTERS) -> str:
     """On one line, and cut to `most` characters, with how many more there are."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[:most]}… ({len(line) - most:,} more characters)"
+    return cut(" ".join(text.split()), most)
 
 
 def markdown(text: str) -> str:

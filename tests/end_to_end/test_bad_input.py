@@ -139,7 +139,8 @@ def test_what_is_no_number_of_ranks(refused, tmp_path, ranks):
 
 
 def test_more_ranks_than_there_are_batches(refused, tmp_path):
-    ran = refused("run", "ranks/one_all_reduce/*@digits/train=2x8,validation=2x8", "--ranks", "3", "--out", tmp_path / "run")
+    filter = "ranks/one_all_reduce/*@digits/train=2x8,validation=2x8"
+    ran = refused("run", filter, "--ranks", "3", "--out", tmp_path / "run")
     assert "more ranks than batches: digits/train=2x8,validation=2x8 has 2 train batches, fewer than 3 ranks" in ran.err
     assert not (tmp_path / "run").exists()
 

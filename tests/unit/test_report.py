@@ -270,7 +270,7 @@ def test_what_is_told_at_length_is_cut(make_run: MakeRun, finding: MakeFinding, 
     html, _, _ = reports(
         tmp_path / "out", make_run([finding(verdict="raised", message="x" * 1_000_000, aggregate="y" * 1_000_000)])
     )
-    assert "… and 998000 more characters" in html
+    assert "… and 998,000 more characters" in html
     assert len(html) < 100_000
 
 
