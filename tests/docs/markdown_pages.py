@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -53,6 +54,7 @@ def commands(block: Block) -> list[Command]:
     for line in block.text.splitlines():
         program, *arguments = shlex.split(line, comments=True) or [""]
         if program == "epoch-harness":
+            own = takewhile(lambda word: word not in (">", ">>", "|"), arguments)
             stated = EXITS.search(line)
-            found.append(Command(tuple(arguments), int(stated.group(1)) if stated else None))
+            found.append(Command(tuple(own), int(stated.group(1)) if stated else None))
     return found
