@@ -49,6 +49,11 @@ class RunDirectory:
         """What `epoch-harness bench` measured of validation beside training, if it was asked to put it here."""
         return self.path / "overlap.json"
 
+    @property
+    def bench(self) -> Path:
+        """What `epoch-harness bench` measured of strategies, if it was asked to put it here."""
+        return self.path / "bench.json"
+
     def history(self, trial: str) -> Path:
         return self.path / "histories" / f"{trial}.jsonl"
 
@@ -124,6 +129,10 @@ class RunDirectory:
     def read_overlap(self, damage: list[str] | None = None) -> dict[str, Any] | None:
         """As `read_findings`; None if it was not measured."""
         return cast("dict[str, Any] | None", self._read_whole(self.overlap, "overlap", damage))
+
+    def read_bench(self, damage: list[str] | None = None) -> dict[str, Any] | None:
+        """As `read_overlap`."""
+        return cast("dict[str, Any] | None", self._read_whole(self.bench, "bench", damage))
 
     def _read_whole(self, path: Path, kind: str, damage: list[str] | None) -> Any:
         if not path.exists():

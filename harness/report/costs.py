@@ -1,17 +1,12 @@
 """What each strategy costs, from bench.json: time with its interval, beside that of the bare loop against itself."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema
-
-from harness.errors import UsageError
 from harness.report.plain_table import Table
 from harness.report.plots import Interval, intervals
 from harness.report.runs import Run
-from harness.schemas import schema
 
 Json = Mapping[str, Any]
 
@@ -40,14 +35,10 @@ class Shown:
 
 
 def shown(runs: Iterable[Run]) -> list[Shown]:
-    """Of the runs in which strategies ran, or were measured.
-
-    Raises:
-        UsageError: a bench.json is malformed.
-    """
+    """Of the runs in which strategies ran, or were measured."""
     found = []
     for number, run in enumerate(runs, 1):
-        bench = _read(run)
+        bench = run.bench
         if bench is not None:
             by_framework: dict[str, list[Json]] = {}
             for cost in bench["costs"]:
@@ -64,20 +55,6 @@ def shown(runs: Iterable[Run]) -> list[Shown]:
         elif any(finding.scenario.startswith(DOCUMENT) for finding in run.findings):
             found.append(Shown(run, "", (), (), ""))
     return found
-
-
-def _read(run: Run) -> Json | None:
-    path = run.directory.path / "bench.json"
-    try:
-        bench: Json = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(bench, schema("bench"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}; measure again, or remove it") from error
-    except jsonschema.ValidationError as error:
-        raise UsageError(f"{path}, at {error.json_path}: {error.message}; measure again, or remove it") from error
-    return bench
 
 
 def _how(bench: Json) -> str:

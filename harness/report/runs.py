@@ -25,6 +25,7 @@ class Run:
     Attributes:
         label: tells it from the others in the same report.
         overlap: what was measured of validation beside training; None if nothing was.
+        bench: what was measured of strategies; None if nothing was.
         missing: what was there once and is not, or cannot be read, in words; empty if the directory is whole.
     """
 
@@ -35,6 +36,7 @@ class Run:
     claims: tuple[Mapping[str, Any], ...]
     timings: tuple[Mapping[str, Any], ...]
     overlap: Mapping[str, Any] | None = None
+    bench: Mapping[str, Any] | None = None
     missing: tuple[str, ...] = ()
 
     @property
@@ -118,6 +120,7 @@ def _read(label: str, directory: RunDirectory) -> Run:
         claims=tuple(directory.read_claims(damage)),
         timings=tuple(directory.read_timings(damage)),
         overlap=directory.read_overlap(damage),
+        bench=directory.read_bench(damage),
     )
     return replace(run, missing=(*damage, *_gone(run)))
 

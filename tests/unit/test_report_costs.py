@@ -8,7 +8,6 @@ import jsonschema
 import pytest
 from benches import BARE, bench, cost
 
-from harness.errors import UsageError
 from harness.report import costs, plots, write_reports
 from harness.report.runs import read
 from harness.run_directory import RunDirectory
@@ -72,11 +71,12 @@ def test_strategies_that_were_only_judged_say_how_to_measure(
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 1}'])
-def test_a_malformed_bench_is_refused(make_run: MakeRun, text: str) -> None:
+def test_a_malformed_bench_is_told_and_the_rest_is_shown(make_run: MakeRun, text: str) -> None:
     run = make_run([])
-    (run.path / "bench.json").write_text(text)
-    with pytest.raises(UsageError, match=r"bench\.json.*measure again"):
-        costs.shown(read([run]))
+    run.bench.write_text(text)
+    (found,) = read([run])
+    assert costs.shown([found]) == []
+    assert "bench.json" in " ".join(found.missing)
 
 
 HOSTILE = "<script>alert(1)</script> $x_$ ü→ id=\"a\" href='#b' --> ]]>"
