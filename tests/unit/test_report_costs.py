@@ -74,7 +74,7 @@ def test_strategies_that_were_only_judged_say_how_to_measure(
 def test_a_malformed_bench_is_told_and_the_rest_is_shown(make_run: MakeRun, text: str) -> None:
     run = make_run([])
     run.bench.write_text(text)
-    (found,) = read([run])
+    (found,) = read([RunDirectory.open(run.path)])
     assert costs.shown([found]) == []
     assert "bench.json" in " ".join(found.missing)
 
