@@ -32,7 +32,7 @@ WAITING = 50  # outcomes for each processor that may wait for that of an earlier
 ATTEMPTS = 4  # of a trial, each on a worker that is lost
 SET_UP_S = 600.0  # that nodes may take to install what workers are to have, and to import it
 WIDTH = 240  # of what Ray says of an error
-M_ARENA_MAX, M_TRIM_THRESHOLD = -8, -1  # of malloc.h
+M_ARENA_MAX = -8  # of malloc.h
 CONNECT_S = 3.0  # that a cluster may take to be there at all
 
 
@@ -201,11 +201,9 @@ def joined(jobs: int, packages: Iterable[str], address: str) -> Iterator[None]:
 
 def _share_one_heap() -> None:
     """Between the threads that are about to start: of what Ray's dozens of them hand to each other, glibc would keep
-    some 30 KB a trial in heaps of their own; and of what is free at the end of one, whatever was once needed there
-    (`man 3 mallopt`)."""
+    some 30 KB a trial in heaps of their own (`man 3 mallopt`)."""
     with suppress(AttributeError):  # it is glibc's
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, 128 * 1024)
 
 
 def _folder(package: str) -> Path:
