@@ -166,7 +166,6 @@ def run_trials(
     where = Where(engine, address)
     where.check(python)
     catalog = _find()
-    gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
     request = Request(
         selected.filters,
@@ -186,7 +185,12 @@ def run_trials(
 
 
 def _find() -> catalogs.Catalog:
-    catalog = catalogs.find()
+    gc.disable()  # to go through what is being imported, again and again, is a quarter of importing it
+    try:
+        catalog = catalogs.find()
+    finally:
+        gc.enable()
+    gc.freeze()  # it is here for good; to go through it again takes a seventh of judging
     completion.remember(catalog.scenarios)
     return catalog
 
@@ -404,7 +408,6 @@ def upgrade(
         fail_on=_classes(fail_on),
         accepted=tuple(accepting.read(accepted)) if accepted else (),
     )
-    gc.freeze()  # as in `run`
     with where.joined(jobs, catalog.packages), ConsoleProgress(console) as progress:
         provided = [
             provide(side, more, tell) if engine == LOCAL else on_cluster.provide(side, more, where, catalog.packages)

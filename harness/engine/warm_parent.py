@@ -95,6 +95,7 @@ class WarmParent:
         os.dup2(2, 1)
 
     def warm_up(self) -> None:
+        gc.disable()  # to go through what is being imported, again and again, is a quarter of importing it
         with suppress(Exception):  # reported by `environment`, with its reason
             importlib.import_module(ADAPTERS[self.framework]).warm_up()
         # Whoever started this may have blocked some, as Ray has SIGINT for its workers, and trials would inherit that.
@@ -106,6 +107,7 @@ class WarmParent:
         # A signal of its own: when it comes, whoever started this may still be there in part.
         signal.signal(signal.SIGHUP, self._stop)
         _prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
+        gc.enable()
         gc.collect()
         gc.freeze()  # here for good, in every trial too: going through it again would copy what is shared
 

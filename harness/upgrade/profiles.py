@@ -1,6 +1,6 @@
 """Which trials an upgrade is held against: all of them, or the smallest that show each observable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.engine.plan import Asked
 from harness.engine.trial import Trial
@@ -11,26 +11,48 @@ from harness.workloads.workload import Workload
 PROFILES = QUICK, FULL = "quick", "full"
 DEFAULT_BUDGET_S = 240.0  # that timing may take, which the full profile has after its trials
 MOST_STEPS = 150  # of a trial of the quick profile
-# Whole trainings, with processes of their own: what they show of Lightning, others show in a tenth of the time.
-LEFT_OUT = "parallel_validation"
+# Of the whole catalogue, the quick profile goes without what others show in a fraction of the time: whole trainings
+# with processes of their own, and patterns of two ranks besides those of documents. And patterns of one file are
+# variations of one thing.
+LEFT_OUT = ("parallel_validation", "ranks")
+MOST_OF_A_FILE = 3
 
 
-def chosen(profile: str, asked: Sequence[Asked], workloads: Mapping[str, Workload]) -> Callable[[Trial], bool]:
+def chosen(
+    profile: str, asked: Sequence[Asked], workloads: Mapping[str, Workload], named: bool = False
+) -> Callable[[Trial], bool]:
     """Whether a trial is one of the profile's. `quick`: of each pattern one scenario, on its smallest workload, without
-    a fault; and one of each family of faults, where it is cheapest."""
+    a fault; and one of each family of faults, where it is cheapest.
+
+    Args:
+        named: whether these were asked for by name: then each pattern is one to be run, not a few of each file.
+    """
     if profile == FULL:
         return lambda _: True
     smallest: dict[str, Asked] = {}
     families: dict[str, Asked] = {}
     for each in asked:
-        if each.scenario.document == LEFT_OUT or _steps(workloads[each.workload]) > MOST_STEPS:
+        too_long = _steps(workloads[each.workload]) > MOST_STEPS
+        if too_long or (each.scenario.document in LEFT_OUT and not named):
             continue
         if each.fault == NONE:
             _keep_smaller(smallest, each.scenario.pattern, each, workloads)
         elif not any(each.fault.startswith(slow) for slow in BLOCKING):
             _keep_smaller(families, each.fault.split(".")[0], each, workloads)
-    wanted = {(each.scenario.id, each.workload, each.fault) for each in (*smallest.values(), *families.values())}
+    patterns = [*smallest.values()] if named else _few_of_each_file(smallest.values())
+    wanted = {(each.scenario.id, each.workload, each.fault) for each in (*patterns, *families.values())}
     return lambda trial: (trial.scenario, trial.workload, trial.fault) in wanted
+
+
+def _few_of_each_file(asked: Iterable[Asked]) -> Iterator[Asked]:
+    """On as many different workloads as there are."""
+    files: dict[str, list[Asked]] = {}
+    for each in asked:
+        files.setdefault(each.scenario.locator, []).append(each)
+    for of_file in files.values():
+        on = [each.workload for each in of_file]
+        seen_before = {each.scenario.id: on[:place].count(each.workload) for place, each in enumerate(of_file)}
+        yield from sorted(of_file, key=lambda each: seen_before[each.scenario.id])[:MOST_OF_A_FILE]
 
 
 def _keep_smaller(kept: dict[str, Asked], name: str, asked: Asked, workloads: Mapping[str, Workload]) -> None:
