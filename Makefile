@@ -17,6 +17,7 @@ install: $(VENV)/.installed
 report: install
 	rm -rf $(RUN)
 	$(BIN)/epoch-harness run --jobs 2 --out $(RUN)
+	$(BIN)/epoch-harness bench --short --out $(RUN)
 	$(BIN)/epoch-harness bench 'parallel_validation/*' --short --out $(RUN)
 	$(BIN)/epoch-harness report $(RUN)
 

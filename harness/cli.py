@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from errno import EDQUOT, ENOSPC
 from functools import partial
@@ -213,7 +214,7 @@ def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]
 @click.option("--batches", type=click.IntRange(4), help="Of steps: in a measured epoch.  [default: 100]")
 @click.option("--load", "loads", type=click.Choice(KINDS), multiple=True, help="Of trainings.  [default: all]")
 @click.option("--train-seconds", "train_s", type=Seconds(min=0.01), help="Of trainings: of an epoch.  [default: 1]")
-@click.option("--short", is_flag=True, help="Of trainings: what there is time for in every report.")
+@click.option("--short", is_flag=True, help="Measure what there is time for in every report.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for what was measured; may be a run's.")
 def bench_scenarios(
     filters: tuple[str, ...], device: str, seed: int, out: Path | None, limit_s: float, rounds: int | None,
@@ -231,13 +232,13 @@ def bench_scenarios(
 
     catalog = _find()
     for_steps = {"--jobs": jobs, "--batches": batches}
-    for_trainings = {"--load": loads, "--train-seconds": train_s, "--short": short}
+    for_trainings = {"--load": loads, "--train-seconds": train_s}
     if trainings := overlap.asked_for(catalog, filters):
         _refuse(for_steps, "steps, and these filters ask for whole trainings")
-        if short:
-            _refuse({"--rounds": rounds, "--load": loads, "--train-seconds": train_s}, "more than --short measures")
     else:
         _refuse(for_trainings, "whole trainings, which are measured of 'parallel_validation/*'")
+    if short:
+        _refuse({"--rounds": rounds, "--batches": batches, **for_trainings}, "more than --short measures")
     if out is not None:
         save(out, {})  # a folder that cannot be made is told before minutes are spent
     console = Console()
@@ -258,7 +259,8 @@ def bench_scenarios(
             print_report(out / "overlap.md", console)
     else:
         given = {"rounds": rounds, "jobs": jobs, "batches": batches}
-        result = strategies.execute(catalog, strategies.Request(**common, **_given(given)), tell)
+        steps = replace(strategies.short(**common) if short else strategies.Request(**common), **_given(given))
+        result = strategies.execute(catalog, steps, tell)
         table.print_bench(result, console)
         if out is not None:
             table.write(result, out)

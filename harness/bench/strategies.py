@@ -35,6 +35,14 @@ BARE = {
 }
 LOGGED = "strategies/log_on_epoch/control"
 DEFAULT_FILTERS = ("strategies/*",)
+# Besides the yardsticks: how figures get out of a step, and where they are added up.
+SHORT_FILTERS = (
+    "strategies/logged_value/as_documented", "strategies/logged_metric/migrated",
+    "strategies/update_and_compute/migrated", "strategies/kept_outputs/migrated", "strategies/python_sums/migrated",
+    "strategies/device_sums/recommended",
+)  # fmt: skip
+SHORT_ROUNDS = 8  # the fewest that have an interval
+SHORT_BATCHES = 40
 
 Tell = Callable[[str], None]
 
@@ -59,13 +67,18 @@ class Request:
     seed: int = 0
     batches: int = 100
     rounds: int = 10
-    jobs: int = 1
+    jobs: int = 2
     limit_s: float = DEFAULT_LIMIT_S
 
     @property
     def memory_batches(self) -> tuple[int, int, int]:
         """Of the epochs in which memory is measured: what grows with every batch is seen to grow twice."""
         return (self.batches // 4, self.batches, self.batches * 4)
+
+
+def short(filters: tuple[str, ...], device: str, seed: int, limit_s: float) -> Request:
+    """What there is time for in every report: some strategies of Lightning, unless others are asked for."""
+    return Request(filters or SHORT_FILTERS, device, seed, batches=SHORT_BATCHES, rounds=SHORT_ROUNDS, limit_s=limit_s)
 
 
 @dataclass
