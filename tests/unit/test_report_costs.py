@@ -44,6 +44,14 @@ def test_the_page_has_the_drawing_and_its_numbers(make_run: MakeRun, tmp_path: P
     assert "10 rounds of pairs of processes, an epoch of 100 batches of 16 of digits each, on Linux" in html
 
 
+def test_the_markdown_has_the_numbers(make_run: MakeRun, tmp_path: Path) -> None:
+    write_reports([measured(make_run([]), too_noisy=["lightning"])], tmp_path / "out")
+    markdown = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "## What each strategy costs" in markdown
+    assert "| `log_on_epoch/control` | 1.250 (1.200 to 1.300) | +25 µs |" in markdown
+    assert "- too noisy: the bare loop of lightning differs from itself" in markdown
+
+
 def test_without_enough_rounds_no_interval_is_drawn(make_run: MakeRun) -> None:
     run = make_run([])
     (run.path / "bench.json").write_text(json.dumps(bench(cost(BARE, 1.0, None, None))))
@@ -66,7 +74,7 @@ def test_strategies_that_were_only_judged_say_how_to_measure(
     run = make_run([finding(scenario=BARE)])
     write_reports([run], tmp_path / "out")
     html = (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert f"epoch-harness bench 'strategies/*' --out {run.path}" in html
+    assert f"epoch-harness bench --short --out {run.path}" in html
     assert costs.shown(read([make_run([finding()], name="other")])) == []
 
 

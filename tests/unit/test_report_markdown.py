@@ -57,12 +57,15 @@ def test_the_verdict_comes_first(make_run: MakeRun, finding: MakeFinding, tmp_pa
     assert places == sorted(places)
 
 
-def test_what_changed_between_runs_is_counted(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
+def test_what_changed_between_runs_is_counted_and_listed(
+    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
+) -> None:
     a = make_run([finding(), finding(aggregate="f1"), finding(aggregate="only here")], name="a")
     b = make_run([finding(), finding(aggregate="f1", verdict="wrong")], name="b")
     _, comment = written(tmp_path / "out", a, b)
     assert comment.startswith("# epoch-harness: 2 runs side by side\n")
     assert "1 finding is not the same in all runs that have it." in comment
+    assert "| `averaging/manual/migrated` | exact | wrong | `f1` on digits/even |" in comment
 
 
 def test_unexpected_findings_are_the_last_to_be_left_out(
