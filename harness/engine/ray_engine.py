@@ -29,6 +29,7 @@ from harness.environment import Environment
 from harness.errors import HarnessError, UndecidedError, UsageError
 
 WAITING = 50  # outcomes for each processor that may wait for that of an earlier trial, so that they do not pile up
+TRIMMED_EVERY = 10  # outcomes
 ATTEMPTS = 4  # of a trial, each on a worker that is lost
 SET_UP_S = 600.0  # that nodes may take to install what workers are to have, and to import it
 WIDTH = 240  # of what Ray says of an error
@@ -87,6 +88,8 @@ class RayEngines:
                 while due in ended:
                     yield ended.pop(due)
                     due += 1
+                    if due % TRIMMED_EVERY == 0:
+                        _give_back_memory()
                 room = min(AHEAD * processors - len(handed), WAITING * processors - len(ended))
                 for number, job in islice(numbered, max(0, room)):
                     handed[self._hand_over(job)] = (number, job, 0)
@@ -204,6 +207,12 @@ def _share_one_heap() -> None:
     some 30 KB a trial in heaps of their own (`man 3 mallopt`)."""
     with suppress(AttributeError):  # it is glibc's
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def _give_back_memory() -> None:
+    """What is free in between what is not: of thousands of trials, glibc would keep some ten megabytes."""
+    with suppress(AttributeError):  # it is glibc's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _folder(package: str) -> Path:

@@ -57,9 +57,7 @@ def test_the_verdict_comes_first(make_run: MakeRun, finding: MakeFinding, tmp_pa
     assert places == sorted(places)
 
 
-def test_what_changed_between_runs_is_counted_and_listed(
-    make_run: MakeRun, finding: MakeFinding, tmp_path: Path
-) -> None:
+def test_what_changed_between_runs_is_listed(make_run: MakeRun, finding: MakeFinding, tmp_path: Path) -> None:
     a = make_run([finding(), finding(aggregate="f1"), finding(aggregate="only here")], name="a")
     b = make_run([finding(), finding(aggregate="f1", verdict="wrong")], name="b")
     _, comment = written(tmp_path / "out", a, b)
