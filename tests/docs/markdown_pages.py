@@ -15,6 +15,7 @@ PAGES = sorted(
 )
 FILE = re.compile(r"\b[Tt]his\s(?:as|is)\s`([\w.]+)`")
 EXITS = re.compile(r"#.*\bexits with (\d)")
+STEP = re.compile(r"\s*(?:- )?run: ")  # of a workflow
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A line of a shell block that calls `epoch-harness`, and what it exits with, if the page says so."""
+    """A call of `epoch-harness`, and what it exits with, if the page says so."""
 
     arguments: tuple[str, ...]
     exits_with: int | None
@@ -47,14 +48,24 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def commands(block: Block) -> list[Command]:
-    """None, if it is no shell block."""
-    found: list[Command] = []
-    if block.language != "sh":
-        return found
-    for line in block.text.splitlines():
-        program, *arguments = shlex.split(line, comments=True) or [""]
-        if program == "epoch-harness":
-            own = takewhile(lambda word: word not in (">", ">>", "|"), arguments)
-            stated = EXITS.search(line)
-            found.append(Command(tuple(own), int(stated.group(1)) if stated else None))
-    return found
+    """Those of the lines of a shell block, or of the steps of a workflow; none, if it is neither."""
+    if block.language == "yaml":
+        return [each for line in block.text.splitlines() if STEP.match(line) for each in _command(STEP.sub("", line))]
+    return [each for line in block.text.splitlines() for each in _command(line)] if block.language == "sh" else []
+
+
+def told(page: Path) -> list[Command]:
+    """Those in running text. A command that is given nothing there is only named."""
+    tokens = [each for token in MarkdownIt().parse(page.read_text(encoding="utf-8")) for each in token.children or ()]
+    found = [each for token in tokens if token.type == "code_inline" for each in _command(token.content)]
+    return [each for each in found if len(each.arguments) > 1 or each.arguments[0].startswith("-")]
+
+
+def _command(line: str) -> list[Command]:
+    """One, or none."""
+    if not line.startswith("epoch-harness "):
+        return []
+    _, *arguments = shlex.split(line, comments=True)
+    own = takewhile(lambda word: word not in (">", ">>", "|"), arguments)
+    stated = EXITS.search(line)
+    return [Command(tuple(own), int(stated.group(1)) if stated else None)]

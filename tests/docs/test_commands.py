@@ -1,5 +1,7 @@
 """Every command in the documentation is one that there is."""
 
+import re
+
 import click
 import pytest
 from markdown_pages import PAGES, ROOT, blocks, commands
@@ -12,6 +14,7 @@ COMMANDS = [
     for block in blocks(page)
     for command in commands(block)
 ]
+NAMED = re.compile(rf"\bepoch-harness (?:{'|'.join(cli.commands)})\b")
 
 
 def parse(arguments):
@@ -36,3 +39,10 @@ def test_what_is_no_command_does_not_parse(arguments):
 
 def test_the_readme_and_the_tutorial_have_commands():
     assert {"README.md", "docs/tutorial.md"} <= {parameter.id.split(":")[0] for parameter in COMMANDS}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_command_of_a_block_is_missed(page):
+    for block in blocks(page):
+        lines = [line for line in block.text.splitlines() if NAMED.search(line)]
+        assert len(commands(block)) == len(lines), lines
