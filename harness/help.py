@@ -83,7 +83,7 @@ HELP = {
         (
             ("counters, memory and time", "bench 'strategies/*sums*' --out bench/"),
             ("without the clock: what is counted is exact", "bench 'strategies/*' --rounds 0"),
-            ("in a minute, for a report", "bench --short --out reports/runs/latest"),
+            ("in two minutes, for a report", "bench --short --out reports/runs/latest"),
             ("what validating beside training saves", "bench 'parallel_validation/*' --short"),
         ),
         {0: "it is measured", 3: "nothing was measured, or it was interrupted"},

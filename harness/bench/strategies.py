@@ -37,9 +37,7 @@ LOGGED = "strategies/log_on_epoch/control"
 DEFAULT_FILTERS = ("strategies/*",)
 # Besides the yardsticks: how figures get out of a step, and where they are added up.
 SHORT_FILTERS = (
-    "strategies/logged_value/as_documented", "strategies/logged_metric/migrated",
-    "strategies/update_and_compute/migrated", "strategies/kept_outputs/migrated", "strategies/python_sums/migrated",
-    "strategies/device_sums/recommended",
+    "strategies/logged_value/as_documented", "strategies/logged_metric/migrated", "strategies/device_sums/recommended",
 )  # fmt: skip
 SHORT_ROUNDS = 8  # the fewest that have an interval
 SHORT_BATCHES = 40
