@@ -147,8 +147,10 @@ def make(
         )
         for each in wanted:
             told = reason
-            if each.ranks > 1 and (placed == "cuda" or scenario.framework == "torch"):
-                told = told or "several ranks run in Lightning and Keras on the CPU only, so far"
+            if each.ranks > 1 and scenario.framework not in RANKED:
+                told = told or "several ranks run in Lightning and Keras only, so far"
+            if each.ranks > 1 and placed == "cuda":
+                told = told or environment.lacks_gpus(each.ranks, placed)
             if beyond := library.recipe(each.workload).beyond(scenario.framework):
                 told = told or f"{scenario.framework} trials do not heed its {' or '.join(beyond)}, so far"
             if scenario.fit and library.recipe(each.workload).schedule.stopped_at:

@@ -16,17 +16,17 @@ from harness.workloads.library import NAMES
 DIGITS = [name for name in NAMES if name.startswith("digits/")]
 
 
-def environment(cuda: bool = False, unavailable: str = "") -> Environment:
+def environment(cuda: int = 0, unavailable: str = "") -> Environment:
     return Environment(
         {
             "python": "3.11.7",
             "packages": {"pytorch-lightning": "2.6.6"},
             "unavailable": unavailable,
             "cuda": {
-                "available": cuda,
+                "available": bool(cuda),
                 "reason": "" if cuda else "torch finds no CUDA device",
                 "device": "",
-                "count": int(cuda),
+                "count": cuda,
             },
         }
     )
@@ -173,8 +173,17 @@ def test_several_ranks_do_not_run_in_a_loop_of_ones_own():
     several = catalog(scenario("a/mean", framework="torch", ranks=2))
     plan = make(several, (), "cpu", 0, {"torch": environment()})
     assert not plan.trials
-    told = "several ranks run in Lightning and Keras on the CPU only, so far"
-    assert {item.reason for item in plan.unavailable} == {told}
+    assert {item.reason for item in plan.unavailable} == {"several ranks run in Lightning and Keras only, so far"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "reasons"),
+    [(2, set()), (1, {"needs 2 GPUs; torch sees 1"}), (0, {"no CUDA device: torch finds no CUDA device"})],
+)
+def test_each_rank_on_gpus_takes_one(gpus, reasons):
+    plan = planned(catalog(scenario("a/mean", ranks=2)), "a/*@digits/even", device="cuda", cuda=gpus)
+    assert {item.reason for item in plan.unavailable} == reasons
+    assert [trial.ranks for trial in plan.trials] == ([] if reasons else [2])
 
 
 @pytest.mark.parametrize(
