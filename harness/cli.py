@@ -191,6 +191,7 @@ def _find() -> catalogs.Catalog:
         catalog = catalogs.find()
     finally:
         gc.enable()
+    gc.collect()
     gc.freeze()  # it is here for good; to go through it again takes a seventh of judging
     completion.remember(catalog.scenarios)
     return catalog
@@ -224,7 +225,7 @@ def bench_scenarios(
     Keras and torch, each over a bare loop of its own. Of 'parallel_validation/*', measure whole trainings: what
     validating beside training saves, and takes.
 
-    Without a FILTER: 'strategies/*'.
+    Without a FILTER: 'strategies/*'; with --short, three of them.
     """
     from harness.bench import overlap, overlap_table, strategies, table
     from harness.report.render import save
@@ -234,11 +235,11 @@ def bench_scenarios(
     for_steps = {"--jobs": jobs, "--batches": batches}
     for_trainings = {"--load": loads, "--train-seconds": train_s}
     if trainings := overlap.asked_for(catalog, filters):
-        _refuse(for_steps, "steps, and these filters ask for whole trainings")
+        _refuse(for_steps, "it is about steps, and these filters ask for whole trainings")
     else:
-        _refuse(for_trainings, "whole trainings, which are measured of 'parallel_validation/*'")
+        _refuse(for_trainings, "it is about whole trainings, which are measured of 'parallel_validation/*'")
     if short:
-        _refuse({"--rounds": rounds, "--batches": batches, **for_trainings}, "more than --short measures")
+        _refuse({"--rounds": rounds, "--batches": batches, **for_trainings}, "--short says how much is measured")
     if out is not None:
         save(out, {})  # a folder that cannot be made is told before minutes are spent
     console = Console()
@@ -275,8 +276,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _refuse(options: dict[str, Any], why: str) -> None:
     """Raises UsageError: one of the options is given."""
     for name, value in options.items():
-        if value:
-            raise UsageError(f"leave out {name}: it is about {why}")
+        if value not in (None, ()):
+            raise UsageError(f"leave out {name}: {why}")
 
 
 @cli.command()

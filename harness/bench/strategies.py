@@ -14,6 +14,7 @@ from typing import Any
 import harness
 from harness.bench.costs import CONFIDENCE, COUNTERS, Compared, Cost, Counter, Memory, Pair
 from harness.bench.measuring import BATCH, DATASET, Measured, Measurer, failure
+from harness.bench.statistics import fewest
 from harness.catalog import Catalog
 from harness.engine import plan
 from harness.engine.local import DEFAULT_LIMIT_S, Engines, Job, engines
@@ -39,7 +40,6 @@ DEFAULT_FILTERS = ("strategies/*",)
 SHORT_FILTERS = (
     "strategies/logged_value/as_documented", "strategies/logged_metric/migrated", "strategies/device_sums/recommended",
 )  # fmt: skip
-SHORT_ROUNDS = 8  # the fewest that have an interval
 SHORT_BATCHES = 40
 
 Tell = Callable[[str], None]
@@ -76,7 +76,9 @@ class Request:
 
 def short(filters: tuple[str, ...], device: str, seed: int, limit_s: float) -> Request:
     """What there is time for in every report: some strategies of Lightning, unless others are asked for."""
-    return Request(filters or SHORT_FILTERS, device, seed, batches=SHORT_BATCHES, rounds=SHORT_ROUNDS, limit_s=limit_s)
+    return Request(
+        filters or SHORT_FILTERS, device, seed, batches=SHORT_BATCHES, rounds=fewest(CONFIDENCE), limit_s=limit_s
+    )
 
 
 @dataclass

@@ -11,36 +11,38 @@ from harness.workloads.workload import Workload
 PROFILES = QUICK, FULL = "quick", "full"
 DEFAULT_BUDGET_S = 240.0  # that timing may take, which the full profile has after its trials
 MOST_STEPS = 150  # of a trial of the quick profile
-# Of the whole catalogue, the quick profile goes without what others show in a fraction of the time: whole trainings
-# with processes of their own, and patterns of two ranks besides those of documents. And patterns of one file are
-# variations of one thing.
+# Of the whole catalogue, the quick profile goes without what other documents show in a fraction of the time: whole
+# trainings with processes of their own, and more ways to aggregate over ranks. Patterns of one file are variations of
+# one thing.
 LEFT_OUT = ("parallel_validation", "ranks")
 MOST_OF_A_FILE = 3
 
 
 def chosen(
-    profile: str, asked: Sequence[Asked], workloads: Mapping[str, Workload], named: bool = False
+    profile: str, asked: Sequence[Asked], workloads: Mapping[str, Workload], every_pattern: bool = False
 ) -> Callable[[Trial], bool]:
-    """Whether a trial is one of the profile's. `quick`: of each pattern one scenario, on its smallest workload, without
-    a fault; and one of each family of faults, where it is cheapest.
+    """Whether a trial is one of the profile's. `quick`: of a few patterns of each file one scenario each, on its
+    smallest workload, without a fault; one of each family of faults, where it is cheapest; and what any of those is the
+    same as.
 
     Args:
-        named: whether these were asked for by name: then each pattern is one to be run, not a few of each file.
+        every_pattern: of what was asked for by name, say: none is left out for being one of many, or long.
     """
     if profile == FULL:
         return lambda _: True
     smallest: dict[str, Asked] = {}
     families: dict[str, Asked] = {}
     for each in asked:
-        too_long = _steps(workloads[each.workload]) > MOST_STEPS
-        if too_long or (each.scenario.document in LEFT_OUT and not named):
+        long = _steps(workloads[each.workload]) > MOST_STEPS or each.scenario.document in LEFT_OUT
+        if long and not every_pattern:
             continue
         if each.fault == NONE:
             _keep_smaller(smallest, each.scenario.pattern, each, workloads)
-        elif not any(each.fault.startswith(slow) for slow in BLOCKING):
+        elif every_pattern or not each.fault.startswith(tuple(BLOCKING)):
             _keep_smaller(families, each.fault.split(".")[0], each, workloads)
-    patterns = [*smallest.values()] if named else _few_of_each_file(smallest.values())
+    patterns = [*smallest.values()] if every_pattern else [*_few_of_each_file(smallest.values())]
     wanted = {(each.scenario.id, each.workload, each.fault) for each in (*patterns, *families.values())}
+    wanted |= {(each.scenario.same_as, each.workload, NONE) for each in patterns}
     return lambda trial: (trial.scenario, trial.workload, trial.fault) in wanted
 
 

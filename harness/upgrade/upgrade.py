@@ -134,7 +134,7 @@ class _Upgrade:
         ]
         names = dict.fromkeys(each.workload for each in asked)
         self.workloads: dict[str, Workload] = {name: library.build(name, request.seed) for name in names}
-        wanted = chosen(request.profile, asked, self.workloads, named=bool(request.filters))
+        wanted = chosen(request.profile, asked, self.workloads, every_pattern=bool(request.filters))
         # Half of the jobs each: both sides go on at the same time.
         jobs = max(1, request.jobs // 2)
         self.runs = [

@@ -3,6 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
+from harness.bench import strategies
 from harness.cli import cli
 
 OVERLAP = "parallel_validation/*"
@@ -16,6 +17,7 @@ OVERLAP = "parallel_validation/*"
         ([OVERLAP, "--short", "--rounds", "2"], "leave out --rounds"),
         ([OVERLAP, "--short", "--train-seconds", "2"], "leave out --train-seconds"),
         (["--short", "--rounds", "2"], "leave out --rounds"),
+        (["--short", "--rounds", "0"], "leave out --rounds"),
         (["strategies/*", "--short", "--batches", "8"], "leave out --batches"),
         (["--load", "real"], "leave out --load"),
         (["strategies/bare_loop/*", OVERLAP], "ask for one, then the other"),
@@ -29,3 +31,21 @@ def test_bad_usage(arguments: list[str], told: str) -> None:
     assert raised is not None
     assert getattr(raised, "exit_code", None) == 2
     assert told in str(raised)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "filters"), [([], strategies.SHORT_FILTERS), (["strategies/*sums*"], ("strategies/*sums*",))]
+)
+def test_a_short_measurement(arguments: list[str], filters: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[strategies.Request] = []
+
+    def execute(_catalog: object, request: strategies.Request, _tell: object) -> strategies.Bench:
+        asked.append(request)
+        return strategies.Bench(request)
+
+    monkeypatch.setattr(strategies, "execute", execute)
+    CliRunner().invoke(cli, ["bench", "--short", "--jobs", "1", *arguments])
+    (request,) = asked
+    assert (request.filters, request.jobs) == (filters, 1)
+    assert request.rounds < strategies.Request().rounds
+    assert request.batches < strategies.Request().batches

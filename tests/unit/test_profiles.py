@@ -1,6 +1,7 @@
 """Which trials the quick profile of an upgrade runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.engine.plan import Asked
 from harness.engine.trial import Trial
@@ -11,6 +12,7 @@ from harness.workloads import library
 
 SMALL, SMALLER = "short/digits", "short/two_epochs"
 LARGE = "digits/ragged"
+LONG = "digits/batch_of_one"
 MANY = MOST_OF_A_FILE + 2
 
 
@@ -23,10 +25,10 @@ def asked(pattern: str, workload: str = SMALL, file: str = "pack.file", fault: s
     return Asked(scenario, workload, fault)
 
 
-def quick(*every: Asked, named: bool = False) -> Sequence[Asked]:
+def quick(*every: Asked, every_pattern: bool = False) -> Sequence[Asked]:
     """Those that the profile chooses."""
     workloads = {name: library.build(name, 0) for name in {each.workload for each in every}}
-    is_chosen = chosen(QUICK, every, workloads, named)
+    is_chosen = chosen(QUICK, every, workloads, every_pattern)
     return [each for each in every if is_chosen(_trial(each))]
 
 
@@ -52,14 +54,23 @@ def test_those_on_different_workloads_come_first():
     assert quick(*alike, other) == [*alike[: MOST_OF_A_FILE - 1], other]
 
 
-def test_of_what_is_named_every_pattern_runs():
+def test_every_pattern_runs_if_that_is_asked_for():
     of_one = [asked(f"document/pattern{n}") for n in range(MANY)]
-    ranks = asked("ranks/pattern")
-    assert quick(*of_one, ranks, named=True) == [*of_one, ranks]
+    ranks, long = asked("ranks/pattern"), asked("document/long", LONG)
+    hanging = asked("document/pattern0", fault="loader.hangs")
+    every = [*of_one, ranks, long, hanging]
+    assert quick(*every, every_pattern=True) == every
 
 
-def test_long_documents_are_left_out():
-    assert quick(asked("ranks/pattern"), asked("parallel_validation/pattern", file="b")) == []
+def test_what_takes_long_is_left_out():
+    assert quick(asked("ranks/pattern"), asked("document/long", LONG), asked("parallel_validation/pattern")) == []
+
+
+def test_what_another_is_the_same_as_runs_on_its_workload():
+    reference = [asked("document/reference", workload, file="a") for workload in (SMALLER, SMALL)]
+    same = asked("document/same", file="b")
+    same = replace(same, scenario=replace(same.scenario, same_as=reference[0].scenario.id))
+    assert quick(*reference, same) == [*reference, same]
 
 
 def test_a_fault_of_each_family_runs_once():
