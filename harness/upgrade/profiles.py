@@ -15,7 +15,7 @@ MOST_STEPS = 150  # of a trial of the quick profile
 # trainings with processes of their own, and more ways to aggregate over ranks. Patterns of one file are variations of
 # one thing.
 LEFT_OUT = ("parallel_validation", "ranks")
-MOST_OF_A_FILE = 3
+MOST_OF_A_FILE = 2
 
 
 def chosen(
