@@ -186,9 +186,13 @@ def run_trials(
 
 
 def _find() -> catalogs.Catalog:
-    catalog = catalogs.find()
+    gc.disable()  # to go through what is being imported, again and again, is a quarter of importing it
+    try:
+        catalog = catalogs.find()
+    finally:
+        gc.enable()
     gc.collect()
-    gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
+    gc.freeze()  # it is here for good; to go through it again takes a seventh of judging
     completion.remember(catalog.scenarios)
     return catalog
 
