@@ -6,6 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+import harness.engine
 from harness.cli import cli
 from harness.engine.engines import LOCAL, RAY, Where
 from harness.errors import UsageError
@@ -13,7 +14,9 @@ from harness.errors import UsageError
 
 @pytest.fixture
 def without_ray(monkeypatch):
+    """As if Ray had never been there, whatever this process has already imported: a package keeps its modules, too."""
     monkeypatch.delitem(sys.modules, "harness.engine.ray_engine", raising=False)
+    monkeypatch.delattr(harness.engine, "ray_engine", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
 
 
