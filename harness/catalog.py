@@ -16,6 +16,7 @@ from pathlib import Path
 from harness import scenario_files
 from harness.environment import requirement
 from harness.errors import ScenarioError, UsageError
+from harness.importing import uncollected
 from harness.scenario import DEFAULT_FRAMEWORK, OWN_DATA, Claim, Scenario
 from harness.workloads import library, written_out
 
@@ -265,11 +266,12 @@ def find(extra: Iterable[Path | str] = ()) -> Catalog:
         ScenarioError: a package, module or file cannot be used, or declares no scenario.
     """
     catalog = Catalog()
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.value):
-        for locator in _modules_in(entry.value, f"entry point group {ENTRY_POINT_GROUP}"):
-            catalog.add(locator)
-    for each in extra:
-        catalog.add_from(str(each))
+    with uncollected():
+        for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.value):
+            for locator in _modules_in(entry.value, f"entry point group {ENTRY_POINT_GROUP}"):
+                catalog.add(locator)
+        for each in extra:
+            catalog.add_from(str(each))
     return catalog
 
 

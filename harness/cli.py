@@ -186,13 +186,9 @@ def run_trials(
 
 
 def _find() -> catalogs.Catalog:
-    gc.disable()  # to go through what is being imported, again and again, is a quarter of importing it
-    try:
-        catalog = catalogs.find()
-    finally:
-        gc.enable()
+    catalog = catalogs.find()
     gc.collect()
-    gc.freeze()  # it is here for good; to go through it again takes a seventh of judging
+    gc.freeze()  # what was imported is here for good; to go through it again takes a seventh of judging
     completion.remember(catalog.scenarios)
     return catalog
 

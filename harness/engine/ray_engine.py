@@ -210,7 +210,7 @@ def _share_one_heap() -> None:
 
 
 def _give_back_memory() -> None:
-    """What is free in between what is not: of thousands of trials, glibc would keep some ten megabytes."""
+    """What is free in between what is not, of which glibc would keep more the more trials there are."""
     with suppress(AttributeError):  # it is glibc's
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -34,6 +34,7 @@ from harness.engine import huge_pages, place, servers
 from harness.engine.leftovers import Leftovers
 from harness.engine.trial import ADAPTERS, Trial, run
 from harness.faults.loader import BLOCKING, PATIENCE_S
+from harness.importing import uncollected
 
 PACKAGES = (
     "torch", "pytorch-lightning", "lightning", "torchmetrics", "numpy", "tensorflow", "tensorflow-cpu", "keras", "ray",
@@ -95,8 +96,7 @@ class WarmParent:
         os.dup2(2, 1)
 
     def warm_up(self) -> None:
-        gc.disable()  # to go through what is being imported, again and again, is a quarter of importing it
-        with suppress(Exception):  # reported by `environment`, with its reason
+        with uncollected(), suppress(Exception):  # reported by `environment`, with its reason
             importlib.import_module(ADAPTERS[self.framework]).warm_up()
         # Whoever started this may have blocked some, as Ray has SIGINT for its workers, and trials would inherit that.
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -107,7 +107,6 @@ class WarmParent:
         # A signal of its own: when it comes, whoever started this may still be there in part.
         signal.signal(signal.SIGHUP, self._stop)
         _prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
-        gc.enable()
         gc.collect()
         gc.freeze()  # here for good, in every trial too: going through it again would copy what is shared
 

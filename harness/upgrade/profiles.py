@@ -41,8 +41,9 @@ def chosen(
         elif every_pattern or not each.fault.startswith(tuple(BLOCKING)):
             _keep_smaller(families, each.fault.split(".")[0], each, workloads)
     patterns = [*smallest.values()] if every_pattern else [*_few_of_each_file(smallest.values())]
-    wanted = {(each.scenario.id, each.workload, each.fault) for each in (*patterns, *families.values())}
-    wanted |= {(each.scenario.same_as, each.workload, NONE) for each in patterns}
+    few = (*patterns, *families.values())
+    wanted = {(each.scenario.id, each.workload, each.fault) for each in few}
+    wanted |= {(each.scenario.same_as, each.workload, NONE) for each in few if each.scenario.same_as}
     return lambda trial: (trial.scenario, trial.workload, trial.fault) in wanted
 
 

@@ -13,7 +13,7 @@ ROOT = Path(harness.__file__).parents[1]
 
 # From upstream to downstream: a module may import its own layer and those above it.
 LAYERS = (
-    ("harness.errors", "harness.terminal", "harness.help", "harness.oracle", "harness.history"),
+    ("harness.errors", "harness.importing", "harness.terminal", "harness.help", "harness.oracle", "harness.history"),
     ("harness.faults",),
     (
         "harness",
@@ -55,6 +55,7 @@ INSIDE_A_TRIAL = (
     "harness",
     "harness.errors",
     "harness.fit",
+    "harness.importing",
     "harness.scenario",
     "harness.scenario_files",
     "harness.faults",
