@@ -28,6 +28,7 @@ class Unavailable:
     device: str
     reason: str
     fault: str = NONE
+    ranks: int = 1
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def make(
                 told = told or "a script of its own is not resumed"
             told = told or placing.hindrance(scenario, each.workload, each.fault, each.ranks)
             if told:
-                unavailable.append(Unavailable(scenario.id, each.workload, placed, told, each.fault))
+                unavailable.append(Unavailable(scenario.id, each.workload, placed, told, each.fault, each.ranks))
             else:
                 trials.append(
                     Trial(

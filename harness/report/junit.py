@@ -98,10 +98,11 @@ def _explain(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _unavailable(trial: dict[str, str]) -> Any:
+def _unavailable(trial: dict[str, Any]) -> Any:
     pattern, _, variant = trial["scenario"].rpartition("/")
     fault = "" if trial["fault"] == NONE else f", {trial['fault']}"
-    name = f"{variant}[{trial['workload']}{fault}, {trial['device']}]"
+    ranks = f",ranks={trial['ranks']}" if trial.get("ranks", 1) > 1 else ""
+    name = f"{variant}[{trial['workload']}{fault}, {trial['device']}{ranks}]"
     return _case(pattern, name, Skipped(printable(trial["reason"]), "unavailable"))
 
 

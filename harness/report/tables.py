@@ -236,7 +236,9 @@ def absences(runs: Sequence[Run]) -> list[Absence]:
     for run in runs:
         for trial in run.manifest["unavailable"]:
             scenarios = grouped.setdefault((run.label, trial["reason"]), {})
-            scenarios.setdefault(trial["scenario"], []).append(in_words(trial["workload"], trial["fault"]))
+            on = in_words(trial["workload"], trial["fault"])
+            on += f" on {ranks} ranks" if (ranks := trial.get("ranks", 1)) > 1 else ""
+            scenarios.setdefault(trial["scenario"], []).append(on)
     return [Absence(run, reason, trials) for (run, reason), trials in grouped.items()]
 
 

@@ -247,7 +247,9 @@ class _Upgrade:
         }
         agreeing = [trial for scenario, trial in sorted(here.items()) if scenario not in differ]
         if not agreeing:
-            why = "no scenario that can be measured gives the same figures on both sides"
+            why = "what is measured is an epoch of training on digits, and none of these scenarios aggregates over one"
+            if here:
+                why = "of the scenarios that can be, none gives the same figures on both sides"
             self.measured.notes.append(f"nothing was measured: {why}")
             return
         timed = [trial for trial in agreeing if trial.scenario in timing.SCENARIOS]

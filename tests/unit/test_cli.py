@@ -211,6 +211,21 @@ def test_whatever_ends_a_command_is_told_without_a_traceback(
     assert "Traceback" not in err
 
 
+def test_an_interrupt_while_the_command_line_is_imported_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "interrupted.py").write_text(
+        "import runpy, sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'harness.catalog':\n"
+        "            exec('raise KeyboardInterrupt')\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "runpy.run_module('harness', run_name='__main__')\n"
+    )
+    call = [sys.executable, "-m", "interrupted"]
+    ended = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.strip()) == (3, "epoch-harness: interrupted")
+
+
 def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

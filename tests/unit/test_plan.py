@@ -184,6 +184,7 @@ def test_each_rank_on_gpus_takes_one(gpus, reasons):
     plan = planned(catalog(scenario("a/mean", ranks=2)), "a/*@digits/even", device="cuda", cuda=gpus)
     assert {item.reason for item in plan.unavailable} == reasons
     assert [trial.ranks for trial in plan.trials] == ([] if reasons else [2])
+    assert {item.ranks for item in plan.unavailable} == ({2} if reasons else set())
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,15 @@ def test_a_run_in_which_nothing_ran(make_run: MakeRun, tmp_path: Path) -> None:
     assert [dict(absence.trials) for absence in absences(read([run]))] == [{"a/b/migrated": ["x", "y"]}]
 
 
+def test_what_cannot_run_on_some_numbers_of_ranks(make_run: MakeRun, tmp_path: Path) -> None:
+    one = {"scenario": "a/b/migrated", "workload": "x", "device": "cuda", "reason": "one GPU", "fault": "none"}
+    run = make_run([], unavailable=[one | {"ranks": ranks} for ranks in (1, 2, 3)])
+    _, text, junit = reports(tmp_path / "out", run)
+    assert "**one GPU**: `a/b/migrated` on x, x on 2 ranks, x on 3 ranks" in text
+    skipped = [case.get("name") for case in junit.iter("testcase") if case.find("skipped") is not None]
+    assert skipped == ["migrated[x, cuda]", "migrated[x, cuda,ranks=2]", "migrated[x, cuda,ranks=3]"]
+
+
 def test_a_run_that_was_killed_before_it_asked_anything(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run([], status="running", environment={}, counts={}, unavailable=[])
     for path in (run.findings, run.claims):

@@ -30,11 +30,12 @@ from harness.run_directory import RunDirectory
 from harness.schemas import validator
 from harness.upgrade.confirming import MORE_RUNS
 from harness.upgrade.environments import Provided
-from harness.upgrade.upgrade import Request, execute, in_turns
+from harness.upgrade.upgrade import Request, _Upgrade, execute, in_turns
 
 SCENARIO = replace(WITH_A_FIGURE, aggregates=())
 Trains = Callable[[Job, int], Operations]  # a trial, and how often it was run before
 TWO = ("a/*@digits/even", "a/*@digits/ragged")
+COUNTS = _Upgrade._count
 
 
 def as_ever(job: Job, turn: int) -> Operations:
@@ -354,6 +355,21 @@ def test_what_ends_timing_leaves_what_was_compared(
     assert (comparison.compared, comparison.exit_code) == (2, code)
     assert tells in comparison.summary()
     assert status(tmp_path / "out") == ["complete"] * 2
+
+
+@pytest.mark.parametrize(
+    ("scenario", "candidate", "why"),
+    [
+        (SCENARIO, as_ever, "an epoch of training on digits, and none of these scenarios aggregates over one"),
+        (WITH_A_FIGURE, without_a_hook, "of the scenarios that can be, none gives the same figures on both sides"),
+    ],
+)
+def test_why_nothing_is_measured_is_told(
+    upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch, scenario: Any, candidate: Trains, why: str
+) -> None:
+    monkeypatch.setattr("harness.upgrade.upgrade._Upgrade._count", COUNTS)
+    (note,) = (note for note in upgrade(candidate=candidate, scenario=scenario).notes if "measured" in note)
+    assert why in note
 
 
 def test_a_side_whose_engine_fails_leaves_failed_runs(upgrade: Upgrade, tmp_path: Path) -> None:
