@@ -14,6 +14,8 @@ from harness.comparison.differences import (
     BIT,
     BREAKS,
     FASTER,
+    GONE,
+    NEW,
     NUMBER,
     ORDER,
     SLOWER,
@@ -59,9 +61,9 @@ class _Comparison(Course, Training):
                 continue
             for gone, new in _gone_and_new(*self.both(observable)):
                 if gone:
-                    yield self.between(BREAKS, observable, f"`{gone.what}` is no longer there", gone, None)
+                    yield self.between(BREAKS, observable, f"`{gone.what}` {GONE}", gone, None)
                 if new:
-                    yield self.between(NUMBER, observable, f"`{new.what}` is new", None, new)
+                    yield self.between(NUMBER, observable, f"`{new.what}` {NEW}", None, new)
 
     def _checkpoints(self) -> Iterator[Difference]:
         if "checkpoints" not in self.changed:

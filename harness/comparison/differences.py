@@ -10,6 +10,7 @@ BREAKS, NUMBER, ORDER, SLOWER = "breaks", "changes a number", "changes order", "
 WARNS, BIT, FASTER, FIXED = "warns", "only a bit", "faster", "fixed"
 CLASSES = (BREAKS, NUMBER, ORDER, SLOWER, WARNS, BIT, FASTER, FIXED)  # the gravest first
 REGRESSIONS = (BREAKS, NUMBER, ORDER, SLOWER)  # what counts as one, unless told otherwise
+GONE, NEW = "is no longer there", "is new"  # of what has a name
 
 
 def unseen_by_the_clock(calls_a: float, calls_b: float) -> bool:
@@ -72,6 +73,12 @@ class Difference:
         quoted = self.what.split("`")
         named = quoted[1] if len(quoted) > 2 else self.what if self.observable in ("warnings", "cost") else ""
         return self.observable, named
+
+    @property
+    def aspect(self) -> str:
+        """Which of its subject's aspects differs that may be the same from run to run where the value is not: whether
+        it is there at all, or its verdict; else empty."""
+        return "presence" if self.what.endswith((GONE, NEW)) else "verdict" if "→" in self.what else ""
 
     def with_followers(self, names: Collection[str]) -> "Difference":
         return replace(self, follows=tuple(sorted({*self.follows, *names} - {self.observable})))

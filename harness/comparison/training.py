@@ -7,7 +7,7 @@ from functools import cached_property
 
 from harness.comparison import steps
 from harness.comparison.beside import Beside, first_difference, grouped, pairs
-from harness.comparison.differences import BIT, BREAKS, FIXED, NUMBER, ORDER, Difference
+from harness.comparison.differences import BIT, BREAKS, FIXED, GONE, NEW, NUMBER, ORDER, Difference
 from harness.comparison.observables import NOTHING, Entry
 from harness.comparison.seen import Judged
 from harness.findings import EpochVerdict
@@ -137,7 +137,7 @@ class Training(Beside):
         for observable, name, a, b in self._by_name():
             follow = ["logger writes"] if writes and observable == "logger" else []
             if not a or not b:
-                kind, how = (BREAKS, "is no longer there") if a else (NUMBER, "is new")
+                kind, how = (BREAKS, GONE) if a else (NUMBER, NEW)
                 found = self.between(kind, observable, f"`{name}` {how}", a[0] if a else None, b[0] if b else None)
                 yield found.with_followers(follow)
             elif [entry.what for entry in a] != [entry.what for entry in b]:

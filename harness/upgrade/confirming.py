@@ -20,6 +20,7 @@ from harness.workloads.workload import Workload
 
 # What a user's own code may tell under a name: the other names are compared all the same.
 TOLD_BY_NAME = (*FIGURES, "logger writes", "files", "warnings", "cost")
+ENDINGS = ("exceptions", "process")
 SEEN_AGAIN = 3  # of the trials in which the same changed, so many are run once more
 # What comes in one order or another by chance may do so twice on both sides: what is to count as a regression is run so
 # many times more, in one trial of those in which the same changed.
@@ -106,9 +107,25 @@ class Confirming:
                     confirmed.undecided.append(Undecided(key, f"run once more: {damage}"))
                     shaken += of_this
                     continue
-                varies, differs = ({each.subject for each in compare(*pair)} for pair in ((first, a), (a, b)))
-                shaken += [each for each in of_this if each.subject in varies or each.subject not in differs]
+                varies, differs = compare(first, a), compare(a, b)
+                unlike = [each for each in of_this if _varies(each, varies) or not _among(differs, each)]
+                if unlike and any(each.observable in ENDINGS and not _among(of_this, each) for each in varies + differs):
+                    # After another ending nothing else is compared.
+                    confirmed.undecided.append(Undecided(key, "run once more, it ended otherwise"))
+                    unlike = of_this
+                shaken += unlike
         return shaken
+
+
+def _among(differences: Sequence[Difference], difference: Difference) -> bool:
+    return any(each.subject == difference.subject for each in differences)
+
+
+def _varies(difference: Difference, varies: Sequence[Difference]) -> bool:
+    """Whether two runs of the same side differ in that, too. That a figure is gone, or has another verdict, is not among
+    what varies because its value does."""
+    aspects = {each.aspect for each in varies if each.subject == difference.subject}
+    return difference.aspect in aspects if difference.aspect else bool(aspects)
 
 
 def _decides(difference: Difference) -> bool:

@@ -26,6 +26,20 @@ def test_it_is_the_same_though_it_differs_otherwise(observable: str, one: str, o
     assert subject(observable, one) == subject(observable, other)
 
 
+@pytest.mark.parametrize(
+    ("what", "aspect"),
+    [
+        ("`val_loss` differs", ""),
+        ("`val_loss` is told another number of times", ""),
+        ("`val_loss` is no longer there", "presence"),
+        ("`val_loss` is new", "presence"),
+        ("`val_loss`: exact → wrong", "verdict"),
+    ],
+)
+def test_its_value_may_vary_where_another_aspect_does_not(what: str, aspect: str) -> None:
+    assert Difference(KEY, NUMBER, "logger", what, "1", "2").aspect == aspect
+
+
 def test_weights_and_predictions_differ_together() -> None:
     assert subject("weights", "weights differ") == subject("predictions", "predictions and weights differ")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from histories import Operations
+from histories import Operations, ended
 from seen_trials import training, write
 from test_running import ENDED, ENVIRONMENT, Quiet
 from test_running import SCENARIO as WITH_A_FIGURE
@@ -244,6 +244,44 @@ def test_beside_a_figure_that_varies_others_are_compared(upgrade: Upgrade) -> No
         return logged(val_acc=0.75, step_time=float(next(COUNT)))
 
     assert told(upgrade(timed, worse)) == [(NUMBER, "logger", "`val_acc` differs")] * 2
+
+
+def test_of_a_figure_that_varies_whether_it_is_there_does_not(upgrade: Upgrade) -> None:
+    def untold(job: Job, turn: int) -> Operations:
+        return logged(val_acc=0.5)
+
+    assert (BREAKS, "logger", "`step_time` is no longer there") in told(upgrade(timed, untold))
+
+
+def killed_again(trains: Trains) -> Trains:
+    """From the second run on, before anything is told to the logger."""
+
+    def killed(job: Job, turn: int) -> Operations:
+        told = trains(job, turn).with_value(ended(status=-9 if turn else 0), f="exit")
+        return Operations([*told.until(f="logger"), told[-1]]) if turn else told
+
+    return killed
+
+
+def lower(job: Job, turn: int) -> Operations:
+    return logged(val_acc=0.25)
+
+
+def half(job: Job, turn: int) -> Operations:
+    return logged(val_acc=0.5)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate"),
+    [(half, killed_again(lower)), (killed_again(half), lower), (killed_again(half), killed_again(lower))],
+    ids=["candidate", "baseline", "both"],
+)
+def test_what_ends_otherwise_when_it_is_run_again_hides_nothing(
+    upgrade: Upgrade, baseline: Trains, candidate: Trains
+) -> None:
+    comparison = upgrade(baseline, candidate, filters=TWO[:1])
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+    assert "run once more, it ended otherwise" in {each.why for each in comparison.undecided}
 
 
 def test_a_trial_that_fails_on_both_sides_is_not_compared_to_any_purpose(upgrade: Upgrade) -> None:
