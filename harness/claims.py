@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from harness.environment import Environment
@@ -175,9 +176,12 @@ def _compare_figures(differ: Differ, findings: Sequence[Finding]) -> Evidence:
 
     mine, theirs = figures(differ.scenario), figures(differ.than)
     both = sorted(mine.keys() & theirs.keys())
-    unlike = {workload: sum(a != b for a, b in zip(mine[workload], theirs[workload], strict=True)) for workload in both}
+    unlike = {
+        workload: [a != b and (a == a or b == b) for a, b in zip_longest(mine[workload], theirs[workload])]
+        for workload in both
+    }  # NaN is like NaN
     return Evidence(
         asked=f"{differ.aggregate} of {differ.scenario} on {differ.workload} differs from that of {differ.than}",
-        met=[(f"{differ.scenario}@{workload}", workload, unlike[workload] > 0) for workload in both],
-        numbers={workload: f"differs in {count} of {len(mine[workload])} epochs" for workload, count in unlike.items()},
+        met=[(f"{differ.scenario}@{workload}", workload, any(unlike[workload])) for workload in both],
+        numbers={workload: f"differs in {sum(each)} of {len(each)} epochs" for workload, each in unlike.items()},
     )

@@ -251,18 +251,28 @@ def bench_scenarios(
         asked = overlap.short(**common) if short else overlap.Request(**common, **_given(given))
         result = overlap.execute(catalog, asked, tell)
         overlap_table.print_overlap(result, console)
-        if out is not None:
-            overlap_table.write(result, out)
-            print_report(out / "overlap.md", console)
+        folder = _folder_for(result, out, "overlap.json", console)
+        if folder is not None:
+            overlap_table.write(result, folder)
+            print_report(folder / "overlap.md", console)
     else:
         given = {"rounds": rounds, "jobs": jobs, "batches": batches}
         steps = replace(strategies.short(**common) if short else strategies.Request(**common), **_given(given))
         result = strategies.execute(catalog, steps, tell)
         table.print_bench(result, console)
-        if out is not None:
-            table.write(result, out)
-        print_bench(result, out, console)
+        folder = _folder_for(result, out, "bench.json", console)
+        if folder is not None:
+            table.write(result, folder)
+        print_bench(result, folder, console)
     sys.exit(result.exit_code)
+
+
+def _folder_for(result: Any, out: Path | None, name: str, console: Console) -> Path | None:
+    """Where to write what was measured, if anywhere: what was interrupted replaces nothing."""
+    if out is not None and result.interrupted and (out / name).exists():
+        say(console, f"not written: {out / name} is of an earlier measurement, and this one was interrupted")
+        return None
+    return out
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

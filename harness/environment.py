@@ -11,6 +11,7 @@ from packaging.version import Version
 from harness.errors import ScenarioError
 
 # The same code, published under two names.
+IS_INSTALLED = " is installed"  # how a reason ends that is about a version
 SAME_CODE = {"pytorch-lightning": ("pytorch-lightning", "lightning"), "tensorflow": ("tensorflow", "tensorflow-cpu")}
 
 
@@ -46,7 +47,7 @@ class Environment:
         if self.meets(needs):
             return ""
         version = self.version(requirement(needs).name)
-        return f"needs {needs}, and {'it is not installed' if version is None else f'{version} is installed'}"
+        return f"needs {needs}, and {'it is not installed' if version is None else f'{version}{IS_INSTALLED}'}"
 
     def unavailable(self, framework: str, device: str) -> str:
         """Why no trial of this framework can run here on this device; empty if it can."""

@@ -71,7 +71,7 @@ def remarks(bench: Bench) -> list[str]:
             lines.append(f"not the same in two processes: {', '.join(compared.cost.unstable)} of {_name(compared)}")
     lines += [f"not benchmarked: {scenario}: {reason}" for scenario, reason in bench.left_out.items()]
     if bench.interrupted:
-        lines.append("interrupted; what was measured by then is kept")
+        lines.append("interrupted; this was measured by then")
     if not bench.compared:
         lines.append("nothing was measured, so nothing is decided")
     return lines

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.comparison.accepted import Accepted
 from harness.comparison.differences import CLASSES, REGRESSIONS, Difference, Group, Key, grouped
+from harness.environment import IS_INSTALLED
 from harness.report.render import render, save
 
 EXIT_NO_REGRESSION, EXIT_REGRESSION, EXIT_UNDECIDED = 0, 1, 3
@@ -45,8 +46,8 @@ class OneSided:
 
     @staticmethod
     def of(key: Key, side: str, reason: str, baseline: bool) -> "OneSided":
-        """What only the baseline has is not decided; unless the scenario itself says where it can run."""
-        return OneSided(key, side, reason, decides=baseline and not reason.startswith("needs "))
+        """What only the baseline has is not decided; unless the scenario itself is for other versions."""
+        return OneSided(key, side, reason, decides=baseline and not reason.endswith(IS_INSTALLED))
 
     def __str__(self) -> str:
         return f"{self.key}: in {self.side} only" + (f" ({self.reason})" if self.reason else "")

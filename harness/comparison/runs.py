@@ -1,6 +1,6 @@
 """Compares two stored runs, trial by trial."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -75,12 +75,15 @@ def open_stored(path: Path, label: str = "") -> Stored:
         )
     run = RunDirectory.open(path)
     manifest = run.read_manifest()
+    findings, counted = run.read_findings(), manifest["counts"].get("findings", 0)
+    if len(findings) < counted:
+        raise UsageError(f"{run.findings} holds {len(findings)} of {counted} findings: it was not kept whole")
     asked = manifest["arguments"]
     side = Side(label or path.name, environment_title(manifest), manifest["status"], asked.get("python", ""))
     reasons = {(item["scenario"], item["workload"], item["fault"]): item["reason"] for item in manifest["unavailable"]}
     return Stored(
         side,
-        _trials(run),
+        _trials(run, findings),
         asked,
         reasons,
         run.read_claims(),
@@ -138,10 +141,10 @@ def collect(collected: Collected, a: Seen, b: Seen) -> None:
         collected.undecided.append(Undecided(a.key, f"it fails on both sides, which is not expected: {b.failed}"))
     for checker, name in dict.fromkeys((*a.findings, *b.findings)):
         one, other = a.finding(checker, name), b.finding(checker, name)
-        if one and other and one.verdict != other.verdict and "unknown" in (one.verdict, other.verdict):
-            why = one.message if one.verdict == "unknown" else other.message
-            told = f"{checker} {name} is {one.verdict} and {other.verdict}: {why}"
-            collected.undecided.append(Undecided(a.key, told))
+        unknown = next((each for each in (one, other) if each and each.verdict == "unknown"), None)
+        if unknown and (one.verdict != other.verdict if one and other else not unknown.as_expected):
+            verdicts = " and ".join(each.verdict if each else "not there" for each in (one, other))
+            collected.undecided.append(Undecided(a.key, f"{checker} {name} is {verdicts}: {unknown.message}"))
     collected.differences += compare_trials(a, b)
 
 
@@ -160,9 +163,9 @@ def claim_changes(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]
             yield ClaimChange(claim["claim"], claim["statement"], verdict, claim["verdict"])
 
 
-def _trials(run: RunDirectory) -> Trials:
+def _trials(run: RunDirectory, told: Iterable[Finding]) -> Trials:
     found: Trials = {}
-    for trial, group in groupby(run.read_findings(), key=lambda finding: finding.trial):
+    for trial, group in groupby(told, key=lambda finding: finding.trial):
         findings = list(group)
         first = findings[0]
         found[Key(first.scenario, first.workload, first.fault, first.placement)] = _reading(run, trial, findings)

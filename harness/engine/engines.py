@@ -1,5 +1,6 @@
 """What carries trials out: this machine, or a cluster."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ class Where:
         """
         if self.engine == LOCAL and self.address:
             raise UsageError("--address is of a Ray cluster: say --engine ray, too")
+        if self.engine == LOCAL and python and shutil.which(python) is None:
+            raise UsageError(f"--python {python} is no interpreter: there is no such program that can be executed")
         if self.engine == RAY:
             if python:
                 raise UsageError("--python is an interpreter on this machine, and --engine ray runs on others")

@@ -75,7 +75,7 @@ def _remarks(bench: Json) -> list[str]:
         lines.append(f"no intervals of {100 * bench['confidence']:.0f} %: there are too few rounds")
     lines += [f"not measured: {item['scenario']}: {item['reason']}" for item in bench["left_out"]]
     if bench["status"] == "interrupted":
-        lines.append("interrupted; what was measured by then is kept")
+        lines.append("interrupted; this was measured by then")
     return lines
 
 

@@ -103,7 +103,7 @@ def remarks(overlap: Json) -> list[str]:
         lines.append("a round is disturbed where others worked enough to have changed the overlap")
     lines += [f"not measured: {item['scenario']}: {item['reason']}" for item in overlap["left_out"]]
     if overlap["status"] == "interrupted":
-        lines.append("interrupted; what was measured by then is kept")
+        lines.append("interrupted; this was measured by then")
     if not overlap["cells"]:
         lines.append("nothing was measured, so nothing is decided")
     return lines

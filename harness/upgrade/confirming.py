@@ -109,8 +109,8 @@ class Confirming:
                     continue
                 varies, differs = compare(first, a), compare(a, b)
                 unlike = [each for each in of_this if _varies(each, varies) or not _among(differs, each)]
-                if unlike and any(each.observable in ENDINGS and not _among(of_this, each) for each in varies + differs):
-                    # After another ending nothing else is compared.
+                new = [each for each in varies + differs if not _among(of_this, each)]
+                if unlike and any(each.observable in ENDINGS for each in new):  # after which nothing else is compared
                     confirmed.undecided.append(Undecided(key, "run once more, it ended otherwise"))
                     unlike = of_this
                 shaken += unlike
@@ -122,8 +122,8 @@ def _among(differences: Sequence[Difference], difference: Difference) -> bool:
 
 
 def _varies(difference: Difference, varies: Sequence[Difference]) -> bool:
-    """Whether two runs of the same side differ in that, too. That a figure is gone, or has another verdict, is not among
-    what varies because its value does."""
+    """Whether two runs of the same side differ in that, too. That a figure is gone, or has another verdict, does not
+    vary because its value does."""
     aspects = {each.aspect for each in varies if each.subject == difference.subject}
     return difference.aspect in aspects if difference.aspect else bool(aspects)
 

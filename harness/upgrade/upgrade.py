@@ -168,8 +168,8 @@ class _Upgrade:
         with ExitStack() as stack:
             warm = [stack.enter_context(run.engines(self.frameworks, self.catalog.packages)) for run in self.runs]
             for side, engines in zip(self.sides, warm, strict=True):
-                if DEFAULT_FRAMEWORK in engines.environments:
-                    hold(side, engines.environments[DEFAULT_FRAMEWORK].found["packages"])
+                for environment in engines.environments.values():
+                    hold(side, environment.found["packages"])
             self._compare(warm)
             found = self.collected.differences
             if found:
@@ -266,6 +266,8 @@ class _Upgrade:
             self.stopped = "interrupted while it was timed"
         except HarnessError as error:
             self.measured.notes.append(f"timing failed: {error}")
+        except Exception as error:  # noqa: BLE001  # as the docstring says
+            self.stopped = f"timing failed: {type(error).__name__}: {error}"
 
     # What came of it
 

@@ -1,9 +1,12 @@
 """Options of `epoch-harness bench` that do not go together, told before anything is measured."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from click.testing import CliRunner
 
-from harness.bench import strategies
+from harness.bench import overlap, strategies
 from harness.cli import cli
 
 OVERLAP = "parallel_validation/*"
@@ -49,3 +52,23 @@ def test_a_short_measurement(arguments: list[str], filters: tuple[str, ...], mon
     assert (request.filters, request.jobs) == (filters, 1)
     assert request.rounds < strategies.Request().rounds
     assert request.batches < strategies.Request().batches
+
+
+@pytest.mark.parametrize(
+    ("module", "filter", "name"),
+    [(strategies, "strategies/*", "bench.json"), (overlap, OVERLAP, "overlap.json")],
+)
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_was_interrupted_replaces_nothing(
+    module: Any, filter: str, name: str, interrupted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(_catalog: object, request: Any, _tell: object) -> Any:
+        measured = strategies.Bench if module is strategies else overlap.Overlap
+        return measured(request, interrupted=interrupted)
+
+    monkeypatch.setattr(module, "execute", execute)
+    (tmp_path / name).write_text("measured before")
+    ended = CliRunner().invoke(cli, ["bench", filter, "--out", str(tmp_path)])
+    kept = (tmp_path / name).read_text() == "measured before"
+    assert kept == interrupted
+    assert (f"{tmp_path / name} is of an earlier measurement" in ended.output.replace("\n", "")) == interrupted

@@ -1,5 +1,6 @@
 """Claims: what decides them, and when nothing does."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -146,8 +147,9 @@ def test_a_counter_that_was_not_counted_leaves_the_claim_undecided():
 
 @pytest.mark.parametrize(
     ("theirs", "expected"),
-    [((0.5, 0.25), "refuted"), ((0.5, 0.25 + 2**-54), "holds"), ((0.5, None), "holds"), ((None, None), "undecided")],
-)
+    [((0.5, 0.25), "refuted"), ((0.5, 0.25 + 2**-54), "holds"), ((0.5, None), "holds"), ((None, None), "undecided"),
+     ((0.5, 0.25, 0.125), "holds"), ((0.5,), "holds"), ((0.5, math.nan), "holds")],
+)  # fmt: skip
 def test_figures_that_differ_in_the_last_bit_decide(theirs, expected):
     findings = [
         finding("exact", scenario=f"mine/{variant}", per_epoch=tuple(
@@ -156,6 +158,14 @@ def test_figures_that_differ_in_the_last_bit_decide(theirs, expected):
         for variant, figures in (("recommended", (0.5, 0.25)), ("as_documented", theirs))
     ]  # fmt: skip
     assert decided(claim(DIFFER), findings).verdict == expected
+
+
+def test_what_is_no_number_is_like_what_is_none():
+    findings = [
+        finding("exact", scenario=f"mine/{variant}", per_epoch=(EpochVerdict(0, "exact", math.nan),))
+        for variant in ("recommended", "as_documented")
+    ]
+    assert decided(claim(DIFFER), findings).verdict == "refuted"
 
 
 FIGURES = [

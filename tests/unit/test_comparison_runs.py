@@ -114,6 +114,26 @@ def test_a_finding_that_could_not_be_decided_is_undecided(stored, finding, a, b)
     assert (comparison.differences, comparison.exit_code) == ((), 3)
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_checker_that_failed_on_one_side_leaves_its_trial_undecided(stored, finding, names):
+    """It gives one finding in place of its own."""
+    crashed = finding(aggregate="*", verdict="unknown", expected_verdict="ok", as_expected=False, message="it failed")
+    runs = {names[0]: stored(names[0], [finding()]), names[1]: stored(names[1], [crashed])}
+    comparison = compare(runs["a"], runs["b"])
+    assert (comparison.differences, comparison.exit_code) == ((), 3)
+    assert "aggregate * is" in comparison.undecided[0].why
+    assert "it failed" in comparison.undecided[0].why
+
+
+def test_a_finding_that_is_not_kept_whole_is_bad_usage(stored, finding):
+    cut, whole = (stored(name, [finding(), finding(workload="digits/ragged")]) for name in "ab")
+    findings = cut / "findings.jsonl"
+    findings.write_bytes(findings.read_bytes()[:-20])
+    for pair in ((cut, whole), (whole, cut)):
+        with pytest.raises(UsageError, match="holds 1 of 2 findings: it was not kept whole"):
+            compare(*pair)
+
+
 @pytest.mark.parametrize("verdict", ["unknown", "raised"])
 def test_what_is_expected_to_fail_is_compared(stored, finding, verdict):
     run = stored("a", [finding(verdict=verdict, expected_verdict=verdict)])
@@ -146,6 +166,22 @@ def test_why_a_trial_could_not_run_there_is_told(stored, finding):
     a = stored("a", [finding(), finding(workload="digits/ragged")])
     b = stored("b", [finding()], unavailable=unavailable)
     assert [each.reason for each in compare(a, b).one_sided] == ["no GPU"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("needs pytorch-lightning<2.6, and 2.6.6 is installed", 0),
+        ("needs torchmetrics>=1, and it is not installed", 3),
+        ("needs 2 GPUs; torch sees 1", 3),
+        ("lightning cannot be imported: ImportError: x", 3),
+    ],
+)
+def test_what_the_candidate_lacks_is_not_decided_unless_it_is_for_other_versions(stored, finding, reason, code):
+    there = {"scenario": finding().scenario, "workload": "digits/ragged", "device": "cpu", "fault": "none"}
+    a = stored("a", [finding(), finding(workload="digits/ragged")])
+    b = stored("b", [finding()], unavailable=[there | {"reason": reason}])
+    assert compare(a, b).exit_code == code
 
 
 def test_nothing_in_common(stored, finding):

@@ -22,7 +22,16 @@ def without_ray(monkeypatch):
 
 def test_this_machine_is_always_there():
     Where().check()
-    Where().check("/some/python")
+    Where().check(sys.executable)
+
+
+@pytest.mark.parametrize("python", ["/nonexistent/python", "/tmp", __file__])
+def test_what_cannot_be_executed_is_no_interpreter(python, tmp_path):
+    out = tmp_path / "run"
+    result = CliRunner().invoke(cli, ["run", "strategies/*", "--python", python, "--out", str(out)])
+    assert isinstance(result.exception, UsageError)
+    assert f"--python {python} is no interpreter" in str(result.exception)
+    assert not out.exists()
 
 
 def test_an_address_is_of_a_cluster():

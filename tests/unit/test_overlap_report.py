@@ -79,7 +79,7 @@ def test_disturbed_rounds_are_counted_in_the_title():
     ("found", "told"),
     [
         (overlap(left_out={DOCUMENTED: "it raises"}), f"not measured: {DOCUMENTED}: it raises"),
-        (overlap(interrupted=True), "interrupted; what was measured by then is kept"),
+        (overlap(interrupted=True), "interrupted; this was measured by then"),
         (Overlap(Request()), "nothing was measured, so nothing is decided"),
     ],
 )

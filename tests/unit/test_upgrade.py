@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,16 @@ class Engines:
 
     trains: Trains
     lightning: str = "2.5.6"
+    framework: str = "lightning"
+    found: str = ""  # the Lightning that its processes import, if not that
     ran: Counter[str] = field(default_factory=Counter)
     retries: tuple[()] = ()
     in_a_row: int = 1
 
     @property
     def environments(self) -> dict[str, Environment]:
-        packages = {"pytorch-lightning": self.lightning}
-        return {"lightning": Environment({**ENVIRONMENT, "module": "pytorch_lightning", "packages": packages})}
+        packages = {"pytorch-lightning": self.found or self.lightning}
+        return {self.framework: Environment({**ENVIRONMENT, "module": "pytorch_lightning", "packages": packages})}
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         for job in jobs:
@@ -79,9 +82,12 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
     def call(
         baseline: Trains = as_ever, candidate: Trains = as_ever, filters: Sequence[str] = TWO,
         scenario: Any = SCENARIO, versions: tuple[str, str] = ("2.5.6", "2.6.6"), ran: list[Engines] | None = None,
-        **request: Any,
+        found: str = "", **request: Any,
     ) -> Comparison:  # fmt: skip
-        sides = {"a/python": Engines(baseline, versions[0]), "b/python": Engines(candidate, versions[1])}
+        sides = {
+            python: Engines(trains, version, scenario.framework, found)
+            for python, trains, version in zip(("a/python", "b/python"), (baseline, candidate), versions, strict=True)
+        }
 
         @contextmanager
         def engines(frameworks: Any, jobs: Any, limit: Any, log: Any, python: str, packages: Any) -> Iterator[Engines]:
@@ -376,6 +382,7 @@ def test_an_interrupt_while_trials_are_run_again_leaves_undecided_what_was_seen_
     [
         (KeyboardInterrupt(), 3, "interrupted while it was timed"),
         (HarnessError("no parent"), 0, "timing failed: no parent"),
+        (OSError(ENOSPC, "no space left"), 3, "timing failed: OSError: [Errno 28] no space left"),
     ],
 )
 def test_what_ends_timing_leaves_what_was_compared(
@@ -408,6 +415,12 @@ def test_why_nothing_is_measured_is_told(
     monkeypatch.setattr("harness.upgrade.upgrade._Upgrade._count", COUNTS)
     (note,) = (note for note in upgrade(candidate=candidate, scenario=scenario).notes if "measured" in note)
     assert why in note
+
+
+@pytest.mark.parametrize("framework", ["lightning", "torch"])
+def test_sides_whose_trials_would_run_something_else_are_refused(upgrade: Upgrade, framework: str) -> None:
+    with pytest.raises(UsageError, match=r"trials would run pytorch-lightning 2\.0\.9"):
+        upgrade(scenario=replace(SCENARIO, framework=framework), found="2.0.9")
 
 
 def test_a_side_whose_engine_fails_leaves_failed_runs(upgrade: Upgrade, tmp_path: Path) -> None:
