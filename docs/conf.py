@@ -4,6 +4,7 @@ The source folder is the repository, so that links between pages, the README and
 repository is browsed, and all of them are checked.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import harness
 sys.path.append(str(Path(__file__).parent))
 
 import reference_pages
+
+# Callbacks bring TensorFlow, which would tell of the processor.
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
 project = "epoch-harness"
 version = release = harness.__version__

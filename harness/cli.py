@@ -148,7 +148,7 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
 )  # fmt: skip
 @click.option(
     "--ranks", type=Ranks(), metavar="N,…",
-    help="Run each scenario in Lightning on so many ranks.  [default: as many as it declares]",
+    help="Run each scenario of Lightning or Keras on so many ranks.  [default: as many as it declares]",
 )  # fmt: skip
 @click.option("--python", default="", metavar="PATH", help="An interpreter, to run trials in its environment.")
 @ENGINE

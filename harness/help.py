@@ -47,7 +47,7 @@ HELP = {
         ),
         {
             0: "every finding is as expected", 1: "a finding or a claim is not",
-            3: "nothing ran, something is unknown, or it was interrupted",
+            3: "nothing ran, it was interrupted, or all that is unexpected is unknown",
         },
     ),
     "report": Help(
@@ -86,7 +86,7 @@ HELP = {
             ("in two minutes, for a report", "bench --short --out reports/runs/latest"),
             ("what validating beside training saves", "bench 'parallel_validation/*' --short"),
         ),
-        {0: "it is measured", 3: "nothing was measured, or it was interrupted"},
+        {0: "it is measured", 3: "nothing, or not all that is recommended, was measured, or it was interrupted"},
     ),
     "completion": Help(
         "Have your shell complete commands, scenarios and options.",

@@ -14,10 +14,10 @@ from markdown_pages import ROOT
 from harness import catalog, quantities, schemas
 from harness.cli import cli
 
-MISSING = [name for name in ("sphinx", "myst_parser", "furo", "sphinx_click") if find_spec(name) is None]
+MISSING = [name for name in ("sphinx", "myst_parser", "furo", "sphinx_click", "keras") if find_spec(name) is None]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"the docs extra is not installed here: {', '.join(MISSING)}"),
+    pytest.mark.skipif(bool(MISSING), reason=f"the extras docs and keras are not installed here: {', '.join(MISSING)}"),
 ]
 STRICT = ("--quiet", "--fresh-env", "--fail-on-warning", "--keep-going", "-c", "docs")
 
