@@ -22,19 +22,16 @@ from rich.console import Console
 
 import harness
 from harness import catalog as catalogs
-from harness import completion
+from harness import completion, listing
 from harness.comparison.differences import CLASSES, REGRESSIONS
 from harness.engine import placing, plan
 from harness.engine.engines import ENGINES, LOCAL, Where
 from harness.engine.local import DEFAULT_LIMIT_S, engines
-from harness.engine.trial import Trial
 from harness.environment import together
 from harness.errors import HarnessError, UsageError
-from harness.faults.fault import NONE
 from harness.faults.selection import select
 from harness.frameworks.overlap_load import KINDS, Kind
 from harness.help import COMMAND, Overview
-from harness.listing import print_list
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
 from harness.terminal import printable, say, survive_any_text
@@ -106,30 +103,11 @@ def list_scenarios(filters: tuple[str, ...], device: str, as_json: bool) -> None
     with engines(catalog.frameworks(filters)) as warm:
         environments = warm.environments
     planned = plan.make(catalog, filters, device, 0, environments)
-    runs = {trial.scenario for trial in planned.trials}
-    reasons = {item.scenario: item.reason for item in planned.unavailable}
-    workloads: dict[str, dict[str, None]] = {}
-    faults: dict[str, dict[str, None]] = {}
-    entries: list[Trial | plan.Unavailable] = [*planned.trials, *planned.unavailable]
-    for entry in entries:
-        workloads.setdefault(entry.scenario, {})[entry.workload] = None
-        faults.setdefault(entry.scenario, {})[entry.fault] = None
-    rows = [
-        {
-            "scenario": id,
-            "source": catalog.scenarios[id].source if id in catalog.scenarios else "",
-            "workloads": list(names),
-            "faults": [fault for fault in faults[id] if fault != NONE],
-            "claims": catalog.claims_about(id),
-            "available": id in runs,  # on some of its workloads at least
-            "reason": reasons.get(id, ""),
-        }
-        for id, names in workloads.items()
-    ]
+    listed = listing.rows(catalog, planned)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(listed, indent=2))
     else:
-        print_list(rows, together(environments).title)
+        listing.print_list(listed, together(environments).title)
 
 
 @cli.command("run")

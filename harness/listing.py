@@ -1,4 +1,4 @@
-"""Scenarios in a table, for a terminal."""
+"""Scenarios that there are, and what can run of them: for programs, and in a table for a terminal."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,10 +8,38 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.catalog import Catalog
+from harness.engine.plan import Plan, Unavailable
+from harness.engine.trial import Trial
+from harness.faults.fault import NONE
 from harness.terminal import one_line, say
 from harness.workloads import library
 
 FEW = 3
+
+
+def rows(catalog: Catalog, planned: Plan) -> list[dict[str, Any]]:
+    """One for each scenario, in the order of the plan."""
+    runs = {trial.scenario for trial in planned.trials}
+    reasons = {item.scenario: item.reason for item in planned.unavailable}
+    workloads: dict[str, dict[str, None]] = {}
+    faults: dict[str, dict[str, None]] = {}
+    entries: list[Trial | Unavailable] = [*planned.trials, *planned.unavailable]
+    for entry in entries:
+        workloads.setdefault(entry.scenario, {})[entry.workload] = None
+        faults.setdefault(entry.scenario, {})[entry.fault] = None
+    return [
+        {
+            "scenario": id,
+            "source": catalog.scenarios[id].source if id in catalog.scenarios else "",
+            "workloads": list(names),
+            "faults": [fault for fault in faults[id] if fault != NONE],
+            "claims": catalog.claims_about(id),
+            "available": id in runs,  # on some of its workloads at least
+            "reason": reasons.get(id, ""),
+        }
+        for id, names in workloads.items()
+    ]
 
 
 def print_list(rows: Sequence[dict[str, Any]], environment: str) -> None:
