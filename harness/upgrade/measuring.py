@@ -16,7 +16,7 @@ from harness.engine.trial import Trial
 from harness.faults.fault import NONE
 from harness.scenario import DEFAULT_FRAMEWORK, Scenario
 from harness.upgrade import cost, counting, timing
-from harness.upgrade.counting import Counted
+from harness.upgrade.counting import Counted, CountedDifference
 from harness.upgrade.environments import Provided
 from harness.upgrade.sequential import IMPROVED, REGRESSED
 from harness.upgrade.sides import SIDES
@@ -70,13 +70,15 @@ class Measuring:
             }
             measured.counted = counting.compare(trials, measurers)
         keys = {trial.scenario: key_of(trial) for trial in trials}
+        noted: dict[tuple[str, float], list[CountedDifference]] = {}
         for each in measured.counted.differences:
             if each.effect == counting.NOTE:
-                measured.notes.append(f"{each.scenario}: {each.figure}: {each.baseline:g} → {each.candidate:g}")
+                noted.setdefault((each.figure, each.candidate - each.baseline), []).append(each)
                 continue
             told = f"{each.baseline:g}", f"{each.candidate:g}"
             what = f"{each.figure}, counted exactly"
             measured.differences.append(Difference(keys[each.scenario], each.effect, "cost", what, *told))
+        measured.notes += [_in_short(alike) for alike in noted.values()]
         for scenario, left_out in measured.counted.left_out.items():
             if left_out.in_candidate_only:
                 measured.undecided.append(Undecided(keys[scenario], str(left_out)))
@@ -103,6 +105,13 @@ class Measuring:
             _time(baseline.interpreter, candidate.interpreter, trials, measured.timed, self.packages, self.tell)
         finally:
             _tell_times(trials, measured.timed, measured)
+
+
+def _in_short(alike: Sequence[CountedDifference]) -> str:
+    """Of one figure that changed by as much in several scenarios."""
+    first = alike[0]
+    also = f", and by {first.candidate - first.baseline:+g} in {len(alike) - 1} more" if len(alike) > 1 else ""
+    return f"{first.figure}: {first.baseline:g} → {first.candidate:g} in {first.scenario}{also}"
 
 
 def time_there(

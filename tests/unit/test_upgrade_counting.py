@@ -128,6 +128,15 @@ def test_what_only_the_candidate_cannot_count_is_undecided(monkeypatch, baseline
                for each in comparison.undecided)  # fmt: skip
 
 
+def test_what_changed_by_as_much_in_several_scenarios_is_told_once(monkeypatch):
+    monkeypatch.setattr("harness.upgrade.measuring.Measurer", lambda side, *_: side)
+    comparison = CostComparison()
+    trials = [trial(scenario) for scenario in "abc"]
+    Measuring((), (), 0, lambda _: None).count(trials, (Side(end=10000), Side(end=10010)), comparison)
+    assert comparison.notes == ["python_calls, epoch: 18000 → 18010 in a, and by +10 in 2 more"]
+    assert len(comparison.counted.differences) == 3
+
+
 def test_only_what_differs_is_counted_again():
     candidate = Side(2000)
     counted(Side(), candidate)
