@@ -134,7 +134,6 @@ def test_what_changed_by_as_much_in_several_scenarios_is_told_once(monkeypatch):
     trials = [trial(scenario) for scenario in "abc"]
     Measuring((), (), 0, lambda _: None).count(trials, (Side(end=10000), Side(end=10010)), comparison)
     assert comparison.notes == ["python_calls, epoch: 18000 → 18010 in a, and by +10 in 2 more"]
-    assert len(comparison.counted.differences) == 3
 
 
 def test_only_what_differs_is_counted_again():
