@@ -57,7 +57,7 @@ def share_of_a_replica(prediction: Prediction) -> Prediction:
 
     def shared(quantity: Quantity, epochs: Epochs) -> Measured | None:
         replicas = ranks_of(epochs[-1])
-        whole = prediction(_ZeroOfNothing(quantity.name, quantity.measure), epochs)
+        whole = prediction(_ZeroOfNothing(quantity.name, quantity.measure, quantity.is_a_mean), epochs)
         if whole is None or replicas == 1:
             return whole
         u = max((batch.unit_roundoff for batch in epochs[-1]), default=0.0)

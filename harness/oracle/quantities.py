@@ -32,6 +32,9 @@ class Quantity:
         measure: `(outputs, targets, u) -> Measured`, with `outputs` of shape (n, ...) and `targets` of shape
             (n, ...), both float64, and `u` the unit roundoff to allow for. Where they hold NaN or infinities,
             the value is what the definition gives, without a warning; of no samples it is NaN.
+        is_a_mean: over samples, so that an epoch's is the mean of its batches', weighted by their numbers of samples.
+            Its bound may then be that of sums over batches, which for very many samples is far less than that of a
+            sum in any order.
 
     Example::
 
@@ -44,6 +47,7 @@ class Quantity:
 
     name: str
     measure: Callable[[Array, Array, float], Measured]
+    is_a_mean: bool = False
 
     def __call__(self, outputs: Array, targets: Array, u: float) -> Measured:
         """Measure in float64, with a bound on the error of a framework that computes with unit roundoff `u`.
@@ -204,12 +208,12 @@ def _std_of_outputs(outputs: Array, targets: Array, u: float) -> Measured:
     return root(Measured(variance, 2 * carried * math.sqrt(variance) + carried**2 + underflow(u)), u)
 
 
-cross_entropy = Quantity("cross-entropy", _cross_entropy)
-accuracy = Quantity("accuracy", _accuracy)
-class_distance = Quantity("mean absolute error of the class number", _class_distance)
+cross_entropy = Quantity("cross-entropy", _cross_entropy, is_a_mean=True)
+accuracy = Quantity("accuracy", _accuracy, is_a_mean=True)
+class_distance = Quantity("mean absolute error of the class number", _class_distance, is_a_mean=True)
 f1_macro = Quantity("F1 (macro)", _f1_macro)
 auroc_macro = Quantity("AUROC (macro)", _auroc_macro)
-mean_squared_error = Quantity("mean squared error", _mean_squared_error)
+mean_squared_error = Quantity("mean squared error", _mean_squared_error, is_a_mean=True)
 root_mean_squared_error = Quantity("root mean squared error", _root_mean_squared_error)
-mean_of_outputs = Quantity("mean of outputs", _mean_of_outputs)
+mean_of_outputs = Quantity("mean of outputs", _mean_of_outputs, is_a_mean=True)
 std_of_outputs = Quantity("standard deviation of outputs", _std_of_outputs)

@@ -420,6 +420,29 @@ def numbered(count: int) -> list[Batch]:
     return [Batch((i,), np.array([[float(i)]]), np.zeros((1, 1))) for i in range(count)]
 
 
+@pytest.mark.parametrize("quantity", MEANS, ids=lambda quantity: quantity.name)
+class TestAMeanOverVeryManySamples:
+    """Of which a sum in any order might be off by a thousandth."""
+
+    SIZES = (*(256 for _ in range(78)), 32)
+
+    def test_is_bounded_by_sums_over_batches(self, quantity):
+        data = data_for(quantity, sum(self.SIZES))
+        truth = over_the_epoch(quantity, [data.batches(*self.SIZES)])
+        assert truth.value == data.measure(quantity).value
+        assert truth.bound < 1e-4 * abs(truth.value) < data.measure(quantity).bound
+
+    def test_admits_what_torch_makes_of_batches_and_of_all_at_once(self, quantity):
+        data = data_for(quantity, sum(self.SIZES))
+        truth = over_the_epoch(quantity, [data.batches(*self.SIZES)])
+        batches = zip(data.outputs.split(self.SIZES), data.targets.split(self.SIZES), strict=True)
+        summed = torch.zeros(())
+        for outputs, targets in batches:
+            summed += torch.tensor(of_torch(quantity, Data(outputs, targets))) * len(outputs)
+        assert truth.admits((summed / sum(self.SIZES)).item())
+        assert truth.admits(of_torch(quantity, data))
+
+
 class TestPredictions:
     @by_name
     @reproducible
