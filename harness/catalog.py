@@ -148,26 +148,31 @@ class Catalog:
             raise UsageError(f"no scenario matches {pattern!r}{self.hint(pattern)}; see: epoch-harness list")
         return found
 
-    def add_from(self, text: str) -> list[Scenario]:
+    def add_from(self, text: str) -> list[str]:
         """Add a scenario file by its path, or a module, with all modules below it if it is a package, by its name.
 
         One that is not installed is looked for in the working directory.
+
+        Returns:
+            Filters that select what was added: at least one, also where a framework is missing that it imports.
 
         Raises:
             UsageError, ScenarioError: as `find`.
         """
         if is_file(text):
-            return self._file(Path(text))
+            declared = self._file(Path(text))
+            return [*(each.id for each in declared), *(each.id for each in self.unreadable if each.may_hold(text))]
         if not all(map(str.isidentifier, text.split("."))):
             raise UsageError(f"{text!r} is neither a scenario file (mine.py) nor the name of a module (mine.scenarios)")
         if importlib.util.find_spec(text.split(".")[0]) is None:
             sys.path.append(os.getcwd())
-        known = {*self.unreadable}
-        declared = [each for locator in _modules_in(text, "--scenarios") for each in self.add(locator)]
-        if not declared and known == {*self.unreadable}:
+        locators = [*_modules_in(text, "--scenarios")]
+        declared = [each for locator in locators for each in self.add(locator)]
+        missing = [each for each in self.unreadable if each.locator in locators]
+        if not declared and not missing:
             raise ScenarioError(f"{text} declares no scenario, nor does a module below it; call harness.scenario(...)")
         self.given |= dict.fromkeys((each.id for each in declared), text)
-        return declared
+        return [*(each.id for each in declared), *(each.id for each in missing)]
 
     def _file(self, path: Path) -> list[Scenario]:
         if not path.is_file():

@@ -34,7 +34,7 @@ from harness.frameworks.overlap_load import KINDS, Kind
 from harness.help import COMMAND, Overview
 from harness.progress import ConsoleProgress
 from harness.run_directory import RunDirectory
-from harness.terminal import printable, say, survive_any_text
+from harness.terminal import one_line, printable, say, survive_any_text
 from harness.upgrade.profiles import DEFAULT_BUDGET_S, FULL, PROFILES
 
 FAILED = 4
@@ -172,8 +172,8 @@ def _find() -> catalogs.Catalog:
 
 
 def _own(catalog: catalogs.Catalog, scenarios: Iterable[str]) -> tuple[str, ...]:
-    """The ids of scenarios that are given by path or module, which are added."""
-    return tuple(scenario.id for text in scenarios for scenario in catalog.add_from(text))
+    """Filters that select scenarios which are given by path or module, and are added."""
+    return tuple(name for text in scenarios for name in catalog.add_from(text))
 
 
 @cli.command("bench")
@@ -300,7 +300,7 @@ def report(runs: tuple[Path, ...], out: Path | None, on_github: bool, tables: Pa
     click.echo(f"report: {shown if compared else out / 'report.html'}")
     lacking = [f"{run.label} is not whole: {each}" for run in reported for each in run.lacks]
     for line in lacking:
-        click.echo(line, err=True)
+        click.echo(one_line(line, most=sys.maxsize), err=True)
     sys.exit(3 if lacking else 0)
 
 

@@ -20,9 +20,9 @@ FILE = "scenarios.json"
 
 def remember(scenarios: Iterable[str]) -> None:
     """Keep the ids of scenarios; where that cannot be, nothing is kept."""
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):  # such as of no home
         text = json.dumps(sorted(scenarios)) + "\n"
-        if not _file().exists() or _file().read_text() != text:
+        if _remembered() != sorted(scenarios):
             _file().parent.mkdir(parents=True, exist_ok=True)
             RunDirectory(_file().parent).replace(_file(), text)
 
@@ -63,7 +63,7 @@ def _files(incomplete: str) -> list[CompletionItem]:
 def _remembered() -> list[str]:
     try:
         names = json.loads(_file().read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return []
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 

@@ -92,7 +92,8 @@ def epoch_harness_trials(
         from harness import pytest_trials
     with pytest_trials.started(request.config.stash[SELECTION], tmp_path_factory.mktemp("epoch-harness")) as trials:
         items = [item for item in request.session.items if isinstance(item, TrialItem)]
-        trials.asked = sum(not trials.unavailable(item.scenario, item.workload) for item in items)
+        asked = sum(not trials.unavailable(item.scenario, item.workload) for item in items)
+        trials.asked = None if hasattr(request.config, "workerinput") else asked
         request.config.stash[TRIALS] = trials
         yield trials
 

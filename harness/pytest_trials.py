@@ -115,7 +115,7 @@ class Trials:
 
     Attributes:
         record: what is kept of it.
-        asked: how many items can run here.
+        asked: how many items are to run here; None if nobody knows: workers of xdist are given theirs one by one.
         ended: those that ran, in order.
     """
 
@@ -124,7 +124,7 @@ class Trials:
     engines: Engines
     planned: plan.Plan
     record: Run
-    asked: int = 0
+    asked: int | None = 0
     ended: list[Ended] = field(default_factory=list)
     _workloads: dict[str, Workload] = field(default_factory=dict)
     _rounds: Counter[str] = field(default_factory=Counter)
@@ -208,5 +208,6 @@ def started(selection: Selection, folder: Path) -> Iterator[Trials]:
             yield trials
         finally:
             with warnings_aside(), suppress(OSError, HarnessError):  # what was judged was told before
-                record.end("complete" if len(trials.ended) == trials.asked else "interrupted")
+                directory.replace_json(directory.claims, [])  # it decides none
+                record.end("complete" if trials.asked in (None, len(trials.ended)) else "interrupted")
                 record.report()

@@ -12,6 +12,7 @@ import jsonschema
 from harness.errors import UsageError
 from harness.findings import Finding
 from harness.schemas import schema
+from harness.terminal import one_line
 
 SCHEMA_VERSION = 2
 
@@ -74,8 +75,11 @@ class RunDirectory:
         try:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise UsageError(f"{path} is not an empty folder; name another with --out, or remove it first")
-            for folder in ("histories", "output", "workloads"):
-                (path / folder).mkdir(parents=True, exist_ok=True)
+            (path / "histories").mkdir(parents=True)  # of two runs that begin at once, one makes it
+            for folder in ("output", "workloads"):
+                (path / folder).mkdir()
+        except FileExistsError as error:
+            raise UsageError(f"{path} is another run's by now; name another folder with --out") from error
         except OSError as error:
             raise UsageError(
                 f"cannot make the run directory {path}: {error.strerror}; name another with --out"
@@ -96,7 +100,7 @@ class RunDirectory:
             raise UsageError(f"{path} is not a run directory: it holds no manifest.json")
         version = directory.read_manifest().get("schema_version")
         if isinstance(version, int) and version > SCHEMA_VERSION:
-            by = directory.read_manifest().get("harness_version", "a newer version")
+            by = one_line(str(directory.read_manifest().get("harness_version", "a newer version")))
             raise UsageError(
                 f"{path} has schema version {version}; this harness reads {SCHEMA_VERSION}: "
                 f"report it with the harness that wrote it, {by}"

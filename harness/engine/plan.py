@@ -1,6 +1,6 @@
 """Which trials a request amounts to, and which cannot run here, each with its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -135,7 +135,7 @@ def make(
         ranks: as of `asked`.
 
     Raises:
-        UsageError, ScenarioError: as `asked`.
+        UsageError, ScenarioError: as `asked`; or two trials go by the same name.
     """
     trials, unavailable = [], []
     for scenario, wanted in groupby(asked(catalog, filters, faults, ranks), key=lambda each: each.scenario):
@@ -180,7 +180,18 @@ def make(
     for missing in catalog.unreadable:
         if missing.may_be_meant(filters):
             unavailable.append(Unavailable(missing.id, "*", device, missing.reason))
+    _check_names(trials)
     return Plan(tuple(trials), tuple(unavailable))
+
+
+def _check_names(trials: Iterable[Trial]) -> None:
+    named: dict[str, Trial] = {}
+    for trial in trials:
+        if (other := named.setdefault(trial.id, trial)) is not trial:
+            raise ScenarioError(
+                f"{other.scenario} on {other.workload} and {trial.scenario} on {trial.workload} would write the same "
+                f"files, {trial.id}.*: give one another pattern"
+            )
 
 
 def resolve_device(device: str, environment: Environment) -> str:

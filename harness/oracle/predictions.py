@@ -58,9 +58,11 @@ def _measure(quantity: Quantity, batches: Sequence[Batch]) -> Measured:
 
 
 def _over_batches(quantity: Quantity, batches: Sequence[Batch]) -> Measured:
-    """The same mean, over batches: in any order within a batch, then one batch after the other. What is added up all at
-    once, by one operation, is rounded less: torch, NumPy and Eigen sum in blocks, and blocks of blocks
-    (`aten/src/ATen/native/cpu/SumKernel.cpp`; `unsupported/Eigen/CXX11/src/Tensor/TensorReduction.h`, `TreeReducer`)."""
+    """The same mean, over batches: in any order within a batch, then one batch after the other.
+
+    What is added up all at once, by one operation, is rounded less: torch, NumPy and Eigen sum in blocks, and blocks of
+    blocks (`aten/src/ATen/native/cpu/SumKernel.cpp`; `unsupported/Eigen/CXX11/src/Tensor/TensorReduction.h`).
+    """
     counted = [batch for batch in batches if batch.ids]  # a replica may be left without samples
     return weighted_mean(_each(quantity, counted), [len(batch.ids) for batch in counted], _roundoff(counted))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torchmetrics import Metric
 
@@ -15,14 +16,14 @@ NOT_OF_THE_USER = frozenset({*vars(torch.nn.Module()), *vars(pl.LightningModule(
 
 
 def plain_attributes(module: Any) -> dict[tuple[str, str], Any]:
-    """Numbers, strings, None, and tensors that are neither parameters nor buffers, which a module and its children
-    hold, by path and name; those of torchmetrics aside. Tensors are copied, to the CPU."""
+    """Numbers, NumPy's too, strings, None, and tensors that are neither parameters nor buffers, which a module and its
+    children hold, by path and name; those of torchmetrics aside. Tensors are copied, to the CPU."""
     return {
         (path, name): value.detach().cpu().clone() if isinstance(value, torch.Tensor) else value
         for path, child in module.named_modules()
         if not isinstance(child, Metric)
         for name, value in vars(child).items()
-        if type(value) in PLAIN and name not in NOT_OF_THE_USER
+        if (type(value) in PLAIN or isinstance(value, np.generic)) and name not in NOT_OF_THE_USER
     }
 
 

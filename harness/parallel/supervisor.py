@@ -333,7 +333,7 @@ class Supervisor:
 
     def _hand_out(self) -> None:
         for place in self._places:
-            if place.worker and place.ready and place.ticket is None and self._state.waiting:
+            if place.worker and place.ready and not place.too_slow and not place.ticket and self._state.waiting:
                 ticket = self._state.waiting.popleft()
                 ticket.tries += 1
                 place.ticket, place.deadline = ticket, self._in(self._time_limit)

@@ -66,7 +66,19 @@ class Slots:
         return self._bytes[slot * self._stride : (slot + 1) * self._stride]
 
     def write(self, slot: int, tensors: Mapping[str, Tensor]) -> None:
-        """One copy of each; it is there when this returns, from whichever device it came."""
+        """One copy of each; it is there when this returns, from whichever device it came.
+
+        Raises:
+            ValueError: they are not those that there were at first, by name and shape.
+        """
+        planned = {(name, shape) for name, (_, shape, _) in self._layout.items()}
+        others = planned ^ {(name, tensor.shape) for name, tensor in tensors.items()}
+        if others:
+            raise ValueError(
+                f"{', '.join(sorted({name for name, _ in others}))}: parameters or buffers that are new, gone, or of "
+                f"another shape than when training began; whoever validates beside it has no room for them: have them "
+                f"from the start, in their final shape"
+            )
         for name, view in self.views[slot].items():
             view.copy_(tensors[name].detach())
 

@@ -9,6 +9,9 @@ from typing import Any
 from harness.frameworks.lightning_package import pl
 from harness.records.durable import DamagedRecords, EpochFile, replacing, unfinished
 
+# How many batches a `CombinedLoader` of such a mode gives, of loaders that have so many each.
+SIDE_BY_SIDE = {"max_size_cycle": max, "max_size": max, "min_size": min}
+
 
 class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     """Records every completed epoch exactly once, and saves a checkpoint that training resumes from::
@@ -99,11 +102,11 @@ class EpochRecords(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     ) -> None:
         # Not at the end of validation, where another callback may have saved a checkpoint already.
         self._validated[dataloader_idx] = batch_idx + 1
-        if not trainer.sanity_checking and sum(self._validated.values()) == sum(trainer.num_val_batches):
+        if not trainer.sanity_checking and sum(self._validated.values()) == _batches_to_validate(trainer):
             self._progress["validations"] += 1
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        if not trainer.sanity_checking and sum(trainer.num_val_batches) == math.inf:
+        if not trainer.sanity_checking and _batches_to_validate(trainer) == math.inf:
             self._progress["validations"] += 1
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -163,10 +166,18 @@ def _nothing_ran(epoch: int) -> dict[str, Any]:
     return {"epoch": epoch, "resumed": False, "ran": 0, "ended_by_itself": False, "validations": 0}
 
 
+def _batches_to_validate(trainer: Any) -> float:
+    """In one pass over all loaders: one after the other, or, in a `CombinedLoader` of another mode, side by side."""
+    loader = getattr(trainer.fit_loop.epoch_loop.val_loop, "_combined_loader", None)  # Lightning 2
+    batches: list[float] = trainer.num_val_batches
+    side_by_side = SIDE_BY_SIDE.get(getattr(loader, "_mode", ""))
+    return side_by_side(batches) if side_by_side and batches else sum(batches)
+
+
 def _due(trainer: Any) -> int:
     """How often this epoch is to be validated; 0 where Lightning does not go by epochs."""
     every, after = trainer.check_val_every_n_epoch, trainer.val_check_batch
-    if not trainer.enable_validation or every is None or after is None or not sum(trainer.num_val_batches):
+    if not trainer.enable_validation or every is None or after is None or not _batches_to_validate(trainer):
         return 0
     if (trainer.current_epoch + 1) % every:
         return 0

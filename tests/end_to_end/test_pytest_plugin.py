@@ -12,6 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.report.runs import read
+from harness.run_directory import RunDirectory
+
 SETTINGS = """
 [pytest]
 addopts = --strict-markers --strict-config
@@ -130,12 +133,13 @@ def test_each_trial_is_judged_and_then_timed(project, scenario_file):
     add_setting(project, "epoch_harness_scenarios = own_*.py")
     result = project.runpytest_subprocess(
         "--benchmark", "--scenario=mine/*", "--scenario=epoch_end_hooks/basic_metric/migrated@digits/single_batch",
-        "--benchmark-json=times.json", "--junitxml=junit.xml", "-rs", "tests",
+        "--benchmark-json=times.json", "--junitxml=junit.xml", "-rs", "--basetemp=base", "tests",
     )  # fmt: skip
     result.assert_outcomes(passed=4, skipped=1)
     result.stdout.fnmatch_lines(["*SKIPPED*needs pytorch_lightning>=99, and * is installed"])
     result.stdout.fnmatch_lines(["=* scenarios =*", "slower: not known; *", "report:  */report.html"])
     result.stdout.no_fnmatch_line("not as expected: *")
+    assert lacking(project.path / "base") == [()]
 
     timed = {
         benchmark["name"]: benchmark
@@ -157,6 +161,20 @@ def test_each_trial_is_judged_and_then_timed(project, scenario_file):
     assert properties["mine/plain/migrated@digits/ragged"]["verdict:aggregate:train_loss"] == "exact"
     assert properties["mine/raises/migrated@digits/even"]["verdict:aggregate:train_loss"] == "raised"
     assert "torch" in properties[built_in]["environment"]
+
+
+@pytest.mark.slow
+def test_each_worker_has_a_report_of_its_own_that_is_whole(project, scenario_file):
+    add_setting(project, "epoch_harness_scenarios = own_*.py")
+    result = project.runpytest_subprocess("--benchmark", "--scenario=mine/*", "-n2", "--basetemp=base")
+    result.assert_outcomes(passed=2, skipped=1)
+    assert set(lacking(project.path / "base")) == {()}
+
+
+def lacking(folder):
+    """What reports say that there is not of each session below the folder."""
+    runs = [RunDirectory.open(manifest.parent) for manifest in folder.rglob("manifest.json")]
+    return [run.lacks for run in read(runs)]
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import os
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torchmetrics import Accuracy, MaxMetric
@@ -44,15 +45,18 @@ class Average(Module):
         self.average = torch.optim.swa_utils.AveragedModel(self.net, avg_fn=decayed)
         self.register_buffer("steps", torch.zeros(()), persistent=False)
         self.temperature = 1.0
+        self.scale = 1.0
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.average.update_parameters(self.net)
         self.steps += 1
         self.temperature *= 0.99
+        self.scale = self.scale * np.exp(-0.01)  # from now on a number of NumPy's
 
     def validation_step(self, batch: Any, batch_idx: int) -> Any:
         self.log("val_loss", torch.nn.functional.cross_entropy(self.average(batch[0]) / self.temperature, batch[1]))
         self.log("val_steps", self.steps)
+        self.log("val_scale", float(self.scale))
 
 
 class ExtraState(Module):

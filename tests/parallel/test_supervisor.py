@@ -57,6 +57,18 @@ def test_slot_is_free_once(supervise, request_, status):
     assert free_slots(supervisor) == [0, 1]
 
 
+def test_what_follows_one_that_hangs_is_given_to_another_worker(supervise):
+    supervisor = supervise(time_limit=1.0)
+    hanging, next_one = (Ticket(each, supervisor.free_slot(), each) for each in (b"hang", b"fine"))
+    supervisor.hand_in(hanging)
+    supervisor.hand_in(next_one)
+    settled = []
+    while len(settled) < 2:
+        assert supervisor.wait(lambda: supervisor.has_settled)
+        settled += supervisor.settled()
+    assert [(ticket.status, ticket.tries) for ticket in settled] == [("timed out", 1), ("ok", 1)]
+
+
 def test_settled_tickets_that_nobody_took_are_not_lost(supervise):
     supervisor = supervise()
     for number in range(2):

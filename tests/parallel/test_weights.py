@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from typing import Any
 
+import pytest
 import torch
 
 from harness.parallel.weights import ALIGNMENT, Slots, digest, tensors_of
@@ -32,6 +33,21 @@ def test_what_is_written_is_there_in_every_slot() -> None:
             assert view.dtype == written[name].dtype
             assert torch.equal(view, written[name])
             assert view.data_ptr() % ALIGNMENT == 0 or not view.numel()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"weight": torch.zeros(3), "new": torch.zeros(1)},
+        {"weight": torch.zeros(1)},
+        {},
+    ],
+    ids=["one more", "another shape", "one less"],
+)
+def test_what_there_is_no_room_for_is_refused(others: dict[str, torch.Tensor]) -> None:
+    slots = Slots({"weight": torch.ones(3)}, 1)
+    with pytest.raises(ValueError, match="have them from the start"):
+        slots.write(0, others)
 
 
 def test_digest_tells_names_and_contents_apart() -> None:

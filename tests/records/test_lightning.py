@@ -234,6 +234,18 @@ class ValidatesTwo(Module):
         self.log("val_loss", self.layer(batch).square().mean())
 
 
+@pytest.mark.skipif(not FROM_2_ON, reason="Lightning 1.9 validates on one loader after the other")
+@pytest.mark.parametrize("mode", ["max_size_cycle", "max_size", "min_size", "sequential"])
+def test_loaders_that_are_combined(mode):
+    fit(ValidatesSome(), validation=pl.utilities.CombinedLoader([loader(1), loader(2)], mode))
+    assert recorded() == [0, 1, 2]
+
+
+class ValidatesSome(Module):
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        self.log("val_loss", 0.5, batch_size=1)
+
+
 def test_without_validation():
     fit(limit_val_batches=0)
     assert recorded() == [0, 1, 2]

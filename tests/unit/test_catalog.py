@@ -270,6 +270,20 @@ class TestMissingFrameworks:
         assert "keras" in reason
         assert missing == str(folder / "mine.py")
 
+    def test_what_is_added_is_selected_by_it(self, nothing_installed, without_keras, scenario_file, tmp_path):
+        fine = scenario_file(declaration())
+        (tmp_path / "needy.py").write_text("import keras")
+        catalog = find()
+        assert catalog.add_from(str(fine)) == ["mine/mean/recommended"]
+        assert catalog.add_from(str(tmp_path / "needy.py")) == [str(tmp_path / "needy.py")]
+
+    def test_so_is_a_package(self, nothing_installed, without_keras, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "partly").mkdir()
+        for name, text in (("__init__", ""), ("mine", declaration()), ("needy", "import keras")):
+            (tmp_path / f"partly/{name}.py").write_text(text)
+        assert find().add_from("partly") == ["mine/mean/recommended", "partly/needy/*"]
+
     def test_a_file_asked_for_twice_is_unreadable_once(self, nothing_installed, without_keras, scenario_file):
         path = scenario_file("import keras")
         catalog = find([path])

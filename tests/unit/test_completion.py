@@ -29,6 +29,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / completion.FILE
 
 
+def test_what_cannot_be_read_is_written_anew(cache: Path) -> None:
+    cache.write_bytes(b"\xff\xfe")
+    completion.remember(SCENARIOS)
+    assert json.loads(cache.read_text()) == SCENARIOS
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobodys() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("EPOCH_HARNESS_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobodys)
+    completion.remember(SCENARIOS)
+    assert completed("epoch-harness run averaging/manual", 2) == ["file,averaging/manual"]
+
+
 def completed(words: str, number: int, shell: str = "bash") -> list[str]:
     """What is told for the word of that number, types aside; fish is told the word itself."""
     asked = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_EPOCH_HARNESS_COMPLETE": f"{shell}_complete"}

@@ -58,6 +58,12 @@ def test_without_a_filter_every_scenario_runs_on_all_its_workloads_in_order():
     assert pairs == [(id, workload) for id in ("a/mean/recommended", "b/mean/recommended") for workload in DIGITS]
 
 
+def test_two_trials_that_would_write_the_same_files_are_refused():
+    alike = catalog(scenario("mine/v1.2"), scenario("mine.v1/2"))
+    with pytest.raises(ScenarioError, match=r"mine.v1/2/recommended on digits/even and mine/v1.2/recommended on"):
+        planned(alike, "*@digits/even")
+
+
 def test_a_filter_may_name_a_workload():
     (trial,) = planned(TWO, "a/*@digits/ragged").trials
     assert (trial.scenario, trial.workload) == ("a/mean/recommended", "digits/ragged")

@@ -678,7 +678,7 @@ def test_what_differs_between_versions_is_listed(make_run: MakeRun, finding: Mak
         *cells(finding, "a.raise", "silent", "fired", "fired"),
         *cells(finding, "b.raise", "silent", "fired", "silent"),
         *cells(finding, "c.raise", "stale", "fired", "fired"),
-        of_fault(finding, "a.raise", "order", "hooks", "violated"),
+        of_fault(finding, "a.raise", "order", "<hooks>", "violated"),
     ]
     runs = make_run(old, name="old"), make_run(new, name="new")
     a_history(runs[0], old[-3].trial, "c.raise", exception="KeyboardInterrupt", status=0)
@@ -689,9 +689,10 @@ def test_what_differs_between_versions_is_listed(make_run: MakeRun, finding: Mak
         ("Log.on_exception", ("silent", "fired"), ("a.raise", "b.raise")),
         ("on_train_epoch_end", ("no such hook", "there"), ()),
         ("what the caller was told", ("KeyboardInterrupt", "SystemExit"), ("c.raise",)),
-        ("order: hooks", ("not so", "violated"), ("a.raise",)),
+        ("order: <hooks>", ("not so", "violated"), ("a.raise",)),
     ]
     assert "| `Log.on_exception` | silent | fired | `a.raise`, `b.raise` |" in text
+    assert r"| order: \<hooks\> | not so | violated | `a.raise` |" in text
     assert "| `a.raise` | – | – ≠ | · |" in text
     assert "| `a.raise` | – | ✓ ≠ | ✓ |" in text
     links = "".join(

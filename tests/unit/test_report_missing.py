@@ -171,6 +171,15 @@ def test_of_several_runs_the_one_is_named_that_is_not_whole(
     assert result.stderr == f"run is not whole: {run.claims} is gone\n"
 
 
+def test_what_is_missing_is_told_in_a_line_each(make_run: Callable[..., RunDirectory], finding: MakeFinding) -> None:
+    """Nobody can have GitHub, or a terminal, obey what a run calls its trials."""
+    run = make_run([finding(trial="a\n::warning::b")])
+    run.history("a\n::warning::b").unlink()
+    lines = report(run.path).stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("run is not whole: the history is gone")
+
+
 def test_what_is_missing_is_a_warning_on_github(
     run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,6 +197,20 @@ def test_a_run_is_not_made_over_something_else(run: RunDirectory, tmp_path: Path
         RunDirectory.create(tmp_path / "file" / "run")
 
 
+def test_of_two_that_make_a_run_at_once_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, exists = tmp_path / "run", Path.exists
+
+    def just_before(other: Path) -> bool:
+        there = exists(other)
+        if other == path:
+            (path / "histories").mkdir(parents=True)
+        return there
+
+    monkeypatch.setattr(Path, "exists", just_before)
+    with pytest.raises(UsageError, match="is another run's by now"):
+        RunDirectory.create(path)
+
+
 def test_foreign_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a folder"):
         RunDirectory.open(tmp_path / "nowhere")
