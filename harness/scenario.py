@@ -105,7 +105,8 @@ class Aggregate:
         of: what it measures, with its float64 reference (`harness.oracle.quantities`).
         predicts: what the documented arithmetic must give (`harness.oracle.predictions`).
         reported_in: where a user reads it: `logger` (what the logger is told), `callback_metrics` (as a
-            callback sees it at the end of the epoch), or `progress_bar` (as shown after the last batch).
+            callback sees it at the end of the epoch), or `progress_bar` (as shown after the last training batch, or
+            when validation has ended). The latter two are Lightning's.
         from_epoch: the first epoch for which it is promised; reported before that, it is `wrong`.
         digits: how many significant digits are shown where it is read; 0 for all.
         needs: where it is promised at all, as in `Expect`.
@@ -399,6 +400,11 @@ def scenario(
     for aggregate in aggregates:
         _check_known(place, f"aggregate {aggregate.name!r}: stage", aggregate.stage, get_args(Stage))
         _check_known(place, f"aggregate {aggregate.name!r}: reported_in", aggregate.reported_in, get_args(Source))
+        if framework != "lightning" and aggregate.reported_in != "logger":
+            raise ScenarioError(
+                f"{place}: aggregate {aggregate.name!r}: figures of {framework} are read from what the logger is told: "
+                f"leave out reported_in={aggregate.reported_in!r}"
+            )
         _check_known(place, f"aggregate {aggregate.name!r}: across", aggregate.across, get_args(Across))
         _check_requirement(place, aggregate.needs)
     labels = Counter((aggregate.label, aggregate.needs) for aggregate in aggregates)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.errors import ScenarioError
 from harness.frameworks.callback_recording import record_callbacks
 from harness.frameworks.keras_package import keras, tf
-from harness.history.encoding import encode_array, encode_batch, encode_error, encode_scalar
+from harness.history.encoding import Json, encode_array, encode_batch, encode_error, encode_scalar
 from harness.history.recorder import Recorder
 from harness.workloads.workload import Workload
 
@@ -170,7 +170,7 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
             self._recorder.write("batch", "invoke", rank=replica, **position.stamp())
 
     def step_ends(self, stage: str, replica: int, outputs: NDArray[Any] | None) -> None:
-        told = None if outputs is None else encode_array(outputs)
+        told = None if outputs is None else _encoded(outputs)
         with self._replicas:
             text = encode_batch(self._open.pop(replica), told)
             self._recorder.write("batch", "ok", text=text, rank=replica, **self._position.stamp())
@@ -203,6 +203,13 @@ class LateFigures(keras.callbacks.Callback):  # type: ignore[name-defined,misc] 
         for recording in self._recording:
             for epoch, figures in self._told:
                 recording.told_late(epoch, figures)
+
+
+def _encoded(outputs: NDArray[Any]) -> Json:
+    """TensorFlow has a type of its own for bfloat16."""
+    if outputs.dtype.name == "bfloat16":
+        return encode_array(outputs.astype(np.float32), "bfloat16")
+    return encode_array(outputs)
 
 
 def _crc32(variables: Sequence[Any]) -> int:

@@ -171,10 +171,11 @@ class TrialFit:
 
     def _recording(self, recorder: Recorder, given: dict[str, Any]) -> list[Any]:
         read_in = {aggregate.reported_in for aggregate in self._scenario.aggregates}
+        shown = {each.stage for each in self._scenario.aggregates if each.reported_in == "progress_bar"}
         metrics = _torchmetrics_in(self.module)
         recording: list[Any] = [RecordingCallback(recorder, self._position, metrics, "callback_metrics" in read_in)]
-        if "progress_bar" in read_in:
-            recording.append(progress_bar(recorder, self._position))
+        if shown:
+            recording.append(progress_bar(recorder, self._position, "validation" in shown))
             given["enable_progress_bar"] = True
         given["logger"] = RecordingLogger(recorder, self._position)
         return recording

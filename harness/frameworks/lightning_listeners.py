@@ -200,17 +200,26 @@ class RecordingLogger(pl.loggers.logger.DummyLogger):  # type: ignore[name-defin
         self._recorder.write("Logger.finalize", "ok", {"status": status}, **self._position.stamp())
 
 
-def progress_bar(recorder: Recorder, position: Position) -> Any:
+def progress_bar(recorder: Recorder, position: Position, of_validation: bool) -> Any:
+    """`of_validation`: whether a scenario reads figures of validation there."""
     base = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase
 
     class RecordingProgressBar(base):  # type: ignore[misc,valid-type]  # 1.9 calls it ProgressBarBase
-        """Shows nothing, and notes what a bar would show after each training batch."""
+        """Shows nothing, and notes what a bar would show after each training batch, and after a validation."""
 
         def disable(self) -> None:
             pass
 
         def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
             super().on_train_batch_end(trainer, pl_module, *args, **kwargs)
+            self._note(trainer, pl_module)
+
+        def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+            super().on_validation_end(trainer, pl_module)
+            if of_validation:
+                self._note(trainer, pl_module)
+
+        def _note(self, trainer: Any, pl_module: Any) -> None:
             shown = self.get_metrics(trainer, pl_module)
             value = {name: number(_as_number(metric)) for name, metric in shown.items()}
             recorder.write("progress_bar", "ok", value, **position.stamp())

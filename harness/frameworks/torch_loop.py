@@ -13,6 +13,7 @@ module's outputs::
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from harness.frameworks import loop_measuring, torch_measuring
 from harness.frameworks.partition import Partition, Samples, WrappedLoader
 from harness.frameworks.torch_recording import Predictions, checksums, number
 from harness.frameworks.torch_runtime import cuda, seed_all, warm_up
-from harness.history.encoding import encode_batch
+from harness.history.encoding import Json, encode_batch
 from harness.history.recorder import Recorder
 from harness.scenario import Scenario
 from harness.workloads.workload import Workload
@@ -85,6 +86,21 @@ def run(
     module.fit(*watched, epochs, recording.report)
 
 
+@dataclass(eq=False)
+class Taken:
+    """A batch that the loop was handed out.
+
+    Attributes:
+        supposed: the samples that the sampler gave out for it.
+        is_last: of its pass.
+    """
+
+    place: dict[str, Any]
+    batch: Any
+    supposed: tuple[int, ...]
+    is_last: bool
+
+
 class Recording:
     """Where the loop stands, and what is written of it. An epoch ends when it is reported."""
 
@@ -96,45 +112,67 @@ class Recording:
         self._epoch = 0
         self._step = 0
         self._begun: list[str] = []  # the stages that this epoch has gone over, or is going over now
-        self._open = ""
+        self._open: Taken | None = None
+        self._left: tuple[Taken, Json] | None = None  # with what the module gave for it
 
     def begin_pass(self, stage: str) -> None:
+        if self._open and self._open.is_last and self._outputs.latest:
+            self.leave(self._open)
         if self._open:
-            raise ScenarioError(f"the loop goes over {stage} before it has done with a batch of {self._open}")
+            of = self._open.place["stage"]
+            raise ScenarioError(f"the loop goes over {stage} before it has done with a batch of {of}")
         if stage in self._begun:
             raise ScenarioError(f"the loop goes over {stage} twice before it reports epoch {self._epoch}")
+        self._write_left()
         self._begun.append(stage)
 
-    def begin(self, stage: str, batch: int) -> dict[str, Any]:
-        """A batch is handed out; returns its place, for `end`."""
+    def begin(self, stage: str, index: int, batch: Any, supposed: tuple[int, ...], is_last: bool) -> Taken:
+        """A batch is handed out; returns it, for `end` or `leave`."""
         if self._open:
-            raise ScenarioError(f"the loop takes a batch of {stage} before it has done with one of {self._open}")
-        self._open = stage
-        place: dict[str, Any] = {"stage": stage, "epoch": self._epoch, "step": self._step, "batch": batch}
+            of = self._open.place["stage"]
+            raise ScenarioError(f"the loop takes a batch of {stage} before it has done with one of {of}")
+        place: dict[str, Any] = {"stage": stage, "epoch": self._epoch, "step": self._step, "batch": index}
+        self._open = Taken(place, batch, supposed, is_last)
         self._outputs.latest = None
         self._recorder.write("batch", "invoke", **place)
-        return place
+        return self._open
 
-    def end(self, place: dict[str, Any], batch: Any, supposed: tuple[int, ...]) -> None:
+    def end(self, taken: Taken) -> None:
         """The loop asks for what comes after it."""
-        self.leave()
-        ids = self._samples.identify(batch, supposed)
-        self._recorder.write("batch", "ok", text=encode_batch(ids, self._outputs.latest), **place)
-        self._step += place["stage"] == "train"
+        if taken is self._open:
+            self._open = None
+            self._write(taken, self._outputs.latest)
 
-    def leave(self) -> None:
-        """The batch is open no more."""
-        self._open = ""
+    def leave(self, taken: Taken) -> None:
+        """The loop does not ask for what comes after it. What it predicted on counts once the loop goes on: it may
+        leave because it raised."""
+        if taken is self._open:
+            self._open = None
+            if self._outputs.latest:
+                self._left = taken, self._outputs.latest
 
     def note_weights(self) -> None:
         self._recorder.write("weights", "info", checksums(self._module), epoch=self._epoch)
 
     def report(self, figures: Mapping[str, Any]) -> None:
+        if self._open:
+            self.leave(self._open)
+        self._write_left()
         told = {"step": None, "epoch": self._epoch, "metrics": {name: number(it) for name, it in figures.items()}}
         self._recorder.write("logger", "ok", told, stage="train", epoch=self._epoch, step=self._step)
         self.note_weights()
         self._epoch += 1
-        self._begun, self._open = [], ""
+        self._begun = []
+
+    def _write_left(self) -> None:
+        if self._left:
+            self._write(*self._left)
+            self._left = None
+
+    def _write(self, taken: Taken, outputs: Json | None) -> None:
+        ids = self._samples.identify(taken.batch, taken.supposed)
+        self._recorder.write("batch", "ok", text=encode_batch(ids, outputs), **taken.place)
+        self._step += taken.place["stage"] == "train"
 
 
 class Watched(WrappedLoader):
@@ -148,13 +186,14 @@ class Watched(WrappedLoader):
     def __iter__(self) -> Iterator[Any]:
         self._recording.begin_pass(self._stage)
         for index, batch in enumerate(self._loader):
-            place = self._recording.begin(self._stage, index)
+            supposed, is_last = self._loader.batch_sampler.given[index], index == len(self) - 1
+            taken = self._recording.begin(self._stage, index, batch, supposed, is_last)
             try:
                 yield batch
-            except GeneratorExit:  # the loop leaves in the middle of the pass
-                self._recording.leave()
+            except GeneratorExit:  # the loop asks for no more
+                self._recording.leave(taken)
                 raise
-            self._recording.end(place, batch, self._loader.batch_sampler.given[index])
+            self._recording.end(taken)
 
 
 def _drop(figures: Mapping[str, Any]) -> None:

@@ -60,6 +60,24 @@ class Quantity:
             return self.measure(outputs, targets, u + FLOAT64)
 
 
+def _class_numbers(logits: Array, targets: Array) -> NDArray[np.int64]:
+    """The targets, as the columns of the logits that they name.
+
+    Raises:
+        ValueError: there are no logits of two classes or more, or no such target for each sample.
+    """
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise ValueError(f"outputs of shape {logits.shape} are not one logit for each of two classes or more")
+    samples, classes = logits.shape
+    if targets.shape != (samples,):
+        raise ValueError(f"targets of shape {targets.shape} are not one class for each of {samples} samples")
+    others = targets[~np.isin(targets, np.arange(classes))]
+    if others.size:
+        told = f"{others.size} of {samples} targets, such as {others[0]:g}"
+        raise ValueError(f"{told}, are no class of 0 to {classes - 1}")
+    return targets.astype(np.int64)
+
+
 def _below_largest(logits: Array) -> Array:
     """z - max(z) per sample, as every softmax and log-softmax begins, so that no exponential overflows."""
     below: Array = logits - logits.max(axis=1, keepdims=True)
@@ -76,9 +94,10 @@ def _cross_entropy(logits: Array, targets: Array, u: float) -> Measured:
     (`aten/src/ATen/native/cpu/SoftMaxKernel.cpp` says why; `cuda/PersistentSoftmax.cuh`). In half precision
     it adds up S in float32, and may round the exponentials, S, log S, d[target] and the result to half.
     """
+    true = _class_numbers(logits, targets)
     classes = logits.shape[1]
     below = _below_largest(logits)
-    losses = np.log(np.exp(below).sum(axis=1)) - below[np.arange(len(below)), targets.astype(np.int64)]
+    losses = np.log(np.exp(below).sum(axis=1)) - below[np.arange(len(below)), true]
     inner = accumulation(u)
     errors = gamma(2 * classes + 4, inner) + 2 * u + (gamma(8, inner) + 3 * u) * losses
     return mean(losses.tolist(), errors.tolist(), u)
@@ -87,13 +106,15 @@ def _cross_entropy(logits: Array, targets: Array, u: float) -> Measured:
 def _accuracy(logits: Array, targets: Array, u: float) -> Measured:
     """The share of samples whose largest logit, the first of equal ones, is their class's. NaN counts as the
     largest, as for torch and NumPy. Hits are exact: only their mean rounds."""
-    hits = (logits.argmax(axis=1) == targets).astype(np.float64)
+    true = _class_numbers(logits, targets)
+    hits = (logits.argmax(axis=1) == true).astype(np.float64)
     return mean(hits.tolist(), [0.0] * len(hits), COUNTS)
 
 
 def _class_distance(logits: Array, targets: Array, u: float) -> Measured:
     """How far the predicted class number lies from the true one: integers, so that only their mean rounds."""
-    distances = np.abs(logits.argmax(axis=1) - targets)
+    true = _class_numbers(logits, targets)
+    distances = np.abs(logits.argmax(axis=1) - true)
     return mean(distances.tolist(), [0.0] * len(distances), COUNTS)
 
 
@@ -104,8 +125,8 @@ def _f1_macro(logits: Array, targets: Array, u: float) -> Measured:
     Counts are exact, each class rounds once, K - 1 additions and a division follow, and 2 roundings if the
     result is logged as a mean.
     """
-    predicted, true = logits.argmax(axis=1), targets.astype(np.int64)
-    classes = logits.shape[1]
+    true = _class_numbers(logits, targets)
+    predicted, classes = logits.argmax(axis=1), logits.shape[1]
     hits = np.bincount(true[predicted == true], minlength=classes)
     occurrences = np.bincount(predicted, minlength=classes) + np.bincount(true, minlength=classes)
     occurs = occurrences > 0
@@ -129,6 +150,7 @@ def _auroc_macro(logits: Array, targets: Array, u: float) -> Measured:
     of d, by less than (2 K + 10) u for the rest as in the cross-entropy, relative, and by an underflow;
     equal rows have equal scores.
     """
+    true = _class_numbers(logits, targets)
     n, classes = logits.shape
     if logits.min() >= 0 and logits.max() <= 1:
         scores, errors = logits, np.zeros_like(logits)
@@ -145,7 +167,7 @@ def _auroc_macro(logits: Array, targets: Array, u: float) -> Measured:
     rounding = gamma(n + 8, COUNTS)
     areas, bounds = [], []
     for label in range(classes):
-        positive = targets == label
+        positive = true == label
         pairs = int(positive.sum()) * int((~positive).sum())
         if pairs == 0:
             areas.append(0.0)

@@ -293,6 +293,10 @@ def expects_the_same_of_every_version(check):
     return lambda case: check(replace(case, environment=AnyVersion()))
 
 
+def overlooks_what_a_trainer_is_asked_for(check):
+    return lambda case: check(replace(case, scenario=replace(case.scenario, trainer={})))
+
+
 def takes_all_for_dealt(check):
     return lambda case: check(replace(case, workload=replace(case.workload, sharing="dealt")))
 
@@ -768,7 +772,7 @@ PARTS = {
             "hook": (*OF_PASSES, blind_to_validation, expects_the_same_of_every_version),
             "samples": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first, takes_all_for_dealt),
             "ranks": (*OF_CHECKERS, takes_all_for_one_rank),
-            "precision": (*OF_PASSES, blind_to_validation),
+            "precision": (*OF_PASSES, blind_to_validation, overlooks_what_a_trainer_is_asked_for),
             "report_step": (*OF_PASSES, blind_to_validation, takes_every_batch_for_a_step),
             "metric_state": (*OF_PASSES, blind_to_validation, takes_every_pass_for_the_first),
             "training": (*OF_PASSES, takes_running_statistics_for_weights),

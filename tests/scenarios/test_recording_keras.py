@@ -82,3 +82,9 @@ def test_each_replica_records_its_share_of_a_batch(witnessed):
     shares = [(each["epoch"], each["batch"], each["rank"], len(each["value"]["ids"])) for each in steps]
     assert sorted(shares) == [(epoch, batch, rank, 8) for epoch in range(3) for batch in range(4) for rank in (0, 1)]
     assert len({id for each in steps for id in each["value"]["ids"]}) == 64
+
+
+def test_outputs_in_bfloat16_are_recorded_as_that(laboratory):
+    tried = laboratory.run("half/keras/control@digits/ragged")
+    assert tried.unexpected == []
+    assert {each.value["outputs"]["dtype"] for each in tried.history.select("batch", "ok")} == {"bfloat16"}

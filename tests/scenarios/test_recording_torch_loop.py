@@ -30,10 +30,34 @@ class Loop(torch.nn.Module):
                 optimizer.zero_grad()
                 torch.nn.functional.cross_entropy(self(x), y).backward()
                 optimizer.step()
-            report({"loss": sum(torch.nn.functional.cross_entropy(self(x), y) for x, y in validation)})
+            report({"loss": sum(torch.nn.functional.cross_entropy(self(x), y) for x, y in self.taken(validation))})
 
     def taken(self, batches):
         return batches
+
+
+class AsksForNoMore(Loop):
+    def taken(self, batches):
+        for _, batch in zip(range(len(batches)), batches, strict=False):
+            yield batch
+
+
+class KeepsIterators(Loop):
+    def __init__(self, shape):
+        super().__init__(shape)
+        self.kept = []
+
+    def taken(self, batches):
+        self.kept.append(iter(batches))
+        return (next(self.kept[-1]) for _ in range(len(batches)))
+
+
+class Raises(Loop):
+    def taken(self, batches):
+        for index, batch in enumerate(batches):
+            yield batch
+            if index == 1:
+                raise ArithmeticError
 
 
 class LeavesEarly(Loop):
@@ -65,11 +89,13 @@ def batches(history, stage, type="ok"):
     return list(history.select("batch", type, stage=stage))
 
 
-def test_every_batch_is_recorded_with_its_samples(tmp_path):
-    history = recorded(Loop, tmp_path)
+@pytest.mark.parametrize("loop", [Loop, AsksForNoMore, KeepsIterators])
+def test_every_batch_is_recorded_with_its_samples(loop, tmp_path):
+    history = recorded(loop, tmp_path)
     for stage in ("train", "validation"):
-        seen = [tuple(operation.value["ids"]) for operation in batches(history, stage) if operation.epoch == 0]
-        assert seen == list(WORKLOAD.batches(stage))
+        seen = [(operation.epoch, tuple(operation.value["ids"])) for operation in batches(history, stage)]
+        epochs = range(WORKLOAD.schedule.epochs)
+        assert seen == [(epoch, batch) for epoch in epochs for batch in WORKLOAD.batches(stage)]
 
 
 def test_a_batch_that_the_loop_did_not_finish_has_no_end(tmp_path):
@@ -77,6 +103,13 @@ def test_a_batch_that_the_loop_did_not_finish_has_no_end(tmp_path):
     begun, ended = (batches(history, "train", type) for type in ("invoke", "ok"))
     assert [operation.batch for operation in begun if operation.epoch == 0] == [0, 1, 2]
     assert [operation.batch for operation in ended if operation.epoch == 0] == [0, 1]
+
+
+def test_a_step_that_raises_has_no_end(tmp_path):
+    with pytest.raises(ArithmeticError):
+        recorded(Raises, tmp_path)
+    ended = batches(reader.read(tmp_path / "history.jsonl"), "train")
+    assert [operation.batch for operation in ended] == [0]
 
 
 def test_figures_are_told_once_an_epoch(tmp_path):

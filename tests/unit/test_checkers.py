@@ -524,6 +524,27 @@ class TestPrecision:
         assert finding.message == "1 batches gave float16, not float32"
         assert stamps(less, finding) == [("batch", epoch, index)]
 
+    @pytest.mark.parametrize(
+        ("asked", "device", "fine"),
+        [
+            *((asked, "cpu", ("float32",)) for asked in (None, 32, "32", "32-true")),
+            *((asked, "cpu", ("float64",)) for asked in (64, "64", "64-true")),
+            ("bf16-true", "cpu", ("bfloat16",)),
+            ("16-true", "cpu", ("float16",)),
+            *((asked, "cpu", ("bfloat16", "float32")) for asked in ("bf16", "bf16-mixed", 16, "16", "16-mixed")),
+            *((asked, "cuda", ("bfloat16", "float32")) for asked in ("bf16", "bf16-mixed")),
+            *((asked, "cuda", ("float16", "float32")) for asked in (16, "16", "16-mixed")),
+        ],
+    )
+    def test_what_the_trainer_is_asked_for_is_no_other_precision(self, case, asked, device, fine):
+        for kind in ("bfloat16", "float16", "float32", "float64"):
+            outputs = json.loads(encode_array(np.zeros((3, 1), dtype=np.float32), kind))
+            history = healthy().with_value({"ids": (0, 1, 2), "outputs": outputs}, f="batch", type="ok", stage="train")
+            made = replace(case(history, trainer={"precision": asked}), trial=replace(TRIAL, device=device))
+            finding = found(made, "precision", "train")
+            told = "" if kind in fine else f"9 batches gave {kind}, not {' or '.join(fine)}"
+            assert (finding.verdict, finding.message) == ("violated" if told else "ok", told)
+
 
 class TestReportStep:
     @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 must agree), and against slightly wrong figures (which it must not admit)."""
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -344,12 +345,32 @@ class TestValues:
             logits = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(32, 1)
             data = Data(logits, torch.tensor([0, 1, 1, 0]).repeat(16))
             if quantity is cross_entropy:
-                data = Data(torch.zeros(64, 1), torch.zeros(64, dtype=torch.int64))
+                data = Data(torch.tensor([[0.0, -1e3]]).repeat(64, 1), torch.zeros(64, dtype=torch.int64))
         else:
             data = Data(torch.tensor([[0.25], [1.75]]).repeat(32, 1), torch.tensor([[0.5], [2.0]]).repeat(32, 1))
             if quantity is std_of_outputs:
                 data = Data(torch.tensor([[1.0], [2.0], [3.0]]), torch.zeros(3, 1))
         assert data.measure(quantity).value == of_torch(quantity, data)
+
+
+class TestWhatIsNoClass:
+    @pytest.mark.parametrize("quantity", CLASSIFYING, ids=lambda quantity: quantity.name)
+    @pytest.mark.parametrize(
+        ("shape", "targets", "told"),
+        [
+            ((3, 1), [0, 1, 1], "outputs of shape (3, 1) are not one logit for each of two classes or more"),
+            ((3,), [0, 1, 1], "outputs of shape (3,) are not one logit"),
+            ((3, 2, 5), [0, 1, 1], "outputs of shape (3, 2, 5) are not one logit"),
+            ((3, 2), [[0], [1], [1]], "targets of shape (3, 1) are not one class for each of 3 samples"),
+            ((3, 2), [0, -1, -100], "2 of 3 targets, such as -1, are no class of 0 to 1"),
+            ((3, 2), [0, 2, 1], "1 of 3 targets, such as 2, are no class"),
+            ((3, 2), [0.5, 0, 1], "1 of 3 targets, such as 0.5, are no class"),
+            ((3, 2), [0, 1, math.nan], "1 of 3 targets, such as nan, are no class"),
+        ],
+    )
+    def test_is_not_judged(self, quantity, shape, targets, told):
+        with pytest.raises(ValueError, match=re.escape(told)):
+            quantity(np.zeros(shape), np.array(targets, dtype=np.float64), FLOAT32)
 
 
 class TestWhatIsNotANumber:

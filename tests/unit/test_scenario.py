@@ -43,6 +43,15 @@ class TestScenarios:
                 {"aggregates": [replace(FIGURE, reported_in="console")]},
                 "aggregate 'x': reported_in 'console' is not one of logger, callback_metrics, progress_bar",
             ),
+            *(
+                (
+                    {"framework": framework, "aggregates": [replace(FIGURE, reported_in=place)]},
+                    f"aggregate 'x': figures of {framework} are read from what the logger is told: "
+                    f"leave out reported_in={place!r}",
+                )
+                for framework in ("keras", "torch")
+                for place in ("callback_metrics", "progress_bar")
+            ),
             (
                 {"aggregates": [replace(FIGURE, needs="lightning>=two")]},
                 "needs 'lightning>=two' is not a requirement such as 'pytorch_lightning>=2.0'",
