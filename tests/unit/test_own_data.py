@@ -129,6 +129,20 @@ class TestHistories:
         workload = self.seen()
         assert (workload.batches("train"), workload.batches("validation"), workload.schedule.epochs) == ((), (), 2)
 
+    @pytest.mark.parametrize(
+        ("returned", "epochs"),
+        [
+            (("ok", {"should_stop": True}), 2),
+            (("ok", {"should_stop": False}), 6),
+            (("fail", {"exception": "ValueError"}), 6),
+        ],
+    )
+    def test_the_epochs_that_ran_are_the_plan_where_the_trainer_was_told_to_stop(self, returned, epochs):
+        ran = [self.operation("train", epoch, 0, [0]) for epoch in range(2)]
+        type, value = returned
+        fit = Operation(1, "Trainer.fit", type, None, None, 0, None, value, None, 0, 0)
+        assert self.seen(*ran, fit, max_epochs=6).schedule.epochs == epochs
+
     def test_what_a_trial_is_given_travels(self, tmp_path):
         own_data.nothing_known().save(tmp_path / "workload.npz")
         assert own_data.Workload.load(tmp_path / "workload.npz").loaders_of("validation") == ((),)
