@@ -1,5 +1,5 @@
-"""Data modules of one's own: one whose training is stopped early, with a checkpoint and a progress bar, and one that is
-never validated on, since Lightning knows no loader of that name."""
+"""Data modules of one's own: one whose training is stopped early, with a checkpoint and a progress bar, where each or
+every other epoch is validated, and one that is never validated on, since Lightning knows no loader of that name."""
 
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -62,5 +62,6 @@ def declare(variant, **different):
 
 
 declare("recommended", data=Validated, trainer={"max_epochs": 6}, callbacks=callbacks)
+declare("migrated", data=Validated, trainer={"max_epochs": 6, "check_val_every_n_epoch": 2}, callbacks=callbacks)
 declare("as_documented", data=Misnamed)
 declare("control", data=Misnamed, expects=[Expect("missing", checker="aggregate")])

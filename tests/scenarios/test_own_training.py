@@ -3,18 +3,16 @@
 import pytest
 
 
-@pytest.fixture(scope="module")
-def stopped(laboratory):
-    return laboratory.run("own_data/training/recommended@own/data")
-
-
-def test_epochs_that_early_stopping_left_out_were_not_planned(stopped):
+@pytest.mark.parametrize(("variant", "validated"), [("recommended", [0, 1]), ("migrated", [1, 3])])
+def test_epochs_that_early_stopping_left_out_were_not_planned(laboratory, variant, validated):
+    stopped = laboratory.run(f"own_data/training/{variant}@own/data")
     assert stopped.unexpected == []
     (figure,) = (each for each in stopped.findings if each.checker == "aggregate")
-    assert [each.verdict for each in figure.per_epoch] == ["exact", "exact"]
+    assert [(each.epoch, each.verdict) for each in figure.per_epoch] == [(epoch, "exact") for epoch in validated]
 
 
-def test_a_checkpoint_is_written_in_the_trials_folder(stopped):
+def test_a_checkpoint_is_written_in_the_trials_folder(laboratory):
+    stopped = laboratory.run("own_data/training/recommended@own/data")
     assert stopped.history.first("Trainer.fit", "ok").value["files"] == ["checkpoints/best.ckpt"]
 
 
