@@ -145,6 +145,8 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
             )
         )
     epochs += _reported_beyond_the_plan(case, aggregate)
+    if not epochs and case.scenario.data:
+        return _nothing_seen(case, aggregate)
     if not epochs and case.planned_epochs:
         message = "no sample was planned for it, and nothing was reported"
         return case.finding("aggregate", aggregate.label, "missing", "missing", message=message)
@@ -159,6 +161,14 @@ def _judge(case: Case, aggregate: Aggregate) -> Finding:
         hint = undeclared(case, aggregate, (silent.epoch, silent.turn))
         finding = replace(finding, message=finding.message + hint)
     return finding
+
+
+def _nothing_seen(case: Case, aggregate: Aggregate) -> Finding:
+    """What was planned on data of one's own is read off what ran: that nothing did excuses no figure."""
+    expect = case.expectation("aggregate", aggregate.label)
+    since = f" from epoch {aggregate.from_epoch} on" if aggregate.from_epoch else ""
+    message = f"no step of {_in_words(aggregate.stage)} was seen{since}, and nothing was reported"
+    return case.finding("aggregate", aggregate.label, "missing", expect.verdict if expect else "exact", message=message)
 
 
 def _hold_each_epoch_to_its_prediction(
@@ -230,7 +240,7 @@ def _steps(case: Case, aggregate: Aggregate) -> list[Operation]:
     if case.trial.resumed:  # what a process that was killed had seen of an epoch is in no figure
         last = {step.epoch: step.process for step in steps}
         steps = [step for step in steps if step.process == last[step.epoch]]
-    if aggregate.loader is None:
+    if aggregate.loader is None or not steps:
         return steps
     of_loader = case.workload.loaders_of(aggregate.stage)[aggregate.loader]
     samples = {sample for batch in of_loader for sample in batch}
@@ -247,12 +257,16 @@ def _why(stage: str, steps: Sequence[Operation], unobserved: Sequence[Operation]
     """Without a prediction for every sample there is no truth."""
     odd = [step for step in unobserved if step.value["outputs"]]
     unseen = len(unobserved) - len(odd)
-    of = f"of {len(steps)} steps of {'training' if stage == 'train' else stage}"
+    of = f"of {len(steps)} steps of {_in_words(stage)}"
     problems = [f"no predictions were seen in {unseen} {of}"] if unseen else []
     if odd:
         shape, samples = tuple(odd[0].value["outputs"]["shape"]), len(odd[0].value["ids"])
         problems.append(f"what was seen in {len(odd)} {of} is not one prediction a sample (shape {shape} of {samples})")
     return f"{'; '.join(problems)}; predictions_from names the submodule, in Keras the layer, that returns them"
+
+
+def _in_words(stage: str) -> str:
+    return "training" if stage == "train" else stage
 
 
 def _batches(

@@ -65,7 +65,9 @@ class Case:
     @property
     def planned_epochs(self) -> int:
         plan = self.history.first("plan")
-        return 0 if plan is None else int(plan.value["max_epochs"])
+        if plan is None:
+            return 0
+        return self.workload.schedule.epochs if self.scenario.data else int(plan.value["max_epochs"])
 
     @cached_property
     def turns(self) -> Turns:

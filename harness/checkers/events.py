@@ -35,11 +35,14 @@ class Events:
     @cached_property
     def expected(self) -> Expected | None:
         """None where no model says what must happen: in a loop of one's own, where training was resumed or done in
-        several parts, and where a script did nothing of the kind."""
+        several parts, where a script did nothing of the kind, and on a user's own data where early stopping is not told
+        a figure of validation in every epoch."""
         plan = self._plan
         resumed = self.workload.schedule.stopped_at is not None or len(list(self.told.select("trial", "invoke"))) > 1
         in_parts = sum(each.f.startswith("Trainer.") and each.type == "invoke" for each in self.told.operations) > 1
         if plan is None or self.trial.framework not in ORDERS or resumed or in_parts or not plan.batches["train"]:
+            return None
+        if self.scenario.data and not plan.validates(0) and any(owner.kind == "monitor" for owner in plan.owners):
             return None
         return self._loop(plan).expected()
 

@@ -31,6 +31,7 @@ from harness.workloads.workload import DataShape, Workload
 # What a Trainer is asked to do, and the stage of that.
 ALONE = {"validate": "validation", "test": "test", "predict": "predict"}
 STAGES = ("train", *ALONE.values())
+PROGRESS_BAR = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase  # as 1.9 calls it
 
 
 class TrialFit:
@@ -127,15 +128,16 @@ class TrialFit:
 
     def trainer(self, callbacks: Sequence[Any] = (), **arguments: Any) -> Any:
         scenario, recorder = self._scenario, self._recorder
+        own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks(), *callbacks]
         given: dict[str, Any] = {
             **_loop(self._workload.schedule),
             "accelerator": "gpu" if self._device == "cuda" else "cpu",
             "devices": 1,
             "logger": pl.loggers.logger.DummyLogger(),
             "log_every_n_steps": 1,
-            "enable_checkpointing": False,
+            "enable_checkpointing": any(isinstance(each, pl.callbacks.Checkpoint) for each in own),
             "enable_model_summary": False,
-            "enable_progress_bar": False,
+            "enable_progress_bar": any(isinstance(each, PROGRESS_BAR) for each in own),
         }
         harness_own = list(self._callbacks)
         if recorder is not None:
@@ -151,7 +153,6 @@ class TrialFit:
             if own_sampler not in inspect.signature(pl.Trainer).parameters:
                 own_sampler = "replace_sampler_ddp"
             given[own_sampler] = self._workload.sharing == PADDED
-        own = [*scenario.trainer.get("callbacks", ()), *scenario.callbacks(), *callbacks]
         of_its_own = {name: value for name, value in scenario.trainer.items() if name not in BY_TRAINER}
         given.update({**self._faulty.arguments(), **of_its_own, **arguments})
         if recorder is not None:

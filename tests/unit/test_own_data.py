@@ -5,6 +5,10 @@ import json
 import pytest
 import torch
 
+from harness.checkers import aggregates
+from harness.checkers.case import Case
+from harness.engine.trial import Trial
+from harness.environment import Environment
 from harness.errors import ScenarioError
 from harness.frameworks.own_data import OwnSamples
 from harness.history.encoding import decode_array
@@ -13,6 +17,7 @@ from harness.oracle.quantities import accuracy
 from harness.scenario import Aggregate, scenario, second_of_pair
 from harness.workloads import own_data
 
+ENVIRONMENT = Environment({"python": "3.11.7", "packages": {"pytorch-lightning": "2.6.6"}, "unavailable": ""})
 GIVEN = {
     "pattern": "mine/own",
     "variant": "recommended",
@@ -124,9 +129,43 @@ class TestHistories:
         workload = self.seen()
         assert (workload.batches("train"), workload.batches("validation"), workload.schedule.epochs) == ((), (), 2)
 
+    @pytest.mark.parametrize(
+        ("returned", "epochs"),
+        [
+            (("ok", {"should_stop": True}), 2),
+            (("ok", {"should_stop": False}), 6),
+            (("fail", {"exception": "ValueError"}), 6),
+        ],
+    )
+    def test_the_epochs_that_ran_are_the_plan_where_the_trainer_was_told_to_stop(self, returned, epochs):
+        ran = [self.operation("train", epoch, 0, [0]) for epoch in range(2)]
+        type, value = returned
+        fit = Operation(1, "Trainer.fit", type, None, None, 0, None, value, None, 0, 0)
+        assert self.seen(*ran, fit, max_epochs=6).schedule.epochs == epochs
+
     def test_what_a_trial_is_given_travels(self, tmp_path):
         own_data.nothing_known().save(tmp_path / "workload.npz")
         assert own_data.Workload.load(tmp_path / "workload.npz").loaders_of("validation") == ((),)
+
+
+class TestFigures:
+    def of_a_training_alone(self, **of):
+        operations = [
+            Operation(1, "plan", "info", None, None, 0, None, {"max_epochs": 2, "stages": ["train"]}, None, 0, 0),
+            Operation(2, "batch", "ok", "train", 0, 0, 0, {"ids": [0], "outputs": None}, None, 0, 0),
+            Operation(3, "trial", "ok", None, None, 0, None, None, None, 0, 0),
+        ]
+        declared = scenario(**{**GIVEN, "aggregates": [Aggregate("acc", of=accuracy, **of)]}, data=object)
+        trial = Trial(declared.id, "", "lightning", "own/data", "cpu", 0)
+        history = History(tuple(operations))
+        (figure,) = aggregates.check(Case(trial, declared, own_data.seen(declared, history), history, ENVIRONMENT))
+        return figure
+
+    @pytest.mark.parametrize("loader", [None, 1])
+    def test_one_of_what_never_ran_is_missing_unexpectedly(self, loader):
+        figure = self.of_a_training_alone(stage="validation", loader=loader)
+        assert (figure.verdict, figure.expected_verdict) == ("missing", "exact")
+        assert figure.message == "no step of validation was seen, and nothing was reported"
 
 
 class TestDeclarations:
