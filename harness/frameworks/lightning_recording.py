@@ -94,7 +94,7 @@ def _record_step(
         position.of_step = stamp = position.stamp()
         index, stage = stamp["batch"], stamp["stage"]
         ids = _identified(samples, samplers, position.loader, index, args[0] if args else kwargs["batch"])
-        predictions.latest = None
+        predictions.begin()
         recorder.write("batch", "invoke", **stamp)
         counting = is_counted(stamp)
         try:
@@ -105,7 +105,8 @@ def _record_step(
             raise
         finally:
             position.of_step = None
-        recorder.write("batch", "ok", text=encode_batch(ids, predictions.latest, samples.targets_noted), **stamp)
+        seen = encode_batch(ids, predictions.latest, samples.targets_noted, predictions.differing_runs)
+        recorder.write("batch", "ok", text=seen, **stamp)
         if calls is not None:
             position.python_calls[stage] = position.python_calls.get(stage, 0) + calls.count
         return result

@@ -111,7 +111,7 @@ class Recording:
             raise ScenarioError(f"the loop takes a batch of {stage} before it has done with one of {self._open}")
         self._open = stage
         place: dict[str, Any] = {"stage": stage, "epoch": self._epoch, "step": self._step, "batch": batch}
-        self._outputs.latest = None
+        self._outputs.begin()
         self._recorder.write("batch", "invoke", **place)
         return place
 
@@ -119,7 +119,8 @@ class Recording:
         """The loop asks for what comes after it."""
         self.leave()
         ids = self._samples.identify(batch, supposed)
-        self._recorder.write("batch", "ok", text=encode_batch(ids, self._outputs.latest), **place)
+        seen = encode_batch(ids, self._outputs.latest, differing_runs=self._outputs.differing_runs)
+        self._recorder.write("batch", "ok", text=seen, **place)
         self._step += place["stage"] == "train"
 
     def leave(self) -> None:

@@ -19,11 +19,25 @@ def number(value: Any) -> float | str:
 
 class Predictions:
     """What the observed forward pass returned since the last step began, encoded at once, before anything
-    can change it in place."""
+    can change it in place.
+
+    Attributes:
+        latest: what it returned last.
+    """
 
     def __init__(self, module: Any) -> None:
-        self.latest: Json | None = None
+        self.begin()
         module.register_forward_hook(self)
+
+    def begin(self) -> None:
+        """A step does."""
+        self.latest: Json | None = None
+        self._runs, self._differ = 0, False
+
+    @property
+    def differing_runs(self) -> int:
+        """How often it ran, if its results differ in a bit; 0 if they do not."""
+        return self._runs if self._differ else 0
 
     def __reduce__(self) -> Any:
         """What a copy of the module, or a pickle of it, has in this place."""
@@ -31,7 +45,9 @@ class Predictions:
 
     def __call__(self, module: Any, args: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            self.latest = encoded(output)
+            before, self.latest = self.latest, encoded(output)
+            self._runs += 1
+            self._differ |= before not in (None, self.latest)
 
 
 def encoded(tensor: Tensor) -> Json:
