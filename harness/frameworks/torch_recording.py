@@ -21,12 +21,16 @@ class Predictions:
     """What the observed forward pass returned since the last step began, encoded at once, before anything
     can change it in place.
 
+    Args:
+        aside: keeps a function out of what `torch.compile` makes of the module.
+
     Attributes:
         latest: what it returned last.
     """
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, aside: Callable[[Any], Any] = lambda function: function) -> None:
         self.begin()
+        self._note = aside(self._note_run)
         module.register_forward_hook(self)
 
     def begin(self) -> None:
@@ -45,9 +49,12 @@ class Predictions:
 
     def __call__(self, module: Any, args: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            before, self.latest = self.latest, encoded(output)
-            self._runs += 1
-            self._differ |= before not in (None, self.latest)
+            self._note(output)
+
+    def _note_run(self, output: Tensor) -> None:
+        before, self.latest = self.latest, encoded(output)
+        self._runs += 1
+        self._differ |= before not in (None, self.latest)
 
 
 def encoded(tensor: Tensor) -> Json:

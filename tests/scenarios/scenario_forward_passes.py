@@ -1,5 +1,5 @@
-"""Steps that run the forward pass once more, with the same result or with another; and one whose batches come
-rearranged."""
+"""Steps that run the forward pass once more, with the same result or with another; one that is compiled; and one whose
+batches come rearranged."""
 
 import torch
 
@@ -80,3 +80,7 @@ declare("keras_the_same_twice", lambda data: keras_again(data, 0.0, 0), framewor
 for name, compiled in (("eagerly", {"run_eagerly": True}), ("two_at_once", {"steps_per_execution": 2})):
     declare(f"keras_{name}", lambda data, given=compiled: keras_again(data, 1.0, 0, **given), framework="keras")
 declare("rearranged", lambda data: Rearranged(data.features, data.classes))
+declare(
+    "compiled", lambda data: torch.compile(Plain(data.features, data.classes), backend="eager"),
+    needs="pytorch_lightning>=2.0",
+)  # fmt: skip

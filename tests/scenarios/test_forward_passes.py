@@ -26,6 +26,6 @@ def test_which_of_several_results_counts_is_not_known(laboratory, pattern):
     assert finding.message.startswith(ran)
 
 
-@pytest.mark.parametrize("pattern", ["the_same_twice", "named", "keras_the_same_twice", "rearranged"])
+@pytest.mark.parametrize("pattern", ["the_same_twice", "named", "keras_the_same_twice", "compiled", "rearranged"])
 def test_one_result_is_judged(laboratory, pattern):
     assert figure(laboratory, pattern).verdict == "exact"
