@@ -248,21 +248,33 @@ def _steps(case: Case, aggregate: Aggregate) -> list[Operation]:
 
 
 def _rows(step: Operation) -> int | None:
-    """How many samples the predictions are of that were seen in a step; None without any."""
-    outputs = step.value["outputs"]
+    """How many samples the predictions are of that were seen in a step; None without any that are known."""
+    outputs = None if _differing_runs(step) else step.value["outputs"]
     return outputs["shape"][0] if outputs and outputs["shape"] else None
+
+
+def _differing_runs(step: Operation) -> int:
+    """How often the observed forward pass ran in a step, if with other results; which of them counts, nobody knows."""
+    return int(step.value.get("differing_runs", 0))
 
 
 def _why(stage: str, steps: Sequence[Operation], unobserved: Sequence[Operation]) -> str:
     """Without a prediction for every sample there is no truth."""
-    odd = [step for step in unobserved if step.value["outputs"]]
-    unseen = len(unobserved) - len(odd)
+    several = [step for step in unobserved if _differing_runs(step)]
+    odd = [step for step in unobserved if step.value["outputs"] and not _differing_runs(step)]
+    unseen = len(unobserved) - len(odd) - len(several)
     of = f"of {len(steps)} steps of {_in_words(stage)}"
     problems = [f"no predictions were seen in {unseen} {of}"] if unseen else []
     if odd:
         shape, samples = tuple(odd[0].value["outputs"]["shape"]), len(odd[0].value["ids"])
         problems.append(f"what was seen in {len(odd)} {of} is not one prediction a sample (shape {shape} of {samples})")
-    return f"{'; '.join(problems)}; predictions_from names the submodule, in Keras the layer, that returns them"
+    hint = "predictions_from names the submodule, in Keras the layer, that returns them"
+    if several:
+        first = several[0]
+        runs = f"the forward pass ran {_differing_runs(first)} times, with other results, in {len(several)} {of}"
+        problems.append(f"{runs} (first in epoch {first.epoch}, batch {first.batch})")
+        hint += " and runs once in a step"
+    return f"{'; '.join(problems)}; {hint}"
 
 
 def _in_words(stage: str) -> str:

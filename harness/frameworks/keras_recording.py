@@ -169,10 +169,10 @@ class Recording(keras.callbacks.Callback):  # type: ignore[name-defined,misc]  #
             self._open[replica] = self._samples.identify(features, supposed)
             self._recorder.write("batch", "invoke", rank=replica, **position.stamp())
 
-    def step_ends(self, stage: str, replica: int, outputs: NDArray[Any] | None) -> None:
+    def step_ends(self, stage: str, replica: int, outputs: NDArray[Any] | None, differing_runs: int) -> None:
         told = None if outputs is None else _encoded(outputs)
         with self._replicas:
-            text = encode_batch(self._open.pop(replica), told)
+            text = encode_batch(self._open.pop(replica), told, differing_runs=differing_runs)
             self._recorder.write("batch", "ok", text=text, rank=replica, **self._position.stamp())
             if stage == "train" and replica == 0:
                 self._position.step += 1
@@ -275,18 +275,41 @@ def _record_failures(model: Any, name: str, recording: Recording) -> None:
     setattr(model, f"make_{name}", made)
 
 
+class Traced(threading.local):
+    """The step that is being traced: each replica is traced in a thread of its own, and they take turns."""
+
+    runs: list[Any] | None = None  # what the observed layer returned in it; None of no step
+
+
 class Outputs:
-    """What the observed layer returned in the step that is being traced; each replica is traced in a thread of its own,
-    and they take turns."""
+    """What the observed layer returned, each time that it ran in the step that is being traced."""
 
     def __init__(self, layer: Any) -> None:
-        self.of_thread = threading.local()
+        self._step = Traced()
         self._inner = layer.call
         layer.call = self._call
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        self.of_thread.latest = self._inner(*args, **kwargs)
-        return self.of_thread.latest
+        output = self._inner(*args, **kwargs)
+        if self._step.runs is not None:
+            self._step.runs.append(output)
+        return output
+
+    def begin(self) -> None:
+        """A step does."""
+        self._step.runs = []
+
+    def end(self) -> list[Any]:
+        """The tensors of the step's own graph: a layer also runs to be built, in a graph that is thrown away."""
+        runs, self._step.runs = self._step.runs or [], None
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        return [each for each in runs if tf.is_tensor(each) and getattr(each, "graph", None) is graph]
+
+
+def _differing_runs(outputs: Sequence[NDArray[Any]]) -> int:
+    """How many there are, if they differ in a bit; 0 if they do not."""
+    results = {(each.dtype, each.shape, each.tobytes()) for each in outputs}
+    return len(outputs) if len(results) > 1 else 0
 
 
 def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recording: Recording) -> Callable[[Any], Any]:
@@ -294,7 +317,7 @@ def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recordi
         recording.step_begins(stage, int(replica), features)
 
     def ends(replica: NDArray[Any], *given: NDArray[Any]) -> None:
-        recording.step_ends(stage, int(replica), *(given or [None]))
+        recording.step_ends(stage, int(replica), given[-1] if given else None, _differing_runs(given))
 
     def step(data: Any) -> Any:
         """Runs once per trace (per step, where the model runs eagerly).
@@ -303,11 +326,10 @@ def _recorded(stage: str, inner: Callable[[Any], Any], outputs: Outputs, recordi
         recording: variables made in it would carry that dependency out of the step, to where they are initialised.
         """
         features, *_ = keras.utils.unpack_x_y_sample_weight(data)
-        outputs.of_thread.latest = None
+        outputs.begin()
         tf.numpy_function(begins, [replica(), features], [])
         result = inner(data)
-        latest = outputs.of_thread.latest
-        given = [latest] if tf.is_tensor(latest) else []
+        given = outputs.end()
         with tf.control_dependencies(tf.nest.flatten(result)):
             tf.numpy_function(ends, [replica(), *given], [])
         return result

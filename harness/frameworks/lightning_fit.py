@@ -85,6 +85,8 @@ class TrialFit:
             module = scenario.module(self._own)
         else:
             module = _as_precise(scenario.module(self._workload.shape), self._workload.precision)
+        if hasattr(module, "_orig_mod"):  # compiled by torch: a Trainer would do the same
+            module = pl.utilities.compile.from_compiled(module)
         self._faulty.spoil_steps(module)
         if recorder is not None:
             instrument(module, scenario.predictions_from, self._samples, self._samplers, recorder, self._position)

@@ -11,8 +11,11 @@ minor from 1.9 to 2.6.
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from types import MethodType
 from typing import Any
+
+import torch
 
 from harness.frameworks.callback_recording import record_callbacks, recorded
 from harness.frameworks.lightning_package import pl
@@ -46,7 +49,7 @@ def instrument(
     position: Position,
 ) -> None:
     """Attach recording to a module instance; its class stays as it is."""
-    predictions = Predictions(module.get_submodule(predictions_from))
+    predictions = Predictions(module.get_submodule(predictions_from), partial(_aside, module))
     for stage, name in {**STEPS, **STEPS_ELSEWHERE}.items():
         if overrides(module, name):
             _record_step(module, name, samples, samplers.get(stage, []), predictions, recorder, position)
@@ -54,6 +57,14 @@ def instrument(
         if overrides(module, name):
             _record_hook(module, name, recorder, position)
     _record_log(module, recorder, position)
+
+
+def _aside(module: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is called within a module's steps, not to be traced where `torch.compile` traces these."""
+    if getattr(module, "_compiler_ctx", None) is None:  # set by Lightning, from 2.0 on
+        return function
+    untraced: Callable[..., Any] = torch._dynamo.disable(function)
+    return untraced
 
 
 def overrides(module: Any, name: str) -> bool:
@@ -94,7 +105,7 @@ def _record_step(
         position.of_step = stamp = position.stamp()
         index, stage = stamp["batch"], stamp["stage"]
         ids = _identified(samples, samplers, position.loader, index, args[0] if args else kwargs["batch"])
-        predictions.latest = None
+        predictions.begin()
         recorder.write("batch", "invoke", **stamp)
         counting = is_counted(stamp)
         try:
@@ -105,7 +116,8 @@ def _record_step(
             raise
         finally:
             position.of_step = None
-        recorder.write("batch", "ok", text=encode_batch(ids, predictions.latest, samples.targets_noted), **stamp)
+        seen = encode_batch(ids, predictions.latest, samples.targets_noted, predictions.differing_runs)
+        recorder.write("batch", "ok", text=seen, **stamp)
         if calls is not None:
             position.python_calls[stage] = position.python_calls.get(stage, 0) + calls.count
         return result
@@ -142,4 +154,4 @@ def _record_log(module: Any, recorder: Recorder, position: Position) -> None:
         recorder.write("log", "info", text=encode_figure(name, number(value), options), **position.stamp())
         inner(name, value, *args, **kwargs)
 
-    replace(module, "log", log)
+    replace(module, "log", _aside(module, log))

@@ -38,9 +38,11 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         """The ids of the samples in a batch, by what it holds.
 
         `supposed` is what the sampler gave out for this place; a loop may pass on another batch. Features that
-        are no sample's, because a hook of the module transformed them, are taken for the supposed ones.
+        are no sample's, because a hook of the module transformed or rearranged them, are taken for the supposed ones.
         """
-        features = self._features(batch).detach().cpu()
+        features = self._features(batch)
+        if features is None:
+            return supposed
         expected = self._expected.get(supposed)
         if expected is None:
             expected = self._expected.setdefault(supposed, self.features[list(supposed)])
@@ -53,9 +55,7 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
 
     def foreign(self, batch: Any) -> tuple[int, ...]:
         """Of one from a loader that is not the harness's; none if it holds other samples, or is of another kind."""
-        with suppress(Exception):
-            return self.identify(batch, ())
-        return ()
+        return self.identify(batch, ())
 
     def loader(
         self, sampler: "Partition", through: Callable[[Dataset], Dataset] = _as_it_is, **options: Any
@@ -80,7 +80,15 @@ class Samples(Dataset):  # type: ignore[misc]  # torch is not type-checked here
         scale = torch.ones(self.features.shape[1], dtype=features.dtype)
         return {"scale": scale, "sample": (features, {"targets": targets})}
 
-    def _features(self, batch: Any) -> Tensor:
+    def _features(self, batch: Any) -> Tensor | None:
+        """Those of a batch; None where it has another structure than the workload's, or others in their place."""
+        with suppress(Exception):
+            features = self._in_place(batch).detach().cpu()
+            if (features.dtype, features.shape[1:]) == (self.features.dtype, self.features.shape[1:]):
+                return features
+        return None
+
+    def _in_place(self, batch: Any) -> Tensor:
         """Where a batch is one of each of several loaders, those of all that gave one."""
         if self._structure == "pair":
             parts = list(batch.values()) if isinstance(batch, dict) else batch

@@ -113,7 +113,7 @@ class Recording:
         self._step = 0
         self._begun: list[str] = []  # the stages that this epoch has gone over, or is going over now
         self._open: Taken | None = None
-        self._left: tuple[Taken, Json] | None = None  # with what the module gave for it
+        self._left: tuple[Taken, Json, int] | None = None  # with what the module gave for it
 
     def begin_pass(self, stage: str) -> None:
         if self._open and self._open.is_last and self._outputs.latest:
@@ -133,7 +133,7 @@ class Recording:
             raise ScenarioError(f"the loop takes a batch of {stage} before it has done with one of {of}")
         place: dict[str, Any] = {"stage": stage, "epoch": self._epoch, "step": self._step, "batch": index}
         self._open = Taken(place, batch, supposed, is_last)
-        self._outputs.latest = None
+        self._outputs.begin()
         self._recorder.write("batch", "invoke", **place)
         return self._open
 
@@ -141,7 +141,7 @@ class Recording:
         """The loop asks for what comes after it."""
         if taken is self._open:
             self._open = None
-            self._write(taken, self._outputs.latest)
+            self._write(taken, self._outputs.latest, self._outputs.differing_runs)
 
     def leave(self, taken: Taken) -> None:
         """The loop does not ask for what comes after it. What it predicted on counts once the loop goes on: it may
@@ -149,7 +149,7 @@ class Recording:
         if taken is self._open:
             self._open = None
             if self._outputs.latest:
-                self._left = taken, self._outputs.latest
+                self._left = taken, self._outputs.latest, self._outputs.differing_runs
 
     def note_weights(self) -> None:
         self._recorder.write("weights", "info", checksums(self._module), epoch=self._epoch)
@@ -169,9 +169,10 @@ class Recording:
             self._write(*self._left)
             self._left = None
 
-    def _write(self, taken: Taken, outputs: Json | None) -> None:
+    def _write(self, taken: Taken, outputs: Json | None, differing_runs: int) -> None:
         ids = self._samples.identify(taken.batch, taken.supposed)
-        self._recorder.write("batch", "ok", text=encode_batch(ids, outputs), **taken.place)
+        seen = encode_batch(ids, outputs, differing_runs=differing_runs)
+        self._recorder.write("batch", "ok", text=seen, **taken.place)
         self._step += taken.place["stage"] == "train"
 
 

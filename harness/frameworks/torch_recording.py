@@ -19,11 +19,29 @@ def number(value: Any) -> float | str:
 
 class Predictions:
     """What the observed forward pass returned since the last step began, encoded at once, before anything
-    can change it in place."""
+    can change it in place.
 
-    def __init__(self, module: Any) -> None:
-        self.latest: Json | None = None
+    Args:
+        aside: keeps a function out of what `torch.compile` makes of the module.
+
+    Attributes:
+        latest: what it returned last.
+    """
+
+    def __init__(self, module: Any, aside: Callable[[Any], Any] = lambda function: function) -> None:
+        self.begin()
+        self._note = aside(self._note_run)
         module.register_forward_hook(self)
+
+    def begin(self) -> None:
+        """A step does."""
+        self.latest: Json | None = None
+        self._runs, self._differ = 0, False
+
+    @property
+    def differing_runs(self) -> int:
+        """How often it ran, if its results differ in a bit; 0 if they do not."""
+        return self._runs if self._differ else 0
 
     def __reduce__(self) -> Any:
         """What a copy of the module, or a pickle of it, has in this place."""
@@ -31,7 +49,12 @@ class Predictions:
 
     def __call__(self, module: Any, args: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            self.latest = encoded(output)
+            self._note(output)
+
+    def _note_run(self, output: Tensor) -> None:
+        before, self.latest = self.latest, encoded(output)
+        self._runs += 1
+        self._differ |= before not in (None, self.latest)
 
 
 def encoded(tensor: Tensor) -> Json:

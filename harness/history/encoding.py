@@ -68,11 +68,14 @@ def _head(stored: np.dtype[Any], shape: tuple[int, ...], dtype: str) -> tuple[st
     return text, stored == stored.newbyteorder("<")
 
 
-def encode_batch(ids: tuple[int, ...], outputs: Json | None, targets: Json | None = None) -> Json:
-    """A batch as a step completed it: sample ids, and what the model gave for them, by `encode_array`; and their
-    targets, if no workload has them."""
+def encode_batch(
+    ids: tuple[int, ...], outputs: Json | None, targets: Json | None = None, differing_runs: int = 0
+) -> Json:
+    """A batch as a step completed it: sample ids, and what the model gave for them last, by `encode_array`; their
+    targets, if no workload has them; and how often the model ran, if it did not give the same each time."""
     own = f',"targets":{targets}' if targets else ""
-    return Json(f'{{"ids":{_encode_ids(ids)},"outputs":{outputs or "null"}{own}}}')
+    several = f',"differing_runs":{differing_runs}' if differing_runs else ""
+    return Json(f'{{"ids":{_encode_ids(ids)},"outputs":{outputs or "null"}{own}{several}}}')
 
 
 @lru_cache(maxsize=4096)

@@ -121,6 +121,34 @@ def test_recording_changes_no_weight(tmp_path):
     assert checksums(run(Loop, Recorder(tmp_path / "history.jsonl"))) == checksums(run(Loop))
 
 
+class RunsAgain(Loop):
+    """Its forward pass runs once more in every step of validation.
+
+    Args:
+        noise: added to what that is given.
+    """
+
+    def __init__(self, shape, noise):
+        super().__init__(shape)
+        self.noise = noise
+
+    def fit(self, train, validation, epochs, report):
+        for _ in range(epochs):
+            for x, _ in train:
+                self(x)
+            for x, _ in validation:
+                self(x + self.noise)
+                self(x)
+            report({})
+
+
+@pytest.mark.parametrize(("noise", "told"), [(0.0, None), (1.0, 2)], ids=["with the same result", "with another"])
+def test_a_forward_pass_that_runs_again_in_a_step_is_told(noise, told, tmp_path):
+    history = recorded(lambda shape: RunsAgain(shape, noise), tmp_path)
+    assert [each.value.get("differing_runs") for each in batches(history, "train")] == [None] * 9
+    assert {each.value.get("differing_runs") for each in batches(history, "validation")} == {told}
+
+
 class Twice(Loop):
     def taken(self, batches):
         return [*batches, *batches]

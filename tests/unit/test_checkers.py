@@ -348,6 +348,18 @@ class TestAggregates:
         assert finding.message == message + hint
         assert (finding.epoch, stamps(unseen, finding)) == (0, [("batch", 0, 2)])
 
+    def test_a_figure_is_unknown_where_the_forward_pass_gave_several_results(self, case):
+        several = {**batch((6, 7), 0), "differing_runs": 3}
+        unsure = case(healthy().with_value(several, f="batch", type="ok", stage="train", epoch=0, batch=2))
+        assert objections(unsure) == [("aggregate", "train_mean", "unknown")]
+        finding = found(unsure, "aggregate", "train_mean")
+        assert finding.message == (
+            "the forward pass ran 3 times, with other results, in 1 of 9 steps of training "
+            "(first in epoch 0, batch 2); "
+            "predictions_from names the submodule, in Keras the layer, that returns them and runs once in a step"
+        )
+        assert (finding.epoch, stamps(unsure, finding)) == (0, [("batch", 0, 2)])
+
     def test_steps_in_which_nothing_and_too_little_were_seen_are_told_apart(self, case):
         nothing = {"ids": (8, 9), "outputs": None}
         too_many = {**batch((8, 9, 10), 1), "ids": (8, 9)}
