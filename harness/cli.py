@@ -145,7 +145,8 @@ def run_trials(
     where = Where(engine, address)
     where.check(python)
     catalog = _find()
-    selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
+    own = _own(catalog, scenarios)
+    selected = select(catalog, filters or own, faults, seed)
     request = Request(
         selected.filters,
         selected.faults,
@@ -383,7 +384,8 @@ def upgrade(
     asked = [(*each, *alone) for each, alone in zip(built, (baseline_with, candidate_with), strict=True)]
     additions = [sides.parse_additions(side, texts) for side, texts in zip(parsed, asked, strict=True)]
     catalog = _find()
-    selected = select(catalog, filters or _own(catalog, scenarios), faults, seed)
+    own = _own(catalog, scenarios)
+    selected = select(catalog, filters or own, faults, seed)
     request = Request(
         filters=selected.filters,
         faults=selected.faults,

@@ -13,7 +13,13 @@ from torch.utils.data import DataLoader, IterableDataset, Subset, default_collat
 from harness import scenario_files
 from harness.faults.injector import Injector
 from harness.frameworks.lightning_faults import FaultlessTraining, FaultyTraining
-from harness.frameworks.lightning_listeners import Joining, RecordingCallback, RecordingLogger, progress_bar
+from harness.frameworks.lightning_listeners import (
+    PROGRESS_BAR,
+    Joining,
+    RecordingCallback,
+    RecordingLogger,
+    progress_bar,
+)
 from harness.frameworks.lightning_measuring import Telling
 from harness.frameworks.lightning_observables import record_calls, record_passes
 from harness.frameworks.lightning_package import pl
@@ -31,7 +37,6 @@ from harness.workloads.workload import DataShape, Workload
 # What a Trainer is asked to do, and the stage of that.
 ALONE = {"validate": "validation", "test": "test", "predict": "predict"}
 STAGES = ("train", *ALONE.values())
-PROGRESS_BAR = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase  # as 1.9 calls it
 
 
 class TrialFit:

@@ -11,6 +11,8 @@ from harness.frameworks.lightning_position import Position, is_counted
 from harness.frameworks.torch_recording import checksums, number
 from harness.history.recorder import Recorder
 
+PROGRESS_BAR = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase  # as 1.9 calls it
+
 
 class Joining(pl.Callback):  # type: ignore[name-defined,misc]  # the package is chosen at run time
     """To be the first that each of several ranks calls; notes the collectives of every epoch, to its very end, which is
@@ -202,9 +204,8 @@ class RecordingLogger(pl.loggers.logger.DummyLogger):  # type: ignore[name-defin
 
 def progress_bar(recorder: Recorder, position: Position, of_validation: bool) -> Any:
     """`of_validation`: whether a scenario reads figures of validation there."""
-    base = getattr(pl.callbacks, "ProgressBar", None) or pl.callbacks.ProgressBarBase
 
-    class RecordingProgressBar(base):  # type: ignore[misc,valid-type]  # 1.9 calls it ProgressBarBase
+    class RecordingProgressBar(PROGRESS_BAR):  # type: ignore[misc,valid-type]  # it depends on the version
         """Shows nothing, and notes what a bar would show after each training batch, and after a validation."""
 
         def disable(self) -> None:

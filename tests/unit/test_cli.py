@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from errno import EACCES, ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click import BadParameter
@@ -180,6 +181,38 @@ def test_an_error_says_what_a_terminal_would_obey(
     with pytest.raises(SystemExit):
         main()
     assert capsys.readouterr().err == "epoch-harness: there is no scenario file \\x1b[2Jmissing.py\n"
+
+
+MINE = """
+from harness import Aggregate, scenario
+from harness.oracle.quantities import mean_of_outputs
+
+for variant in ("migrated", "recommended"):
+    scenario(
+        pattern="mine/mean", variant=variant, module=object,
+        aggregates=[Aggregate("mean", of=mean_of_outputs, stage="train")],
+    )
+"""
+
+
+@pytest.mark.parametrize(
+    ("filters", "chosen"),
+    [((), ["mine/mean/migrated", "mine/mean/recommended"]), (("mine/*/migrated",), ["mine/mean/migrated"])],
+)
+def test_a_filter_chooses_among_given_scenarios_too(
+    filters: tuple[str, ...], chosen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    asked: list[list[str]] = []
+
+    def execute(catalog: Catalog, request: Any, *_: object) -> None:
+        asked.append([each.id for each in catalog.select(request.filters)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(catalogs, "find", Catalog)
+    monkeypatch.setattr("harness.run.execute", execute)
+    call("run", "--scenarios", tmp_path / "mine.py", *filters, "--out", tmp_path / "out")
+    assert asked == [chosen]
 
 
 @pytest.mark.parametrize(
