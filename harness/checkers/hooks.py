@@ -63,6 +63,8 @@ def _once_per_pass(case: Case, hook: EpochHook, type: str, name: str) -> Finding
         count = sum(1 for call in calls if call.epoch == epoch)
         if count != case.share.passes(hook.stage, epoch):
             wrong.append(f"{count} times in epoch {epoch}")
+    if case.scenario.data and hook in case.scenario.hooks and not calls and not wrong:
+        wrong.append("never")  # of data of one's own, a stage that never ran is in no plan
     planned = range(case.planned_epochs)
     wrong += [f"in epoch {call.epoch}, which was not planned" for call in calls if call.epoch not in planned]
     return case.property_finding(

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from harness.checkers import aggregates
+from harness.checkers import aggregates, hooks
 from harness.checkers.case import Case
 from harness.engine.trial import Trial
 from harness.environment import Environment
@@ -14,7 +14,7 @@ from harness.frameworks.own_data import OwnSamples
 from harness.history.encoding import decode_array
 from harness.history.reader import History, Operation
 from harness.oracle.quantities import accuracy
-from harness.scenario import Aggregate, scenario, second_of_pair
+from harness.scenario import Aggregate, EpochHook, scenario, second_of_pair
 from harness.workloads import own_data
 
 ENVIRONMENT = Environment({"python": "3.11.7", "packages": {"pytorch-lightning": "2.6.6"}, "unavailable": ""})
@@ -148,22 +148,28 @@ class TestHistories:
         assert own_data.Workload.load(tmp_path / "workload.npz").loaders_of("validation") == ((),)
 
 
-class TestFigures:
-    def of_a_training_alone(self, **of):
+class TestOfATrainingAlone:
+    def case(self, hooks=(), **of):
         operations = [
-            Operation(1, "plan", "info", None, None, 0, None, {"max_epochs": 2, "stages": ["train"]}, None, 0, 0),
+            Operation(
+                1, "plan", "info", None, None, 0, None, {"max_epochs": 2, "stages": ["train"], "hooks": []}, None, 0, 0
+            ),
             Operation(2, "batch", "ok", "train", 0, 0, 0, {"ids": [0], "outputs": None}, None, 0, 0),
             Operation(3, "trial", "ok", None, None, 0, None, None, None, 0, 0),
         ]
-        declared = scenario(**{**GIVEN, "aggregates": [Aggregate("acc", of=accuracy, **of)]}, data=object)
+        aggregate = Aggregate("acc", of=accuracy, **{"stage": "validation", **of})
+        declared = scenario(**{**GIVEN, "aggregates": [aggregate]}, data=object, hooks=hooks)
         trial = Trial(declared.id, "", "lightning", "own/data", "cpu", 0)
         history = History(tuple(operations))
-        (figure,) = aggregates.check(Case(trial, declared, own_data.seen(declared, history), history, ENVIRONMENT))
-        return figure
+        return Case(trial, declared, own_data.seen(declared, history), history, ENVIRONMENT)
+
+    def test_a_hook_of_what_never_ran_is_violated(self):
+        (found,) = hooks.check(self.case(hooks=[EpochHook("on_validation_epoch_end", "validation")]))[:1]
+        assert (found.verdict, found.as_expected, found.message) == ("violated", False, "ran never")
 
     @pytest.mark.parametrize("loader", [None, 1])
-    def test_one_of_what_never_ran_is_missing_unexpectedly(self, loader):
-        figure = self.of_a_training_alone(stage="validation", loader=loader)
+    def test_a_figure_of_what_never_ran_is_missing_unexpectedly(self, loader):
+        (figure,) = aggregates.check(self.case(loader=loader))
         assert (figure.verdict, figure.expected_verdict) == ("missing", "exact")
         assert figure.message == "no step of validation was seen, and nothing was reported"
 
