@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.oracle.measured import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Measured, gamma, mean, total, weighted_mean
 from harness.oracle.quantities import Quantity
 
-LOOSE = 2.0**-11  # of a figure: within a bound beyond that a bias may hide, such as an uneven last batch's
+MANY = 2**14  # numbers: of so many, a sum in any order may be off by a thousandth, in which a bias may hide
 UNIT_ROUNDOFF = {"float64": FLOAT64, "float32": FLOAT32, "float16": FLOAT16, "bfloat16": BFLOAT16}
 
 
@@ -52,7 +52,7 @@ def _measure(quantity: Quantity, batches: Sequence[Batch]) -> Measured:
     outputs = np.concatenate([batch.outputs for batch in batches])
     targets = np.concatenate([batch.targets for batch in batches])
     whole = quantity(outputs, targets, max(batch.unit_roundoff for batch in batches))
-    if quantity.is_a_mean and len(batches) > 1 and whole.bound > LOOSE * abs(whole.value):
+    if quantity.is_a_mean and outputs.size > MANY:
         return Measured(whole.value, min(whole.bound, _over_batches(quantity, batches).bound))
     return whole
 
