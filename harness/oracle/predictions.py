@@ -52,7 +52,7 @@ def _measure(quantity: Quantity, batches: Sequence[Batch]) -> Measured:
     outputs = np.concatenate([batch.outputs for batch in batches])
     targets = np.concatenate([batch.targets for batch in batches])
     whole = quantity(outputs, targets, max(batch.unit_roundoff for batch in batches))
-    if quantity.is_a_mean and outputs.size > MANY:
+    if quantity.is_a_mean and outputs.size > MANY and len(batches) > 1:
         return Measured(whole.value, min(whole.bound, _over_batches(quantity, batches).bound))
     return whole
 

@@ -244,32 +244,29 @@ def test_whatever_ends_a_command_is_told_without_a_traceback(
     assert "Traceback" not in err
 
 
-def test_an_interrupt_while_the_command_line_is_imported_is_told_in_words(tmp_path: Path) -> None:
-    (tmp_path / "interrupted.py").write_text(
+@pytest.mark.parametrize(
+    "script",
+    [
         "import runpy, sys\n"
         "class Interrupted:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'harness.catalog':\n"
         "            exec('raise KeyboardInterrupt')\n"
         "sys.meta_path.insert(0, Interrupted())\n"
-        "runpy.run_module('harness', run_name='__main__')\n"
-    )
-    call = [sys.executable, "-m", "interrupted"]
-    ended = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr.strip()) == (3, "epoch-harness: interrupted")
-
-
-def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(harness.__file__).parents[1]))
-    (tmp_path / "interrupted.py").write_text(
+        "runpy.run_module('harness', run_name='__main__')\n",
         "from harness import catalog, cli\n"
         "def interrupted(): exec('raise KeyboardInterrupt')\n"
         "catalog.find = interrupted\n"
         "import sys; sys.argv = ['epoch-harness', 'list']\n"
-        "cli.main()\n"
-    )
+        "cli.main()\n",
+    ],
+    ids=["while the command line is imported", "while scenarios are"],
+)
+def test_an_interrupt_amid_what_is_executed_from_a_string_ends_with_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(harness.__file__).parents[1]))
+    (tmp_path / "interrupted.py").write_text(script)
     call = [sys.executable, "-m", "interrupted"]
     ended = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (ended.returncode, ended.stderr.strip()) == (3, "epoch-harness: interrupted")

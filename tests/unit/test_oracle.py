@@ -453,6 +453,10 @@ class TestAMeanOverVeryManySamples:
         assert truth.value == data.measure(quantity).value
         assert truth.bound < 1e-4 * abs(truth.value) < data.measure(quantity).bound
 
+    def test_in_a_single_batch_is_bounded_by_a_sum_in_any_order(self, quantity):
+        data = data_for(quantity, sum(self.SIZES))
+        assert over_the_epoch(quantity, [data.batches(sum(self.SIZES))]) == data.measure(quantity)
+
     def test_admits_what_torch_makes_of_batches_and_of_all_at_once(self, quantity):
         data = data_for(quantity, sum(self.SIZES))
         truth = over_the_epoch(quantity, [data.batches(*self.SIZES)])
