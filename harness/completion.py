@@ -21,10 +21,9 @@ FILE = "scenarios.json"
 def remember(scenarios: Iterable[str]) -> None:
     """Keep the ids of scenarios; where that cannot be, nothing is kept."""
     with suppress(OSError, RuntimeError):  # such as of no home
-        text = json.dumps(sorted(scenarios)) + "\n"
-        if _remembered() != sorted(scenarios):
+        if _remembered() != (ids := sorted(scenarios)):
             _file().parent.mkdir(parents=True, exist_ok=True)
-            RunDirectory(_file().parent).replace(_file(), text)
+            RunDirectory(_file().parent).replace(_file(), json.dumps(ids) + "\n")
 
 
 def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

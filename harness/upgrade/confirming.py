@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.catalog import Catalog
 from harness.comparison.compare import compare
-from harness.comparison.differences import Difference, Key, grouped
+from harness.comparison.differences import WARNS, Difference, Key, grouped
 from harness.comparison.result import Undecided
 from harness.comparison.runs import damaged
 from harness.comparison.seen import seen
@@ -110,7 +110,8 @@ class Confirming:
                 varies, differs = compare(first, a), compare(a, b)
                 unlike = [each for each in of_this if _varies(each, varies) or not _among(differs, each)]
                 new = [each for each in varies + differs if not _among(of_this, each)]
-                if unlike and any(each.observable in ENDINGS for each in new):  # after which nothing else is compared
+                if unlike and any(each.observable in ENDINGS and each.kind != WARNS for each in new):
+                    # After another ending nothing else is compared; other words are none.
                     confirmed.undecided.append(Undecided(key, "run once more, it ended otherwise"))
                     unlike = of_this
                 shaken += unlike
